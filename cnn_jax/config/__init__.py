@@ -1,0 +1,1 @@
+"""Configuration: the schema, its validation and the run plan. Imports no jax."""

@@ -1,0 +1,56 @@
+"""The open dicts of a config: builder arguments, completed and read before they are validated."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from cnn_jax.config.signatures import REGISTRIES, arguments
+
+
+def fill_defaults(config: ConfigDict) -> ConfigDict:
+    """Adds to every open dict the arguments that it leaves at the builder's default.
+
+    A run then records all of them, and each can be overridden on the command line. A config that
+    does not fit the schema is left as it is, for `validate` to tell.
+    """
+    for section in REGISTRIES:
+        builder, given = _builder(config, section)
+        for name, argument in builder.items():
+            if name not in given and not argument.required:
+                with given.unlocked():
+                    given[name] = argument.default
+    return config
+
+
+def read_literals(config: ConfigDict) -> ConfigDict:
+    """Reads numbers and maps that the command line gave as text, where an argument allows both.
+
+    `--config.model.kwargs.dropout_rate=0.5` arrives as text, since the default is a word.
+    """
+    for section in REGISTRIES:
+        builder, given = _builder(config, section)
+        for name, value in given.items():
+            if isinstance(value, str) and name in builder and builder[name].annotation != "str":
+                with given.unlocked(), given.ignore_type():
+                    given[name] = _literal(value)
+    return config
+
+
+def _builder(config: ConfigDict, section: str) -> tuple[dict[str, Any], Any]:
+    nothing: tuple[dict[str, Any], Any] = {}, {}
+    if section not in config or not isinstance(config[section], ConfigDict):
+        return nothing
+    here, field = config[section], "source" if section == "data" else "name"
+    if field not in here or "kwargs" not in here or not isinstance(here.kwargs, ConfigDict):
+        return nothing
+    return arguments(section).get(here[field], {}), here.kwargs
+
+
+def _literal(text: str) -> Any:
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text

@@ -1,0 +1,69 @@
+"""What makes two runs the same run: the `maths` keys, their hash and their difference."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from cnn_jax.config.schema import MATHS, SCHEMA
+
+
+def to_tree(config: Any) -> dict[str, Any]:
+    """Returns a config as plain dicts, lists and scalars, as JSON would hold it."""
+    return json.loads(json.dumps(config.to_dict()))
+
+
+def maths_keys(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the keys that change the numbers, flat: `optim.learning_rate` -> value."""
+    return {
+        f"{section}.{name}": tree[section][name]
+        for section, keys in SCHEMA.items()
+        for name, key in keys.items()
+        if key.kind == MATHS and section in tree and name in tree[section]
+    }
+
+
+def config_hash(tree: Mapping[str, Any]) -> str:
+    """Returns twelve hex digits over the `maths` keys: equal hashes, the same numbers."""
+    text = json.dumps(maths_keys(tree), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def difference(saved: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
+    """Returns one line for each `maths` key that differs between two config trees.
+
+    `train.epochs` may differ where the schedule's shape does not depend on the length of the run:
+    the longer run then begins with exactly the shorter one.
+    """
+    before, after = maths_keys(saved), maths_keys(asked)
+    lines = []
+    for key in sorted(before.keys() | after.keys()):
+        if key not in before or key not in after:
+            side = "before" if key in before else "now"
+            lines.append(f"{key}: only in the config of {side}")
+        elif before[key] != after[key] and not (key == "train.epochs" and _may_grow(before, after)):
+            lines += _changes(key, before[key], after[key])
+    return lines
+
+
+def _changes(key: str, before: Any, after: Any) -> list[str]:
+    if not isinstance(before, dict) or not isinstance(after, dict):
+        return [f"{key}: {before!r} in the run directory, {after!r} now"]
+    return [
+        line
+        for name in sorted(before.keys() | after.keys())
+        if before.get(name) != after.get(name)
+        for line in _changes(f"{key}.{name}", before.get(name), after.get(name))
+    ]
+
+
+def _may_grow(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    return (
+        after["train.epochs"] >= before["train.epochs"]
+        and after["schedule.name"] in LENGTH_FREE_SCHEDULES
+    )
+
+
+LENGTH_FREE_SCHEDULES = frozenset({"constant", "step"})

@@ -1,0 +1,62 @@
+"""The run plan: the only numbers derived from a config, in one place."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from cnn_jax.config.problems import InputError
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """Steps and sizes of one run.
+
+    Attributes:
+        train_examples: N, examples in the train split.
+        batch_size: B, examples in one step over all processes and devices.
+        total_steps: ceil(epochs x N / B).
+        warmup_steps: steps of linear warm-up.
+        steps_per_epoch: N / B, a fraction.
+        evaluate_every: steps between evaluations on validation.
+        checkpoint_every: steps between checkpoints.
+    """
+
+    train_examples: int
+    batch_size: int
+    total_steps: int
+    warmup_steps: int
+    steps_per_epoch: float
+    evaluate_every: int
+    checkpoint_every: int
+
+    def epoch(self, step: int) -> float:
+        """Returns the passes over train made after `step` steps."""
+        return step * self.batch_size / self.train_examples
+
+
+def make_plan(config: Any, train_examples: int) -> RunPlan:
+    """Returns the plan of a validated config over `train_examples` examples.
+
+    Raises:
+        InputError: there is nothing to train on.
+    """
+    if train_examples < 1:
+        raise InputError("the train split is empty: nothing to train on")
+    batch = config.train.batch_size
+
+    def steps(epochs: float) -> int:
+        # 1e-9: an epoch count like 0.1 * 3 must not round up to one step more.
+        return max(1, math.ceil(epochs * train_examples / batch - 1e-9))
+
+    warmup = config.schedule.warmup_epochs
+    return RunPlan(
+        train_examples=train_examples,
+        batch_size=batch,
+        total_steps=steps(config.train.epochs),
+        warmup_steps=steps(warmup) if warmup > 0 else 0,
+        steps_per_epoch=train_examples / batch,
+        evaluate_every=steps(config.evaluation.every_epochs),
+        checkpoint_every=steps(config.checkpoint.every_epochs),
+    )

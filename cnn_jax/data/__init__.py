@@ -1,0 +1,1 @@
+"""Sources of labelled images, their order, and what happens to an image before the network."""

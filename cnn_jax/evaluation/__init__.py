@@ -1,0 +1,1 @@
+"""Exact evaluation: integer counts in which every example stands once."""

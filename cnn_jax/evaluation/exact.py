@@ -1,0 +1,79 @@
+"""Evaluation of a split in which every example counts exactly once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cnn_jax.data.dataset import Split
+from cnn_jax.evaluation.counts import Counts
+
+CountBatch = Callable[[dict[str, np.ndarray]], Counts]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The result over one split.
+
+    Attributes:
+        n: examples counted; always all of the split.
+        top1_error: fraction wrong.
+        top5_error: fraction whose label is not among the five largest.
+        loss: mean cross-entropy, nats.
+    """
+
+    n: int
+    top1_error: float
+    top5_error: float
+    loss: float
+
+    def to_tree(self) -> dict[str, Any]:
+        """Returns the result as JSON holds it: errors as fractions."""
+        return {
+            "loss": self.loss,
+            "top1_error": self.top1_error,
+            "top5_error": self.top5_error,
+            "n": self.n,
+        }
+
+
+def padded_batches(split: Split, batch_size: int) -> Iterator[dict[str, np.ndarray]]:
+    """Yields batches of one static size, the last one filled up with examples of weight 0."""
+    for first in range(0, len(split), batch_size):
+        wanted = np.arange(first, first + batch_size)
+        inside = wanted < len(split)
+        part = split.take(np.where(inside, wanted, 0))
+        yield {"image": part.images, "label": part.labels, "weight": inside.astype(np.int32)}
+
+
+def evaluate(
+    count_batch: CountBatch, split: Split, batch_size: int, poll: Callable[[], None] = lambda: None
+) -> Evaluation:
+    """Returns the errors over all of a split.
+
+    Args:
+        count_batch: batch -> `Counts`.
+        split: the examples.
+        batch_size: examples in one call.
+        poll: called between batches; may raise to end the evaluation.
+
+    Raises:
+        RuntimeError: not every example was counted once.
+    """
+    pending = []
+    for batch in padded_batches(split, batch_size):
+        poll()
+        pending.append(count_batch(batch))
+    counts = [Counts(*(np.asarray(value) for value in one)) for one in pending]
+    n = sum(int(one.n) for one in counts)
+    if n != len(split):
+        raise RuntimeError(f"evaluated n={n}/{len(split)}: an example was lost or counted twice")
+    return Evaluation(
+        n=n,
+        top1_error=1 - sum(int(one.top1) for one in counts) / n,
+        top5_error=1 - sum(int(one.top5) for one in counts) / n,
+        loss=sum(float(one.loss) for one in counts) / n,
+    )

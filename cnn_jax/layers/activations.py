@@ -1,0 +1,110 @@
+"""Activation functions, by name."""
+
+from collections.abc import Callable
+from difflib import get_close_matches
+from functools import partial
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax.typing import DTypeLike
+
+
+def linear(x: jax.Array) -> jax.Array:
+    """Return the input."""
+    return x
+
+
+def scaled_tanh(x: jax.Array) -> jax.Array:
+    """Compute 1.7159 tanh(2x / 3), which maps 1 to 1 (LeCun et al. 1998, appendix A)."""
+    return 1.7159 * jnp.tanh(x * (2 / 3))
+
+
+def maxout(x: jax.Array, pieces: int = 2) -> jax.Array:
+    """Take the maximum over `pieces` neighbouring channels.
+
+    Source: Goodfellow et al. 2013, arXiv:1302.4389, section 2.
+
+    Args:
+        x: (..., C).
+        pieces: channels in one unit; divides C.
+
+    Returns:
+        (..., C / pieces) of the dtype of `x`.
+
+    Raises:
+        ValueError: if `pieces` does not divide C.
+    """
+    if x.shape[-1] % pieces:
+        raise ValueError(f"maxout: {pieces} pieces do not divide {x.shape[-1]} channels")
+    return x.reshape(*x.shape[:-1], x.shape[-1] // pieces, pieces).max(-1)
+
+
+# The slopes are those of Maas et al. 2013 (0.01) and Xu et al. 2015, arXiv:1505.00853 (1/3).
+ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
+    "linear": linear,
+    "identity": linear,
+    "relu": jax.nn.relu,
+    "sigmoid": jax.nn.sigmoid,
+    "tanh": jnp.tanh,
+    "scaled_tanh": scaled_tanh,
+    "leaky_relu": partial(jax.nn.leaky_relu, negative_slope=0.01),
+    "very_leaky_relu": partial(jax.nn.leaky_relu, negative_slope=0.333),
+    "elu": jax.nn.elu,
+    "maxout": maxout,
+}
+
+
+def activation(name: str) -> Callable[[jax.Array], jax.Array]:
+    """Look up an activation function.
+
+    `maxout` halves the channels; `prelu` has parameters and is the module `PReLU`.
+
+    Args:
+        name: a key of `ACTIVATIONS`.
+
+    Returns:
+        A function from an array to an array of its dtype.
+
+    Raises:
+        ValueError: if the name is unknown.
+    """
+    if name not in ACTIVATIONS:
+        near = get_close_matches(name, ACTIVATIONS, 1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"activation {name!r} is unknown{hint} Known: {', '.join(ACTIVATIONS)}")
+    return ACTIVATIONS[name]
+
+
+class PReLU(nn.Module):
+    """Rectifier whose slope below zero is learned: max(0, x) + slope * min(0, x).
+
+    The parameter is `slope`, (C,) or, where shared, (). The paper applies no weight decay to it.
+
+    Source: He et al. 2015, arXiv:1502.01852, section 2.1.
+
+    Args:
+        shared: one slope for all channels rather than one a channel.
+        init: first value of the slopes.
+        dtype: of the computation and the output.
+    """
+
+    shared: bool = False
+    init: float = 0.25
+    dtype: DTypeLike = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """Rectify.
+
+        Args:
+            x: (..., C).
+
+        Returns:
+            (..., C) of dtype `self.dtype`.
+        """
+        parameter_dtype = jnp.promote_types(self.dtype, jnp.float32)
+        shape = () if self.shared else x.shape[-1:]
+        slope = self.param("slope", nn.initializers.constant(self.init), shape, parameter_dtype)
+        x = jnp.asarray(x, self.dtype)
+        return jnp.where(x > 0, x, x * jnp.asarray(slope, self.dtype))

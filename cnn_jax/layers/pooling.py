@@ -1,0 +1,152 @@
+"""Max and average pooling."""
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from cnn_jax.layers import formulation
+from cnn_jax.layers.first_match import first_match_max_pool
+from cnn_jax.layers.window import Borders, Padding, Pair, fit_window, pair
+
+DIVISORS = ("valid", "padded", "caffe")
+
+
+def max_pool(
+    x: jax.Array,
+    window: int | Sequence[int],
+    strides: int | Sequence[int] | None = None,
+    padding: Padding = 0,
+    rounding: str = "floor",
+) -> jax.Array:
+    """Take the maximum of every window; padding never wins.
+
+    The gradient goes to the first maximum of a window in row-major order. On CPU it is a custom
+    VJP, bit-identical to JAX's own.
+
+    Args:
+        x: (N, H, W, C), floating.
+        window: one int or (height, width), pixels.
+        strides: one int or (vertical, horizontal); None: the window, without overlap.
+        padding: as `window.fit_window`; smaller than the window.
+        rounding: `'floor'`, `'ceil'` (Caffe, cuda-convnet) or `'exact'`.
+
+    Returns:
+        (N, H', W', C) of the dtype of `x`.
+
+    Raises:
+        ValueError: if the window does not fit, or could lie in the padding alone.
+    """
+    size, steps, borders, _ = _place(x, window, strides, padding, rounding)
+    if formulation.current() == formulation.PLAIN:
+        return lax.reduce_window(
+            x, -jnp.inf, lax.max, (1, *size, 1), (1, *steps, 1), ((0, 0), *borders, (0, 0))
+        )
+    return first_match_max_pool(x, size, steps, borders)
+
+
+def average_pool(
+    x: jax.Array,
+    window: int | Sequence[int],
+    strides: int | Sequence[int] | None = None,
+    padding: Padding = 0,
+    rounding: str = "floor",
+    count_padding: str = "caffe",
+) -> jax.Array:
+    """Average every window; the frameworks differ in what they divide by at the border.
+
+    `count_padding` names the divisor: `'valid'`, the pixels of the image in the window (TensorFlow,
+    cuda-convnet, PyTorch with `count_include_pad=False`); `'padded'`, the whole window (flax);
+    `'caffe'`, the window clipped to the image and the padding asked for, without what `'ceil'`
+    added (Caffe, PyTorch). They agree where there is no padding and no rest.
+
+    Args:
+        x: (N, H, W, C), floating.
+        window: one int or (height, width), pixels.
+        strides: one int or (vertical, horizontal); None: the window, without overlap.
+        padding: as `window.fit_window`; smaller than the window.
+        rounding: `'floor'`, `'ceil'` or `'exact'`.
+        count_padding: `'valid'`, `'padded'` or `'caffe'`.
+
+    Returns:
+        (N, H', W', C) of the dtype of `x`, summed in float32 at least.
+
+    Raises:
+        ValueError: as `max_pool`, or if `count_padding` is unknown.
+    """
+    if count_padding not in DIVISORS:
+        near = get_close_matches(count_padding, DIVISORS, 1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(
+            f"count_padding = {count_padding!r}: allowed are {', '.join(DIVISORS)}{hint}"
+        )
+    size, steps, borders, output = _place(x, window, strides, padding, rounding)
+    wide = jnp.asarray(x, jnp.promote_types(x.dtype, jnp.float32))
+    if _is_tiling(size, steps, borders) and formulation.current() != formulation.PLAIN:
+        tiles = wide[:, : output[0] * size[0], : output[1] * size[1]].reshape(
+            x.shape[0], output[0], size[0], output[1], size[1], x.shape[3]
+        )
+        return jnp.asarray(tiles.mean((2, 4)), x.dtype)
+    total = lax.reduce_window(
+        wide, 0.0, lax.add, (1, *size, 1), (1, *steps, 1), ((0, 0), *borders, (0, 0))
+    )
+    asked = fit_window((x.shape[1], x.shape[2]), size, steps, padding)[1]
+    rows, columns = (
+        _counts(
+            x.shape[1 + a], size[a], steps[a], borders[a][0], asked[a], output[a], count_padding
+        )
+        for a in range(2)
+    )
+    divisor = np.outer(rows, columns)[:, :, None]
+    return jnp.asarray(total / jnp.asarray(divisor, total.dtype), x.dtype)
+
+
+def global_average_pool(x: jax.Array) -> jax.Array:
+    """Average each map over the image (Lin et al. 2013, arXiv:1312.4400, section 3.2).
+
+    Args:
+        x: (N, H, W, C).
+
+    Returns:
+        (N, C) of the dtype of `x`, summed in float32 at least.
+    """
+    return jnp.mean(x, (1, 2), dtype=jnp.promote_types(x.dtype, jnp.float32)).astype(x.dtype)
+
+
+def _place(
+    x: jax.Array,
+    window: int | Sequence[int],
+    strides: int | Sequence[int] | None,
+    padding: Padding,
+    rounding: str,
+) -> tuple[Pair, Pair, Borders, Pair]:
+    if x.ndim != 4:
+        raise ValueError(f"pooling expects images (N, H, W, C), got shape {x.shape}")
+    size = pair(window, "window")
+    steps = size if strides is None else pair(strides, "strides")
+    image = (x.shape[1], x.shape[2])
+    output, borders = fit_window(image, size, steps, padding, rounding=rounding, noun="window")
+    asked = fit_window(image, size, steps, padding, noun="window")[1]
+    if any(max(asked[axis]) >= size[axis] for axis in range(2)):
+        raise ValueError(
+            f"padding {padding!r} of a {size[0]}x{size[1]} window: a window could lie in the "
+            f"padding alone; it must be smaller than the window"
+        )
+    return size, steps, borders, output
+
+
+def _is_tiling(size: Pair, steps: Pair, borders: Borders) -> bool:
+    return size == steps and borders == ((0, 0), (0, 0))
+
+
+def _counts(
+    image: int, window: int, stride: int, low: int, asked: Pair, output: int, rule: str
+) -> np.ndarray:
+    if rule == "padded":
+        return np.full(output, window)
+    first = np.arange(output) * stride - low
+    begin, end = (0, image) if rule == "valid" else (-asked[0], image + asked[1])
+    return np.minimum(first + window, end) - np.maximum(first, begin)

@@ -1,0 +1,44 @@
+"""The networks by name, one architecture a file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+
+from cnn_jax.config.problems import InputError, hint
+from cnn_jax.config.signatures import arguments
+from cnn_jax.config.validate import argument_problems
+from cnn_jax.models.lenet5 import LeNet5
+from cnn_jax.models.linear import Linear
+from cnn_jax.models.mlp import MLP
+from cnn_jax.models.network import Network, Prediction, check_knobs, check_layer_names
+
+MODELS: dict[str, type[Network]] = {
+    "linear": Linear,
+    "mlp": MLP,
+    "lenet5": LeNet5,
+}
+
+__all__ = ["MODELS", "Network", "Prediction", "build", "check_layer_names"]
+
+
+def build(name: str, *, num_classes: int, dtype: str = "float32", **kwargs: Any) -> Network:
+    """Returns the network called `name`.
+
+    Args:
+        name: a key of `MODELS`.
+        num_classes: width of the last layer.
+        dtype: of the computation: `float32`, `bfloat16` or `float64`.
+        **kwargs: fields of the network.
+
+    Raises:
+        InputError: there is no such network or field, or a knob holds a word that does not exist.
+    """
+    if name not in MODELS:
+        raise InputError(f"network {name!r} is unknown{hint(name, MODELS)}")
+    if problems := argument_problems(name, name, kwargs, arguments("model")[name]):
+        raise InputError(problems)
+    model = MODELS[name](num_classes=num_classes, dtype=jnp.dtype(dtype), **kwargs)
+    check_knobs(model)
+    return model

@@ -1,0 +1,29 @@
+"""Linear classifier: softmax on the pixels.
+
+| layer  | output  | parameters at 32x32x3 |
+|--------|---------|-----------------------|
+| logits | classes | 30,730                |
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import flax.linen as nn
+import jax
+
+from cnn_jax.models.network import Network, Prediction, Published
+
+
+class Linear(Network):
+    """One fully connected layer on the flattened image."""
+
+    published: ClassVar[Published] = Published(
+        activation="linear", kernel_init={"*": "gaussian(std=0.0001)"}
+    )
+
+    @nn.compact
+    def __call__(self, images: jax.Array, train: bool = False) -> Prediction:
+        """Returns the logits of images (B, H, W, C)."""
+        x = images.reshape(images.shape[0], -1)
+        return Prediction(self.logits("logits", x), {})

@@ -1,0 +1,46 @@
+"""Multi-layer perceptron: fully connected layers on the pixels.
+
+| layer     | output    | weights at 32x32x3, layers=(100,) |
+|-----------|-----------|-----------------------------------|
+| fc1 ...   | layers[i] | 307,200                           |
+| logits    | classes   | 1,000                             |
+
+The 2-layer net 3072-100-10 has 308,200 weights (308,310 parameters), the 3-layer net
+3072-100-100-10 has 318,200 weights (318,410 parameters).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import flax.linen as nn
+import jax
+
+from cnn_jax.models.network import Network, Prediction, Published
+
+DEEPEST = 16
+
+
+class MLP(Network):
+    """Hidden layers of the given widths, then a linear classifier.
+
+    Attributes:
+        layers: widths of the hidden layers.
+    """
+
+    layers: tuple[int, ...] = (100,)
+
+    published: ClassVar[Published] = Published(
+        kernel_init={"*": "he_normal", "logits": "gaussian(std=0.001)"},
+        dropout={f"fc{i}": 0.0 for i in range(1, DEEPEST + 1)},
+    )
+
+    @nn.compact
+    def __call__(self, images: jax.Array, train: bool = False) -> Prediction:
+        """Returns the logits of images (B, H, W, C)."""
+        x = images.reshape(images.shape[0], -1)
+        for i, features in enumerate(self.layers, start=1):
+            x = self.dense(f"fc{i}", x, self.hidden(features))
+            x = self.activate(f"fc{i}", x, train)
+            x = self.dropout(f"fc{i}", x, train)
+        return Prediction(self.logits("logits", x), {})

@@ -1,0 +1,1 @@
+"""Learning-rate schedules and optimizers, with every hyper-parameter traced."""

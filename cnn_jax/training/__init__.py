@@ -1,0 +1,1 @@
+"""State, steps, devices, checkpoints and the loop."""

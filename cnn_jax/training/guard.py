@@ -1,0 +1,55 @@
+"""What is said when the guard stops a run."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+
+class DivergedError(Exception):
+    """The loss is not finite, or has exploded; the binaries exit with code 3.
+
+    Args:
+        step: the step that was made when it happened, from 0.
+        loss: with the L2 term.
+        data_loss: without it.
+        learning_rate: of that step.
+        checkpoint: step of the newest checkpoint.
+    """
+
+    def __init__(
+        self, step: int, loss: float, data_loss: float, learning_rate: float, checkpoint: int | None
+    ):
+        self.step, self.checkpoint = step, checkpoint
+        what = "is not finite" if not math.isfinite(loss) else "has exploded"
+        super().__init__(
+            f"stopped by the guard at step {step}: the loss {what} "
+            f"(loss {loss:.4g}, data loss {data_loss:.4g})\n"
+            f"last good checkpoint: step {checkpoint}\n"
+            "likely causes:\n"
+            f"  - the learning rate, {learning_rate:.4g} at this step, is too high (try a third),\n"
+            "    or warm-up is needed\n"
+            "  - the initialisation is too large for this depth: the loss of step 0 should be near\n"
+            "    ln(classes)\n"
+            "  - weight decay or momentum is too large, or an input is not normalised\n"
+            "config.guard.explosion_factor sets the limit; 0 leaves only the check of finiteness"
+        )
+
+
+def check(first_step: int, metrics: dict[str, np.ndarray], checkpoint: int | None) -> None:
+    """Raises at the first step on which the guard wants to stop.
+
+    Args:
+        first_step: the step that `metrics` begins with.
+        metrics: arrays, one entry a step.
+        checkpoint: step of the newest checkpoint.
+
+    Raises:
+        DivergedError: the guard stopped the run.
+    """
+    bad = np.flatnonzero(metrics["stopped"])
+    if len(bad):
+        at = int(bad[0])
+        values = {name: float(metrics[name][at]) for name in ("loss", "data_loss", "learning_rate")}
+        raise DivergedError(first_step + at, checkpoint=checkpoint, **values)

@@ -1,0 +1,180 @@
+"""The training loop. At every stop the order is: evaluate if due, save if due, make steps, log."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from cnn_jax.config.identity import to_tree
+from cnn_jax.evaluation.exact import Evaluation, evaluate
+from cnn_jax.training import guard
+from cnn_jax.training.checkpoints import Checkpoints
+from cnn_jax.training.feeds import HostMetrics, make_feed
+from cnn_jax.training.metrics_log import MetricsLog
+from cnn_jax.training.preemption import Preemption, PreemptionRequested
+from cnn_jax.training.progress import ProgressReport
+from cnn_jax.training.run import Run
+from cnn_jax.training.run_directory import origin
+from cnn_jax.training.state import TrainState
+from cnn_jax.training.steps import make_eval_step
+
+SECONDS_PER_DISPATCH = (
+    1.0  # a chunk is kept so short that signals and the screen are not kept waiting
+)
+LOGGED = ("loss", "data_loss", "error", "learning_rate", "gradient_norm")
+
+
+class Training:
+    """One run in progress.
+
+    Args:
+        run: its parts.
+        state: where it stands.
+        checkpoints: of the run directory.
+        log: of the run directory.
+        progress: the screen.
+        preemption: the signals.
+        on_first_step: called once, when the first step of this process is made.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        state: TrainState,
+        checkpoints: Checkpoints,
+        log: MetricsLog,
+        progress: ProgressReport,
+        preemption: Preemption,
+        on_first_step: Callable[[], None] = lambda: None,
+    ):
+        self.run, self.state = run, state
+        self.step = int(state.step)
+        self.checkpoints, self.log, self.progress = checkpoints, log, progress
+        self.preemption = preemption
+        self.images_per_second = 0.0
+        self._on_first_step = on_first_step
+        self._advance = make_feed(run, lambda: preemption.requested)
+        self._eval_step = run.devices.compile_eval_step(
+            make_eval_step(run.recipe.model, run.preprocessing)
+        )
+        self._validation_error: float | None = None
+        self._timed_steps, self._timed_seconds = 0, 0.0
+
+    def fit(self) -> None:
+        """Makes all steps of the plan.
+
+        Raises:
+            PreemptionRequested: a signal came; a checkpoint is saved.
+            DivergedError: the guard stopped the run.
+        """
+        try:
+            while True:
+                self._evaluate_if_due()
+                self._save_if_due()
+                if self.step >= self.run.plan.total_steps:
+                    break
+                self.preemption.poll()
+                self._make_steps()
+        except PreemptionRequested:
+            self.log.flush()
+            self._save()
+            self.checkpoints.wait()
+            raise
+        self.checkpoints.wait()
+        self.preemption.saved_step = self.checkpoints.latest
+
+    def evaluate(self, split: str) -> Evaluation:
+        """Returns the errors of the present parameters on a split."""
+        return evaluate(
+            lambda batch: self._eval_step(self.state.params, self.state.batch_stats, batch),  # type: ignore[arg-type]
+            self.run.dataset.split(split),
+            self.run.config.evaluation.batch_size,
+            self.preemption.poll,
+        )
+
+    def _evaluate_if_due(self) -> None:
+        plan = self.run.plan
+        due = self.step > 0 and (
+            self.step % plan.evaluate_every == 0 or self.step == plan.total_steps
+        )
+        if not due or not len(self.run.dataset.validation) or self.log.has_evaluation(self.step):
+            return
+        found = self.evaluate("validation")
+        self._validation_error = found.top1_error
+        self.log.write("validation", self.step, plan.epoch(self.step), found.to_tree())
+
+    def _save_if_due(self) -> None:
+        plan = self.run.plan
+        if self.step % plan.checkpoint_every == 0 or self.step == plan.total_steps:
+            self._save()
+        self._validation_error = None
+
+    def _save(self) -> None:
+        if self.checkpoints.latest is not None and self.checkpoints.latest >= self.step:
+            return
+        self.log.flush()
+        self.checkpoints.save(
+            self.step, self.state, checkpoint_record(self.run), self._validation_error
+        )
+        if self.preemption.saved_step is None:
+            # The first one is waited for: from here on a signal always finds a checkpoint.
+            self.checkpoints.wait()
+        self.preemption.saved_step = self.step
+
+    def _make_steps(self) -> None:
+        began, first = time.monotonic(), self.step
+        self.state, metrics = self._advance(self.state, first, self._steps_until_next_stop())
+        seconds, made = time.monotonic() - began, len(metrics["loss"])
+        if self._timed_steps == 0 and self._timed_seconds == 0.0:
+            self._on_first_step()
+            self._timed_seconds = 1e-9  # the first dispatch compiles: it is not timed
+        else:
+            self._timed_steps += made
+            self._timed_seconds += seconds
+            batch = self.run.plan.batch_size
+            self.images_per_second = self._timed_steps * batch / self._timed_seconds
+        self.step = first + made
+        self._log_steps(first, metrics)
+        guard.check(first, metrics, self.checkpoints.latest)
+        self.progress.update(
+            self.step,
+            self.run.plan.epoch(self.step),
+            float(metrics["loss"][-1]),
+            float(metrics["error"][-1]),
+            self.images_per_second,
+        )
+
+    def _steps_until_next_stop(self) -> int:
+        """One step first, which compiles; then as many as no evaluation or save stands between."""
+        if self._timed_seconds == 0.0:
+            return 1
+        plan = self.run.plan
+        stops = [
+            (self.step // every + 1) * every
+            for every in (plan.evaluate_every, plan.checkpoint_every)
+        ]
+        steps = min(*stops, plan.total_steps) - self.step
+        if self._timed_steps:
+            seconds_per_step = self._timed_seconds / self._timed_steps
+            steps = min(steps, max(1, int(SECONDS_PER_DISPATCH / seconds_per_step)))
+        else:
+            steps = min(steps, 4)
+        return min(steps, self.run.config.train.chunk_steps)
+
+    def _log_steps(self, first: int, metrics: HostMetrics) -> None:
+        every = self.run.config.log.every_steps
+        for i in range(len(metrics["loss"])):
+            step = first + i + 1
+            if step % every == 0 or step == 1 or metrics["stopped"][i]:
+                values = {name: float(metrics[name][i]) for name in LOGGED}
+                self.log.write("train", step, self.run.plan.epoch(step), values)
+
+
+def checkpoint_record(run: Run) -> dict[str, Any]:
+    """Returns what a checkpoint says of itself beside the arrays."""
+    return {
+        "config": to_tree(run.config),
+        "preprocessing": run.preprocessing.to_tree(),
+        "image_shape": list(run.dataset.image_shape),
+    } | origin()

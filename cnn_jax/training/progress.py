@@ -1,0 +1,76 @@
+"""Progress on the screen: a bar on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+SECONDS_BETWEEN_LINES = 5.0
+
+
+class ProgressReport:
+    """Reports the steps of a run.
+
+    Args:
+        total_steps: of the run.
+        step: where it begins.
+        bar: whether a bar is wanted; it is shown on a terminal only.
+        console: where to print.
+    """
+
+    def __init__(self, total_steps: int, step: int, bar: bool, console: Console | None = None):
+        self.total_steps = total_steps
+        self.console = console or Console(highlight=False, soft_wrap=True)
+        self._began, self._first_step = time.monotonic(), step
+        self._last_line = self._began
+        self._task: Any = None
+        self._bar = None
+        if bar and self.console.is_terminal:
+            self._bar = Progress(
+                TextColumn("step"),
+                MofNCompleteColumn(),
+                BarColumn(bar_width=24),
+                TextColumn("{task.fields[figures]}"),
+                TextColumn("ETA"),
+                TimeRemainingColumn(),
+                console=self.console,
+            )
+            self._task = self._bar.add_task("train", total=total_steps, completed=step, figures="")
+            self._bar.start()
+
+    def update(self, step: int, epoch: float, loss: float, error: float, speed: float) -> None:
+        """Reports that `step` steps are made.
+
+        Args:
+            step: steps made.
+            epoch: passes over train made.
+            loss: of the last step.
+            error: fraction of the last batch that was wrong.
+            speed: images a second.
+        """
+        figures = f"loss {loss:.4f}  error {100 * error:5.2f} %  {speed:,.0f} images/s"
+        if self._bar is not None:
+            self._bar.update(self._task, completed=step, figures=figures)
+        elif time.monotonic() - self._last_line >= SECONDS_BETWEEN_LINES:
+            self._last_line = time.monotonic()
+            done = f"step {step}/{self.total_steps}  epoch {epoch:.2f}"
+            self.say(f"{done}  {figures}  ETA {self._eta(step)}")
+
+    def say(self, text: str) -> None:
+        """Prints a line above the bar."""
+        self.console.print(text, markup=False)
+
+    def close(self) -> None:
+        """Takes the bar off."""
+        if self._bar is not None:
+            self._bar.stop()
+
+    def _eta(self, step: int) -> str:
+        made = step - self._first_step
+        seconds = (time.monotonic() - self._began) / max(made, 1) * (self.total_steps - step)
+        minutes, seconds = divmod(round(seconds), 60)
+        hours, minutes = divmod(minutes, 60)
+        return f"{hours}:{minutes:02}:{seconds:02}"

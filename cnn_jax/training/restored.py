@@ -1,0 +1,81 @@
+"""A trained network out of a checkpoint, on any number of devices, with its own preprocessing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+
+from cnn_jax import models
+from cnn_jax.config.validate import validate
+from cnn_jax.data.preprocessing import Preprocessing
+from cnn_jax.evaluation.exact import CountBatch
+from cnn_jax.models import Network
+from cnn_jax.training.checkpoints import LATEST, Checkpoints
+from cnn_jax.training.parallel import Devices
+from cnn_jax.training.run import set_precision
+from cnn_jax.training.steps import make_eval_step, make_probability_step
+
+
+@dataclass(frozen=True)
+class Restored:
+    """A network with trained weights.
+
+    Attributes:
+        step: of the checkpoint.
+        config: that it was trained with.
+        model: the network.
+        params: its parameters.
+        batch_stats: its running statistics.
+        preprocessing: what its inputs go through.
+    """
+
+    step: int
+    config: Any
+    model: Network
+    params: Any
+    batch_stats: Any
+    preprocessing: Preprocessing
+
+    def probabilities(self, images: np.ndarray) -> np.ndarray:
+        """Returns the probabilities of uint8 images (B, H, W, C), float (B, classes)."""
+        step = make_probability_step(self.model, self.preprocessing)
+        compiled = Devices(1).compile_inference(step)
+        return np.asarray(compiled(self.params, self.batch_stats, images))
+
+    def count_batch(self) -> CountBatch:
+        """Returns the compiled function batch -> `Counts` that `evaluate` needs."""
+        step = make_eval_step(self.model, self.preprocessing)
+        compiled = Devices(1).compile_inference(step)
+        return lambda batch: compiled(self.params, self.batch_stats, batch)
+
+
+def restore(workdir: str | Path, which: str = LATEST) -> Restored:
+    """Returns the network of a run directory.
+
+    Args:
+        workdir: the run directory.
+        which: `latest`, `best` (on validation) or a step.
+
+    Raises:
+        InputError: there is no such checkpoint, or it is damaged.
+    """
+    checkpoints = Checkpoints(Path(workdir), read_only=True)
+    step = checkpoints.resolve(which)
+    arrays, record = checkpoints.read_arrays(step)
+    checkpoints.close()
+    config = validate(ConfigDict(record["config"]))
+    set_precision(config.precision)
+    preprocessing = Preprocessing.from_tree(record["preprocessing"])
+    model = models.build(
+        config.model.name,
+        num_classes=len(preprocessing.class_names),
+        dtype=config.precision.compute,
+        **config.model.kwargs.to_dict(),
+    )
+    params, batch_stats = jax.tree.map(jax.numpy.asarray, (arrays["params"], arrays["batch_stats"]))
+    return Restored(step, config, model, params, batch_stats, preprocessing)

@@ -1,0 +1,90 @@
+"""From a validated config to everything that a run needs."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+
+from cnn_jax import models
+from cnn_jax.config.plan import RunPlan, make_plan
+from cnn_jax.data import sources
+from cnn_jax.data.augment import augmentation
+from cnn_jax.data.dataset import Dataset
+from cnn_jax.data.preprocessing import Preprocessing, preprocessing_for
+from cnn_jax.optim.optimizers import OPTIMIZERS
+from cnn_jax.optim.schedules import SCHEDULES, warmed_up
+from cnn_jax.training.parallel import Devices, batch_view
+from cnn_jax.training.state import TrainState, create_state
+from cnn_jax.training.steps import Recipe
+
+
+@dataclass(frozen=True)
+class Run:
+    """The parts of a run.
+
+    Attributes:
+        config: validated and frozen.
+        dataset: its splits.
+        plan: steps and sizes.
+        devices: where it runs.
+        recipe: what a step is made of.
+    """
+
+    config: Any
+    dataset: Dataset
+    plan: RunPlan
+    devices: Devices
+    recipe: Recipe
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """The record that goes with the weights."""
+        return self.recipe.preprocess
+
+    def initial_state(self) -> TrainState:
+        """Returns the state before the first step, on every device."""
+        state = create_state(self.config, self.plan, self.recipe.model, self.dataset.image_shape)
+        return self.devices.replicate(state)
+
+
+def prepare(config: Any, preprocessing: Preprocessing | None = None) -> Run:
+    """Returns the parts of the run that a config describes; nothing is trained or written.
+
+    Args:
+        config: validated.
+        preprocessing: the record of existing weights; None: made from the train split.
+
+    Raises:
+        InputError: the parts do not fit one another.
+    """
+    set_precision(config.precision)
+    dataset = sources.load(config.data)
+    devices = Devices(config.parallel.devices)
+    devices.check_batch("config.train.batch_size", config.train.batch_size)
+    devices.check_batch("config.evaluation.batch_size", config.evaluation.batch_size)
+    model = models.build(
+        config.model.name,
+        num_classes=dataset.num_classes,
+        dtype=config.precision.compute,
+        **config.model.kwargs.to_dict(),
+    )
+    recipe = Recipe(
+        model=model,
+        preprocess=preprocessing or preprocessing_for(dataset, config.data.normalisation),
+        augment=augmentation(config.data),
+        optimizer=functools.partial(OPTIMIZERS[config.optim.name], **config.optim.kwargs.to_dict()),
+        schedule=warmed_up(SCHEDULES[config.schedule.name](**config.schedule.kwargs.to_dict())),
+        decoupled_decay=config.optim.weight_decay_form == "decoupled",
+        explosion_factor=config.guard.explosion_factor,
+        view=batch_view(config.train, len(devices.devices)),
+    )
+    return Run(config, dataset, make_plan(config, len(dataset.train)), devices, recipe)
+
+
+def set_precision(precision: Any) -> None:
+    """Tells jax of `config.precision`, before any array is made."""
+    jax.config.update("jax_enable_x64", precision.compute == "float64")
+    jax.config.update("jax_default_matmul_precision", precision.matmul)

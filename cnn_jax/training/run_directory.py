@@ -1,0 +1,122 @@
+"""The directory of a run: created once, locked while in use, never reused for another config."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import platform
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import IO, Any
+
+from cnn_jax import __version__
+from cnn_jax.config.identity import config_hash, difference
+from cnn_jax.config.problems import InputError
+
+LIBRARIES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
+
+
+class RunDirectory:
+    """An open run directory; the lock is held until the process ends or `close` is called.
+
+    Args:
+        path: is created if it does not exist.
+
+    Raises:
+        InputError: the directory cannot be used, or another process trains in it.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._lock: IO[str] = (self.path / ".lock").open("w")
+        except OSError as error:
+            raise InputError(f"--workdir={path}: {error.strerror}") from error
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise InputError(f"--workdir={path}: another process trains there") from error
+
+    def close(self) -> None:
+        """Gives the lock back."""
+        self._lock.close()
+
+    def claim(self, config: dict[str, Any]) -> None:
+        """Writes `config.json`: from here on the directory belongs to this run.
+
+        Args:
+            config: the config tree.
+
+        Raises:
+            InputError: as `check_directory`.
+        """
+        check_directory(self.path, config)
+        self.write("config.json", {"config": config, "config_hash": config_hash(config)} | origin())
+
+    def read(self, name: str) -> Any:
+        """Returns the JSON in a file of the directory; None when it is not there."""
+        return read_json(self.path / name)
+
+    def write(self, name: str, tree: Any) -> None:
+        """Writes JSON into a file, in one step: a reader sees the old text or the new one."""
+        fresh = self.path / f".{name}.new"
+        with fresh.open("w") as file:
+            file.write(json.dumps(tree, indent=2) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(self.path / name)
+
+
+def check_directory(path: str | Path, config: dict[str, Any]) -> None:
+    """Checks that a directory is new, or belongs to the run that a config describes.
+
+    Args:
+        path: the run directory; need not exist.
+        config: the config tree.
+
+    Raises:
+        InputError: the directory belongs to a run whose `maths` keys differ, or holds other things.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        return
+    saved = read_json(path / "config.json")
+    if saved is None:
+        others = sorted(p.name for p in path.iterdir() if not p.name.startswith("."))
+        if others:
+            raise InputError(
+                f"--workdir={path} holds {', '.join(others[:5])} but no config.json: it is not a "
+                "run directory; choose an empty or a new one"
+            )
+    elif lines := difference(saved["config"], config):
+        raise InputError(
+            f"--workdir={path} holds a run with another config; nothing was changed.\n  "
+            + "\n  ".join(lines)
+            + "\nTo continue that run give its config; to start this one choose another --workdir."
+        )
+
+
+def read_json(path: Path) -> Any:
+    """Returns the JSON in a file, or None when there is no such file.
+
+    Raises:
+        InputError: the file is not JSON.
+    """
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        return None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is damaged: {error}") from error
+
+
+def origin() -> dict[str, Any]:
+    """Returns what made a result: command, versions, platform."""
+    versions = {name: metadata.version(name) for name in LIBRARIES}
+    return {
+        "command": sys.orig_argv,
+        "versions": {"cnn_jax": __version__, "python": platform.python_version()} | versions,
+    }

@@ -1,0 +1,135 @@
+"""One call of the training command: open the directory, restore, fit, evaluate, report."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cnn_jax.config.identity import config_hash, to_tree
+from cnn_jax.training.checkpoints import Checkpoints
+from cnn_jax.training.loop import Training
+from cnn_jax.training.metrics_log import MetricsLog
+from cnn_jax.training.preemption import Preemption
+from cnn_jax.training.progress import ProgressReport
+from cnn_jax.training.run import Run, prepare
+from cnn_jax.training.run_directory import RunDirectory
+from cnn_jax.training.state import parameter_count
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a finished run leaves.
+
+    Attributes:
+        directory: where everything lies.
+        result: the content of `result.json`.
+        fresh: whether this call trained; False: the run was finished before.
+    """
+
+    directory: Path
+    result: dict[str, Any]
+    fresh: bool
+
+
+def train(config: Any, workdir: str | Path, preemption: Preemption, began: float) -> Outcome:
+    """Trains a run from where it stands to its end.
+
+    Args:
+        config: validated.
+        workdir: the run directory.
+        preemption: the signals, already listened to.
+        began: `time.time()` at the start of the process.
+
+    Raises:
+        InputError: the config does not fit the data, the devices or the run directory.
+        PreemptionRequested: a signal came; a checkpoint is saved.
+        DivergedError: the guard stopped the run.
+    """
+    run = prepare(config)
+    directory = RunDirectory(workdir)
+    try:
+        directory.claim(to_tree(config))
+        finished = directory.read("result.json")
+        if finished and finished["step"] == run.plan.total_steps:
+            return Outcome(directory.path, finished, fresh=False)
+        return Outcome(directory.path, _train(run, directory, preemption, began), fresh=True)
+    finally:
+        directory.close()
+
+
+def _train(
+    run: Run, directory: RunDirectory, preemption: Preemption, began: float
+) -> dict[str, Any]:
+    config = run.config
+    checkpoints = Checkpoints(directory.path, config.checkpoint.keep)
+    state = run.initial_state()
+    restored = checkpoints.restore(state)
+    if restored is not None:
+        # The hyper-parameters are the config's: the run may have been made longer.
+        state = restored[0].replace(hyper=state.hyper)
+        preemption.saved_step = int(state.step)
+    step = int(state.step)
+    parameters = parameter_count(state.params)
+    log = MetricsLog(directory.path, step, config.log.tensorboard)
+    progress = ProgressReport(run.plan.total_steps, step, config.log.progress_bar)
+    progress.say(_opening(run, step, parameters, restored is not None))
+    first_step_seconds: list[float] = []
+
+    def on_first_step() -> None:
+        first_step_seconds.append(time.time() - began)
+        progress.say(f"first step after {first_step_seconds[0]:.1f} s")
+
+    training = Training(run, state, checkpoints, log, progress, preemption, on_first_step)
+    try:
+        training.fit()
+        test = training.evaluate("test")
+    finally:
+        progress.close()
+        log.flush()
+    epoch = run.plan.epoch(training.step)
+    log.write("test", training.step, epoch, test.to_tree())
+    log.close()
+    checkpoints.close()
+    result = test.to_tree() | {
+        "split": "test",
+        "step": training.step,
+        "epoch": epoch,
+        "seconds": time.time() - began,
+        "first_step_seconds": first_step_seconds[0] if first_step_seconds else None,
+        "images_per_second": training.images_per_second,
+        "parameters": parameters,
+        "config_hash": config_hash(to_tree(config)),
+        "precision": to_tree(config.precision),
+        "devices": run.devices.describe(),
+    }
+    _draw(directory.path, config, result)
+    directory.write("result.json", result)
+    return result
+
+
+def _opening(run: Run, step: int, parameters: int, resumed: bool) -> str:
+    data = run.dataset
+    begin = f"resuming at step {step}" if resumed else "starting"
+    return (
+        f"{run.config.model.name}: {parameters:,} parameters, {run.devices.describe()}, "
+        f"{run.config.precision.compute}\n"
+        f"{run.config.data.source}: train {len(data.train)}, validation {len(data.validation)}, "
+        f"test {len(data.test)}, {data.num_classes} classes, "
+        f"{'x'.join(map(str, data.image_shape))}\n"
+        f"{begin}: {run.plan.total_steps} steps of {run.plan.batch_size}, "
+        f"{run.config.train.epochs:g} epochs"
+    )
+
+
+def _draw(directory: Path, config: Any, result: dict[str, Any]) -> None:
+    # Imported here: matplotlib costs a second that the first step need not wait for.
+    from cnn_jax.training.metrics_log import read_metrics
+    from cnn_jax.visualization.curves import draw_curves
+
+    title = (
+        f"{config.model.name} on {config.data.source}: test error "
+        f"{100 * result['top1_error']:.2f} %  (n={result['n']})"
+    )
+    draw_curves(read_metrics(directory / "metrics.jsonl"), title, directory / "curves.png")

@@ -1,0 +1,114 @@
+"""Everything a run is, between two steps: one tree of arrays.
+
+Whatever changes from step to step, or from one member of a population to another, stands in here;
+the compiled step depends on shapes alone.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import flax
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from cnn_jax.config.plan import RunPlan
+from cnn_jax.initializers.parameters import init_variables
+from cnn_jax.models import Network, check_layer_names
+from cnn_jax.optim.optimizers import OPTIMIZERS
+
+FORMAT_VERSION = 1  # of the tree below; a checkpoint of another version is refused
+ArrayTree = Any
+
+
+class TrainState(flax.struct.PyTreeNode):
+    """The state of a run.
+
+    Attributes:
+        step: int32, steps made.
+        params: parameters of the network, by the paper's layer names.
+        batch_stats: running statistics of batch norm; empty without it.
+        opt_state: state of the optimizer.
+        averaged_params: running average of the parameters; empty where none is kept.
+        hyper: traced hyper-parameters: `learning_rate`, `momentum`, `weight_decay`,
+            `label_smoothing`, `warmup_steps`, `total_steps`, `steps_per_epoch` (floats) and
+            `dropout` (layer name -> rate).
+        plateau: `best` (lowest validation loss seen), `waited` (evaluations since), `scale`
+            (multiplier of the learning rate).
+        guard: `first_loss`, the data loss of step 0; NaN before.
+        seeds: `data` and `dropout`, uint32.
+    """
+
+    step: jax.Array
+    params: ArrayTree
+    batch_stats: ArrayTree
+    opt_state: ArrayTree
+    averaged_params: ArrayTree
+    hyper: dict[str, Any]
+    plateau: dict[str, jax.Array]
+    guard: dict[str, jax.Array]
+    seeds: dict[str, jax.Array]
+
+
+def create_state(
+    config: Any, plan: RunPlan, model: Network, image_shape: tuple[int, int, int]
+) -> TrainState:
+    """Returns the state before the first step.
+
+    Args:
+        config: validated.
+        plan: of the run.
+        model: the network.
+        image_shape: height, width and channels.
+
+    Raises:
+        InputError: a map of initialisers names a layer that the network does not have.
+    """
+    shape = (1, *image_shape)
+    variables = init_variables(model, jax.random.key(config.seed.init), shape, train=False)
+    check_layer_names(model, variables["params"])
+    hyper = hyper_parameters(config, plan, model)
+    optimizer = OPTIMIZERS[config.optim.name](0.0, 0.0, **config.optim.kwargs.to_dict())
+    return TrainState(
+        step=jnp.zeros((), jnp.int32),
+        params=variables["params"],
+        batch_stats=variables.get("batch_stats", {}),
+        opt_state=optimizer.init(variables["params"]),
+        averaged_params={},
+        hyper=hyper,
+        plateau={
+            "best": jnp.asarray(jnp.inf, float),
+            "waited": jnp.zeros((), jnp.int32),
+            "scale": jnp.ones((), float),
+        },
+        guard={"first_loss": jnp.asarray(jnp.nan, float)},
+        seeds={
+            "data": jnp.asarray(np.uint32(config.seed.data)),
+            "dropout": jnp.asarray(np.uint32(config.seed.dropout)),
+        },
+    )
+
+
+def hyper_parameters(config: Any, plan: RunPlan, model: Network) -> dict[str, Any]:
+    """Returns the traced hyper-parameters of a run.
+
+    A layer whose dropout rate is 0 is left out: it then costs nothing in the compiled step.
+    """
+    values = {
+        "learning_rate": config.optim.learning_rate,
+        "momentum": config.optim.momentum,
+        "weight_decay": config.optim.weight_decay,
+        "label_smoothing": config.train.label_smoothing,
+        "warmup_steps": plan.warmup_steps,
+        "total_steps": plan.total_steps,
+        "steps_per_epoch": plan.steps_per_epoch,
+        "dropout": {name: rate for name, rate in model.dropout_rates().items() if rate > 0},
+    }
+    return jax.tree.map(lambda value: jnp.asarray(value, float), values)
+
+
+def parameter_count(params: ArrayTree) -> int:
+    """Returns the number of parameters in a tree."""
+    return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(params))

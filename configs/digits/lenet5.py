@@ -1,0 +1,36 @@
+r"""LeNet-5 (modern form, 61,706 parameters) on scikit-learn's digits, 32x32x1.
+
+python -m experiments.train --config=configs/digits/lenet5.py
+"""
+
+from ml_collections import ConfigDict
+
+from cnn_jax.config import schema
+
+
+def get_config() -> ConfigDict:
+    """Returns the config."""
+    config = schema.base_config()
+    config.data.validation_folds = 9
+    config.data.validation_fold = 8
+    config.data.validation_rule = "contiguous"
+    config.data.shift_pixels = 2.0
+    config.data.scale = 0.1
+    config.data.rotation_degrees = 10.0
+    config.model.name = "lenet5"
+    config.model.kwargs = {
+        "activation": "relu",
+        "dropout_rate": 0.3,
+        "kernel_init": "he_normal",
+        "pooling": "max",
+        "norm": "none",
+    }
+    config.optim.name = "momentum"
+    config.optim.learning_rate = 0.05
+    config.optim.weight_decay = 5e-4
+    config.schedule.name = "cosine"
+    config.train.epochs = 80.0
+    config.train.batch_size = 64
+    config.checkpoint.every_epochs = 10.0
+    config.log.every_steps = 1
+    return config

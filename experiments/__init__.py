@@ -1,0 +1,1 @@
+"""The experiment binaries: `python -m experiments.<name> --help`."""

@@ -1,0 +1,138 @@
+"""Flags to a validated config, and errors to exit codes. Imports no jax.
+
+Exit codes: 0 done; 1 unexpected error; 2 bad configuration or input; 3 stopped by the guard; 75
+preempted with a checkpoint saved.
+"""
+
+from __future__ import annotations
+
+import inspect
+import runpy
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from absl import flags
+from ml_collections import ConfigDict, FrozenConfigDict, config_flags
+
+from cnn_jax.config import schema
+from cnn_jax.config.arguments import fill_defaults, read_literals
+from cnn_jax.config.problems import InputError, hint
+from cnn_jax.config.validate import validate
+
+BAD_INPUT = 2
+HELP = {"--help", "-h", "-help", "--helpfull"}
+
+
+def parse(argv: list[str], usage: str) -> list[str]:
+    """Parses the flags; prints the help and exits if it is asked for.
+
+    Args:
+        argv: the program and its arguments.
+        usage: what the program does, for `--help`.
+
+    Returns:
+        The arguments that are no flags.
+
+    Raises:
+        InputError: a flag that does not exist, or a value of the wrong type.
+    """
+    if HELP & set(argv[1:]):
+        print(f"{usage.strip()}\n\nFlags:\n{_flag_help()}")
+        sys.exit(0)
+    try:
+        return flags.FLAGS(argv)[1:]
+    except Exception as error:  # absl and ml_collections raise many kinds; all are bad input
+        raise InputError(" ".join(str(error).split()) or repr(error)) from error
+
+
+def parse_config(argv: list[str], usage: str) -> tuple[str, FrozenConfigDict]:
+    """Parses the flags of a binary that takes --config=FILE and --config.section.key=value.
+
+    Args:
+        argv: the program and its arguments.
+        usage: what the program does, for `--help`.
+
+    Returns:
+        The config file as it was given, and the validated config.
+
+    Raises:
+        InputError: anything in the file, the overrides or the other flags that cannot be used.
+    """
+    if HELP & set(argv[1:]):
+        usage += f"\n\nConfig keys (defaults; a config file sets its own):\n{schema.describe()}"
+    files = [a.removeprefix("--config=") for a in argv[1:] if a.startswith("--config=")]
+    if not files and not HELP & set(argv[1:]):
+        raise InputError("--config is missing, as in --config=configs/digits/lenet5.py")
+    config = schema.base_config()
+    for file in files:
+        config = fill_defaults(load_config_file(file))
+    overrides = [argument for argument in argv if not argument.startswith("--config=")]
+    for argument in overrides:
+        _check_override(argument, config)
+    try:
+        config_flags.DEFINE_config_dict("config", config, sys_argv=overrides)
+    except Exception as error:  # two overrides of which one undoes the other
+        raise InputError(" ".join(str(error).split())) from error
+    extra = parse(overrides, usage)
+    if extra:
+        raise InputError(f"unexpected arguments: {' '.join(extra)}")
+    return files[-1], validate(read_literals(flags.FLAGS.config))
+
+
+def load_config_file(value: str) -> ConfigDict:
+    """Returns the config that a file makes, for `path` or `path:word`.
+
+    Raises:
+        InputError: there is no such file, it does not run, or the word is none of its variants.
+    """
+    path, colon, word = value.partition(":")
+    file = Path(path)
+    if not file.is_file():
+        known = sorted(str(p) for p in Path("configs").rglob("*.py"))
+        raise InputError(f"--config={path}: no such file{hint(path, known)}")
+    try:
+        get_config = runpy.run_path(str(file))["get_config"]
+        if colon and not inspect.signature(get_config).parameters:
+            raise InputError(f"variant {word!r} is unknown: the file has no variants")
+        config = get_config(word) if colon else get_config()
+    except InputError as error:
+        raise InputError([f"--config={value}: {problem}" for problem in error.problems]) from error
+    except Exception as error:
+        text = " ".join(str(error).split())
+        raise InputError(f"--config={value}: {type(error).__name__}: {text}") from error
+    if not isinstance(config, ConfigDict):
+        raise InputError(f"--config={value}: get_config returned a {type(config).__name__}")
+    return config
+
+
+def _check_override(argument: str, config: ConfigDict) -> None:
+    """Names an override whose key does not exist, before the parser meets it."""
+    if not argument.startswith("--config."):
+        return
+    path = argument.removeprefix("--").partition("=")[0]
+    here: Any = config
+    for i, name in enumerate(path.split(".")[1:], start=1):
+        if not isinstance(here, ConfigDict) or name not in here:
+            where = ".".join(path.split(".")[: i + 1])
+            allowed = here if isinstance(here, ConfigDict) else ()
+            raise InputError(f"{where} is unknown{hint(name, allowed)}")
+        here = here[name]
+
+
+def _flag_help() -> str:
+    own = flags.FLAGS.get_key_flags_for_module(sys.argv[0])
+    lines = [f"  --{flag.name}={flag.default}\n      {flag.help}" for flag in own]
+    return "\n".join(lines)
+
+
+def run(main: Callable[[list[str]], int | None]) -> None:
+    """Runs a binary and exits with its code; bad input ends in a message, not a traceback."""
+    try:
+        code = main(sys.argv)
+    except InputError as error:
+        for problem in error.problems:
+            print(f"error: {problem}", file=sys.stderr)
+        code = BAD_INPUT
+    sys.exit(code or 0)

@@ -1,0 +1,79 @@
+"""Classify image files: the five most probable classes of each.
+
+  python -m experiments.predict --workdir=runs/digits-lenet5 seven.png folder/
+
+Files go through the preprocessing that the network was trained with. A file that is no image is
+reported and left out; the exit code is then 2.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from absl import flags
+
+from experiments import command_line
+
+WORKDIR = flags.DEFINE_string("workdir", None, "run directory")
+CHECKPOINT = flags.DEFINE_string("checkpoint", "latest", "latest, best (on validation) or a step")
+TOP = flags.DEFINE_integer("top", 5, "classes to print for each image", lower_bound=1)
+JSON = flags.DEFINE_bool("json", False, "one JSON object a line instead of text")
+BATCH = 64
+
+
+def main(argv: list[str]) -> int:
+    """Parses, restores, predicts and prints."""
+    paths = command_line.parse(argv, __doc__ or "")
+    if WORKDIR.value is None or not paths:
+        raise command_line.InputError(
+            "--workdir and images are needed, as in --workdir=runs/digits-lenet5 seven.png"
+        )
+    from cnn_jax.data.image_files import find_images
+
+    files = find_images(paths)
+    # Imported here: jax takes seconds, and a bad path need not wait for it.
+    import numpy as np
+
+    from cnn_jax.training.restored import restore
+
+    restored = restore(WORKDIR.value, CHECKPOINT.value)
+    failed = 0
+    for first in range(0, len(files), BATCH):
+        loaded = [
+            (file, _load(file, restored.preprocessing)) for file in files[first : first + BATCH]
+        ]
+        good = [(file, image) for file, image in loaded if image is not None]
+        failed += len(loaded) - len(good)
+        if good:
+            probabilities = restored.probabilities(np.stack([image for _, image in good]))
+            for (file, _), row in zip(good, probabilities, strict=True):
+                _print(str(file), row, restored.preprocessing.class_names)
+    if failed:
+        print(f"{failed} of {len(files)} files could not be used", file=sys.stderr)
+    return command_line.BAD_INPUT if failed else 0
+
+
+def _load(file, preprocessing):
+    from cnn_jax.data.image_files import load_image
+
+    try:
+        return load_image(file, preprocessing)
+    except command_line.InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return None
+
+
+def _print(file: str, probabilities, class_names: tuple[str, ...]) -> None:
+    best = probabilities.argsort()[::-1][: TOP.value]
+    if JSON.value:
+        top = [{"class": class_names[i], "probability": float(probabilities[i])} for i in best]
+        print(json.dumps({"file": file, "top": top}))
+        return
+    print(file)
+    for i in best:
+        print(f"  {100 * probabilities[i]:6.2f} %  {class_names[i]}")
+
+
+if __name__ == "__main__":
+    command_line.run(main)
