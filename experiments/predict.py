@@ -10,10 +10,16 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
 from absl import flags
 
 from experiments import command_line
+
+if TYPE_CHECKING:
+    from cnn_jax.data.preprocessing import Preprocessing
 
 WORKDIR = flags.DEFINE_string("workdir", None, "run directory")
 CHECKPOINT = flags.DEFINE_string("checkpoint", "latest", "latest, best (on validation) or a step")
@@ -33,8 +39,6 @@ def main(argv: list[str]) -> int:
 
     files = find_images(paths)
     # Imported here: jax takes seconds, and a bad path need not wait for it.
-    import numpy as np
-
     from cnn_jax.training.restored import restore
 
     restored = restore(WORKDIR.value, CHECKPOINT.value)
@@ -54,7 +58,7 @@ def main(argv: list[str]) -> int:
     return command_line.BAD_INPUT if failed else 0
 
 
-def _load(file, preprocessing):
+def _load(file: Path, preprocessing: Preprocessing) -> np.ndarray | None:
     from cnn_jax.data.image_files import load_image
 
     try:
@@ -64,7 +68,7 @@ def _load(file, preprocessing):
         return None
 
 
-def _print(file: str, probabilities, class_names: tuple[str, ...]) -> None:
+def _print(file: str, probabilities: np.ndarray, class_names: tuple[str, ...]) -> None:
     best = probabilities.argsort()[::-1][: TOP.value]
     if JSON.value:
         top = [{"class": class_names[i], "probability": float(probabilities[i])} for i in best]

@@ -52,7 +52,10 @@ class Preprocessing:
     @classmethod
     def from_tree(cls, tree: dict[str, Any]) -> Preprocessing:
         """Returns the record that `to_tree` wrote."""
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in tree.items()})
+        values: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in tree.items()
+        }
+        return cls(**values)
 
 
 def preprocessing_for(dataset: Dataset, normalisation: str) -> Preprocessing:

@@ -63,17 +63,18 @@ def evaluate(
     Raises:
         RuntimeError: not every example was counted once.
     """
-    pending = []
+    pending: list[Counts] = []
     for batch in padded_batches(split, batch_size):
         poll()
         pending.append(count_batch(batch))
-    counts = [Counts(*(np.asarray(value) for value in one)) for one in pending]
-    n = sum(int(one.n) for one in counts)
+    # Fetched only now: while one batch is read, the next is already being computed.
+    counts = [{name: np.asarray(value) for name, value in one._asdict().items()} for one in pending]
+    n, top1, top5 = (sum(int(one[name]) for one in counts) for name in ("n", "top1", "top5"))
     if n != len(split):
         raise RuntimeError(f"evaluated n={n}/{len(split)}: an example was lost or counted twice")
     return Evaluation(
         n=n,
-        top1_error=1 - sum(int(one.top1) for one in counts) / n,
-        top5_error=1 - sum(int(one.top5) for one in counts) / n,
-        loss=sum(float(one.loss) for one in counts) / n,
+        top1_error=(n - top1) / n,
+        top5_error=(n - top5) / n,
+        loss=sum(float(one["loss"]) for one in counts) / n,
     )

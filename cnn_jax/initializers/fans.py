@@ -1,6 +1,7 @@
 """Fan-in and fan-out of a parameter, from its shape."""
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 from math import prod
 
 MODES = ("fan_in", "fan_out", "fan_avg")
@@ -24,8 +25,7 @@ def fan(shape: Sequence[int], mode: str) -> float:
     Raises:
         ValueError: if the mode is unknown, or the shape has no fans.
     """
-    if mode not in MODES:
-        raise ValueError(f"mode = {mode!r}: allowed are {', '.join(MODES)}")
+    check_mode(mode)
     if len(shape) < 2:
         raise ValueError(
             f"a parameter of shape {tuple(shape)} has no fan; use zeros, constant, gaussian or "
@@ -34,3 +34,11 @@ def fan(shape: Sequence[int], mode: str) -> float:
     field = prod(shape[:-2])
     fan_in, fan_out = field * shape[-2], field * shape[-1]
     return {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[mode]
+
+
+def check_mode(mode: str) -> None:
+    """Raise ValueError unless `mode` is `'fan_in'`, `'fan_out'` or `'fan_avg'`."""
+    if mode not in MODES:
+        near = get_close_matches(mode, MODES, 1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"mode = {mode!r}: allowed are {', '.join(MODES)}{hint}")

@@ -12,9 +12,9 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from cnn_jax.initializers import noise
-from cnn_jax.initializers.fans import fan
+from cnn_jax.initializers.fans import check_mode, fan
 
-Initializer = Callable[[jax.Array, Sequence[int], DTypeLike], jax.Array]
+Initializer = Callable[..., jax.Array]
 
 # The standard deviation of N(0, 1) cut at two standard deviations.
 _TRUNCATED_STD = 0.87962566103423978
@@ -22,7 +22,11 @@ _TRUNCATED_STD = 0.87962566103423978
 
 def constant(value: float) -> Initializer:
     """Fill with one number, such as AlexNet's biases of 1."""
-    return lambda key, shape, dtype=jnp.float32: jnp.full(shape, value, dtype)
+
+    def draw(key: jax.Array, shape: Sequence[int], dtype: DTypeLike = jnp.float32) -> jax.Array:
+        return jnp.full(shape, value, dtype)
+
+    return draw
 
 
 def zeros() -> Initializer:
@@ -37,17 +41,17 @@ def ones() -> Initializer:
 
 def gaussian(std: float) -> Initializer:
     """Draw from N(0, std^2), not truncated (Krizhevsky et al. 2012, section 5: std 0.01)."""
-    return lambda key, shape, dtype=jnp.float32: noise.normal(key, shape, dtype, std)
+    return _drawn(noise.normal, lambda shape: std)
 
 
 def truncated_gaussian(std: float) -> Initializer:
     """Draw from N(0, std^2) cut at two std; the numbers drawn have a std of 0.8796 `std`."""
-    return lambda key, shape, dtype=jnp.float32: noise.truncated_normal(key, shape, dtype, std)
+    return _drawn(noise.truncated_normal, lambda shape: std)
 
 
 def uniform(scale: float) -> Initializer:
     """Draw from U[-scale, scale]."""
-    return lambda key, shape, dtype=jnp.float32: noise.uniform(key, shape, dtype, scale)
+    return _drawn(noise.uniform, lambda shape: scale)
 
 
 def fan_in_uniform(gain: float = 1.0) -> Initializer:
@@ -55,16 +59,12 @@ def fan_in_uniform(gain: float = 1.0) -> Initializer:
 
     With gain 1 the "standard" heuristic of Glorot & Bengio 2010, equation 1.
     """
-    return lambda key, shape, dtype=jnp.float32: noise.uniform(
-        key, shape, dtype, gain / sqrt(fan(shape, "fan_in"))
-    )
+    return _drawn(noise.uniform, lambda shape: gain / sqrt(fan(shape, "fan_in")))
 
 
 def lecun_1998_uniform() -> Initializer:
     """Draw from U[-2.4 / fan_in, 2.4 / fan_in] (LeCun et al. 1998, appendix A), no root."""
-    return lambda key, shape, dtype=jnp.float32: noise.uniform(
-        key, shape, dtype, 2.4 / fan(shape, "fan_in")
-    )
+    return _drawn(noise.uniform, lambda shape: 2.4 / fan(shape, "fan_in"))
 
 
 def lecun_normal() -> Initializer:
@@ -108,9 +108,10 @@ def truncated_he_normal(mode: str = "fan_in", slope: float = 0.0) -> Initializer
 
     What JAX and Keras call he_normal.
     """
+    check_mode(mode)
     variance = 2 / (1 + slope**2)
-    return lambda key, shape, dtype=jnp.float32: noise.truncated_normal(
-        key, shape, dtype, sqrt(variance / fan(shape, mode)) / _TRUNCATED_STD
+    return _drawn(
+        noise.truncated_normal, lambda shape: sqrt(variance / fan(shape, mode)) / _TRUNCATED_STD
     )
 
 
@@ -206,13 +207,20 @@ INITIALIZERS: dict[str, Callable[..., Initializer]] = {
 }
 
 
+def _drawn(
+    sampler: Callable[..., jax.Array], scale: Callable[[Sequence[int]], float]
+) -> Initializer:
+    def draw(key: jax.Array, shape: Sequence[int], dtype: DTypeLike = jnp.float32) -> jax.Array:
+        return sampler(key, shape, dtype, scale(shape))
+
+    return draw
+
+
 def _scaled_normal(scale: float, mode: str) -> Initializer:
-    return lambda key, shape, dtype=jnp.float32: noise.normal(
-        key, shape, dtype, sqrt(scale / fan(shape, mode))
-    )
+    check_mode(mode)
+    return _drawn(noise.normal, lambda shape: sqrt(scale / fan(shape, mode)))
 
 
 def _scaled_uniform(scale: float, mode: str) -> Initializer:
-    return lambda key, shape, dtype=jnp.float32: noise.uniform(
-        key, shape, dtype, sqrt(3 * scale / fan(shape, mode))
-    )
+    check_mode(mode)
+    return _drawn(noise.uniform, lambda shape: sqrt(3 * scale / fan(shape, mode)))

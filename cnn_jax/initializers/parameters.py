@@ -20,7 +20,7 @@ def init_variables(
 
     The network runs on shapes alone, to learn each leaf's own initialiser. A leaf is then drawn
     from a key made of `key` and its path in the tree (not from the keys of linen's `init`): a layer
-    more or less does not change the others. Numbers are drawn on the CPU on every platform.
+    more or less does not change the others.
 
     Args:
         model: an unbound linen module called as `model(images, **call_kwargs)`.
@@ -43,14 +43,12 @@ def init_variables(
             return model.init(rngs, images, **call_kwargs)
 
     declared = jax.eval_shape(declare, jax.ShapeDtypeStruct(tuple(images_shape), jnp.float32))
-    leaves: dict[Path, jax.Array] = {}
-    cpu = jax.local_devices(backend="cpu")[0]
-    with jax.default_device(cpu):
-        key = jax.device_put(key, cpu)
-        for path, expected in flatten_dict(declared).items():
-            if path[0] in ("params", "batch_stats"):
-                leaves[path] = _draw(path, recipes, key, expected)
-    variables = unflatten_dict(jax.device_put(leaves))
+    leaves = {
+        path: _draw(path, recipes, key, expected)
+        for path, expected in flatten_dict(declared).items()
+        if path[0] in ("params", "batch_stats")
+    }
+    variables = unflatten_dict(leaves)
     return {"params": variables.get("params", {}), "batch_stats": variables.get("batch_stats", {})}
 
 

@@ -71,8 +71,10 @@ def activation(name: str) -> Callable[[jax.Array], jax.Array]:
     """
     if name not in ACTIVATIONS:
         near = get_close_matches(name, ACTIVATIONS, 1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"activation {name!r} is unknown{hint} Known: {', '.join(ACTIVATIONS)}")
+        hint = f", did you mean {near[0]!r}?" if near else ""
+        raise ValueError(
+            f"activation {name!r} is unknown{hint}; known are {', '.join(ACTIVATIONS)}"
+        )
     return ACTIVATIONS[name]
 
 
@@ -85,12 +87,12 @@ class PReLU(nn.Module):
 
     Args:
         shared: one slope for all channels rather than one a channel.
-        init: first value of the slopes.
+        initial_slope: first value of the slopes.
         dtype: of the computation and the output.
     """
 
     shared: bool = False
-    init: float = 0.25
+    initial_slope: float = 0.25
     dtype: DTypeLike = jnp.float32
 
     @nn.compact
@@ -105,6 +107,7 @@ class PReLU(nn.Module):
         """
         parameter_dtype = jnp.promote_types(self.dtype, jnp.float32)
         shape = () if self.shared else x.shape[-1:]
-        slope = self.param("slope", nn.initializers.constant(self.init), shape, parameter_dtype)
+        first = nn.initializers.constant(self.initial_slope)
+        slope = self.param("slope", first, shape, parameter_dtype)
         x = jnp.asarray(x, self.dtype)
         return jnp.where(x > 0, x, x * jnp.asarray(slope, self.dtype))

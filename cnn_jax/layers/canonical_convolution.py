@@ -15,7 +15,6 @@ from cnn_jax.layers.window import Borders, Pair
 _LAYOUT = ("NHWC", "HWIO", "NHWC")
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
 def canonical_convolution(
     x: jax.Array, kernel: jax.Array, strides: Pair, borders: Borders, dilation: Pair
 ) -> jax.Array:
@@ -33,6 +32,27 @@ def canonical_convolution(
     Returns:
         (N, H', W', O) of the dtype of `x`.
     """
+    # Under shard_map a gradient must vary over the mapped axes that its argument varies over: the
+    # cast makes both arguments alike, and its transpose sums the gradient of a replicated kernel.
+    x, kernel = _vary_like(x, kernel), _vary_like(kernel, x)
+    return _convolve(x, kernel, strides, borders, dilation)
+
+
+def _vary_like(x: jax.Array, other: jax.Array) -> jax.Array:
+    axes = tuple(_varying_axes(other) - _varying_axes(x))
+    return lax.pcast(x, axes, to="varying") if axes else x
+
+
+def _varying_axes(x: jax.Array) -> frozenset[str]:
+    aval = jax.typeof(x)
+    # JAX 0.10 moved the set that earlier versions call `vma`.
+    return aval.manual_axis_type.varying if hasattr(aval, "manual_axis_type") else aval.vma
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
+def _convolve(
+    x: jax.Array, kernel: jax.Array, strides: Pair, borders: Borders, dilation: Pair
+) -> jax.Array:
     return lax.conv_general_dilated(
         x, kernel, strides, borders, rhs_dilation=dilation, dimension_numbers=_LAYOUT
     )
@@ -41,7 +61,7 @@ def canonical_convolution(
 def _forward(
     x: jax.Array, kernel: jax.Array, strides: Pair, borders: Borders, dilation: Pair
 ) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-    return canonical_convolution(x, kernel, strides, borders, dilation), (x, kernel)
+    return _convolve(x, kernel, strides, borders, dilation), (x, kernel)
 
 
 def _backward(
@@ -58,7 +78,7 @@ def _backward(
     )
 
 
-canonical_convolution.defvjp(_forward, _backward)
+_convolve.defvjp(_forward, _backward)
 
 
 def _gradient_of_images(

@@ -5,6 +5,7 @@ from itertools import product
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from cnn_jax.layers.window import Borders, Pair
@@ -46,43 +47,68 @@ def _backward(
     gradient: jax.Array,
 ) -> tuple[jax.Array]:
     x, y = residuals
-    spans = [(size - 1) * step + 1 for size, step in zip(y.shape[1:3], strides, strict=True)]
-    edges = ((0, 0, 0), *((low, high, 0) for low, high in borders), (0, 0, 0))
-    padded = lax.pad(x, jnp.array(-jnp.inf, x.dtype), edges)
-    offsets = list(product(range(window[0]), range(window[1])))
+    # The barrier keeps XLA from searching again for every window that covers a pixel.
+    winners = lax.optimization_barrier(_first_matches(x, y, window, strides, borders))
+    return (_spread(winners, gradient, (x.shape[1], x.shape[2]), window, strides, borders),)
 
-    # Walking backwards leaves the first offset that matches, where several do.
-    match = jnp.zeros(y.shape, jnp.int32)
-    for number, (row, column) in reversed(list(enumerate(offsets))):
+
+first_match_max_pool.defvjp(_forward, _backward)
+
+
+def _first_matches(
+    x: jax.Array, y: jax.Array, window: Pair, strides: Pair, borders: Borders
+) -> jax.Array:
+    """Find the first element of each window that is its maximum, as row * width + column."""
+    padded = lax.pad(
+        x,
+        jnp.array(-jnp.inf, x.dtype),
+        ((0, 0, 0), *((low, high, 0) for low, high in borders), (0, 0, 0)),
+    )
+    spans = [(y.shape[1 + axis] - 1) * strides[axis] + 1 for axis in range(2)]
+    winners = jnp.zeros(y.shape, jnp.int32)
+    # Walking backwards leaves the first of several.
+    for row, column in reversed(list(product(range(window[0]), range(window[1])))):
         element = lax.slice(
             padded,
             (0, row, column, 0),
             (x.shape[0], row + spans[0], column + spans[1], x.shape[3]),
             (1, *strides, 1),
         )
-        match = jnp.where(element == y, number, match)
+        winners = jnp.where(element == y, row * window[1] + column, winners)
+    return winners
 
-    # Windows are added in row-major order, the order of select_and_scatter, to get equal bits.
+
+def _spread(
+    winners: jax.Array,
+    gradient: jax.Array,
+    image: Pair,
+    window: Pair,
+    strides: Pair,
+    borders: Borders,
+) -> jax.Array:
+    """Add the gradient of every window to the pixel that won it.
+
+    The padded image is cut into cells of one stride. A pixel of cell i lies in the windows i, i - 1
+    and so on that reach it, at offsets that its place in the cell decides: there is no scatter.
+    """
+    n, channels = gradient.shape[0], gradient.shape[3]
+    cells = [-(-(image[axis] + sum(borders[axis])) // strides[axis]) for axis in range(2)]
+    reach = [-(-window[axis] // strides[axis]) for axis in range(2)]
     zero = jnp.zeros((), gradient.dtype)
-    total = jnp.zeros(x.shape, gradient.dtype)
-    for number, (row, column) in reversed(list(enumerate(offsets))):
+    total = jnp.zeros((n, cells[0], strides[0], cells[1], strides[1], channels), gradient.dtype)
+    # From the first window to the last, as select_and_scatter adds them, to get equal bits.
+    for back in reversed(list(product(range(reach[0]), range(reach[1])))):
+        rows, columns = (np.arange(strides[axis]) + back[axis] * strides[axis] for axis in range(2))
+        inside = np.logical_and.outer(rows < window[0], columns < window[1])
+        offsets = np.where(inside, np.add.outer(rows * window[1], columns), -1).astype(np.int32)
         edges = (
             (0, 0, 0),
-            *(
-                (offset - low, size + low - offset - span, step - 1)
-                for offset, low, size, span, step in zip(
-                    (row, column),
-                    (b[0] for b in borders),
-                    x.shape[1:3],
-                    spans,
-                    strides,
-                    strict=True,
-                )
-            ),
+            *((back[a], cells[a] - back[a] - gradient.shape[1 + a], 0) for a in range(2)),
             (0, 0, 0),
         )
-        total = total + lax.pad(jnp.where(match == number, gradient, zero), zero, edges)
-    return (total,)
-
-
-first_match_max_pool.defvjp(_forward, _backward)
+        winner = lax.pad(winners, jnp.int32(-2), edges)[:, :, None, :, None]
+        arriving = lax.pad(gradient, zero, edges)[:, :, None, :, None]
+        total = total + jnp.where(winner == offsets[:, None, :, None], arriving, zero)
+    pixels = total.reshape(n, cells[0] * strides[0], cells[1] * strides[1], channels)
+    (top, _), (left, _) = borders
+    return pixels[:, top : top + image[0], left : left + image[1]]

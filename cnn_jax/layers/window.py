@@ -25,8 +25,8 @@ def pair(value: int | Sequence[int], name: str, least: int = 1) -> Pair:
     Raises:
         ValueError: if the value is neither, or below `least`.
     """
-    numbers = (value, value) if isinstance(value, int) else tuple(value)
-    if len(numbers) != 2 or not all(isinstance(n, int) and n >= least for n in numbers):
+    numbers = tuple(value) if isinstance(value, Sequence) else (value, value)
+    if len(numbers) != 2 or not all(type(n) is int and n >= least for n in numbers):
         raise ValueError(
             f"{name} = {value!r}: give one int or (height, width), each at least {least}"
         )
@@ -106,12 +106,10 @@ def _borders(padding: Padding, image: Pair, window: Pair, strides: Pair, dilatio
         near = get_close_matches(padding.upper(), ["SAME", "VALID"], 1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise ValueError(f"padding = {padding!r}: the words are 'SAME' and 'VALID'{hint}")
-    if isinstance(padding, int) or all(isinstance(side, int) for side in padding):
-        vertical, horizontal = pair(padding, "padding", least=0)  # type: ignore[arg-type]
-        return (vertical, vertical), (horizontal, horizontal)
-    if len(padding) != 2:
-        raise ValueError(f"padding = {padding!r}: give ((top, bottom), (left, right))")
-    return pair(padding[0], "padding", least=0), pair(padding[1], "padding", least=0)
+    sides = tuple(padding) if isinstance(padding, Sequence) else (padding, padding)
+    if len(sides) != 2:
+        raise ValueError(f"padding = {padding!r}: give one for each of the two directions")
+    return pair(sides[0], "padding", least=0), pair(sides[1], "padding", least=0)
 
 
 def _misfit(

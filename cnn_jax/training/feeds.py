@@ -7,11 +7,11 @@ from collections.abc import Callable
 import numpy as np
 
 from cnn_jax.data.order import Order
+from cnn_jax.training.parallel import HostMetrics
 from cnn_jax.training.run import Run
 from cnn_jax.training.state import TrainState
 from cnn_jax.training.steps import METRICS, make_train_step
 
-HostMetrics = dict[str, np.ndarray]
 Advance = Callable[[TrainState, int, int], tuple[TrainState, HostMetrics]]
 
 

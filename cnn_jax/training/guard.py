@@ -30,8 +30,8 @@ class DivergedError(Exception):
             "likely causes:\n"
             f"  - the learning rate, {learning_rate:.4g} at this step, is too high (try a third),\n"
             "    or warm-up is needed\n"
-            "  - the initialisation is too large for this depth: the loss of step 0 should be near\n"
-            "    ln(classes)\n"
+            "  - the initialisation is too large for this depth: the loss of step 0 should be\n"
+            "    near ln(classes)\n"
             "  - weight decay or momentum is too large, or an input is not normalised\n"
             "config.guard.explosion_factor sets the limit; 0 leaves only the check of finiteness"
         )

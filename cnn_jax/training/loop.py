@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -10,8 +11,9 @@ from cnn_jax.config.identity import to_tree
 from cnn_jax.evaluation.exact import Evaluation, evaluate
 from cnn_jax.training import guard
 from cnn_jax.training.checkpoints import Checkpoints
-from cnn_jax.training.feeds import HostMetrics, make_feed
+from cnn_jax.training.feeds import make_feed
 from cnn_jax.training.metrics_log import MetricsLog
+from cnn_jax.training.parallel import HostMetrics
 from cnn_jax.training.preemption import Preemption, PreemptionRequested
 from cnn_jax.training.progress import ProgressReport
 from cnn_jax.training.run import Run
@@ -143,7 +145,12 @@ class Training:
             float(metrics["loss"][-1]),
             float(metrics["error"][-1]),
             self.images_per_second,
+            self._seconds_left(),
         )
+
+    def _seconds_left(self) -> float:
+        steps = self.run.plan.total_steps - self.step
+        return steps * self._timed_seconds / self._timed_steps if self._timed_steps else math.nan
 
     def _steps_until_next_stop(self) -> int:
         """One step first, which compiles; then as many as no evaluation or save stands between."""

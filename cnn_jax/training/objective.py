@@ -24,7 +24,7 @@ def cross_entropy(logits: jax.Array, labels: jax.Array, smoothing: jax.Array | f
 
 def l2_penalty(params: Any) -> jax.Array:
     """Returns half the sum of the squared kernels; biases and batch norm are left out."""
-    return 0.5 * sum(jnp.sum(jnp.square(leaf)) for leaf in _kernels(params))
+    return 0.5 * jnp.asarray([jnp.sum(jnp.square(leaf)) for leaf in _kernels(params)]).sum()
 
 
 def decayed(updates: Any, params: Any, amount: jax.Array) -> Any:

@@ -20,7 +20,8 @@ from cnn_jax.layers.batch_view import BatchView
 from cnn_jax.training.state import TrainState
 from cnn_jax.training.steps import METRICS, Batch, EvalStep, Metrics, TrainStep
 
-Chunk = Callable[[TrainState, jax.Array, int], tuple[TrainState, Metrics]]
+HostMetrics = dict[str, np.ndarray]
+Chunk = Callable[[TrainState, np.ndarray], tuple[TrainState, HostMetrics]]
 
 
 class Devices:
@@ -100,9 +101,8 @@ class Devices:
             def body(i: jax.Array, carry: tuple[TrainState, Metrics]) -> tuple[TrainState, Metrics]:
                 state, kept = carry
                 batch = {name: values[ids[i]] for name, values in resident.items()}
-                state, metrics = step(
-                    state, jax.lax.with_sharding_constraint(batch, self.by_example)
-                )
+                batch = jax.lax.with_sharding_constraint(batch, self.by_example)
+                state, metrics = step(state, batch)
                 return state, {name: kept[name].at[i].set(metrics[name]) for name in METRICS}
 
             kept = {name: jnp.zeros(longest, float) for name in METRICS}
@@ -110,12 +110,13 @@ class Devices:
 
         compiled = jax.jit(chunk, donate_argnums=0, out_shardings=self.everywhere)
 
-        def run(state: TrainState, ids: np.ndarray) -> tuple[TrainState, Metrics]:
+        def run(state: TrainState, ids: np.ndarray) -> tuple[TrainState, HostMetrics]:
             padded = np.zeros((longest, ids.shape[1]), np.int32)
             padded[: len(ids)] = ids
             placed = jax.device_put(padded, divided)
             state, metrics = compiled(state, resident, placed, np.int32(len(ids)))
-            return state, {name: np.asarray(values)[: len(ids)] for name, values in metrics.items()}
+            made = {name: np.asarray(values)[: len(ids)] for name, values in metrics.items()}
+            return state, made
 
         return run
 

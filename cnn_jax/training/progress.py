@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 SECONDS_BETWEEN_LINES = 5.0
 
@@ -24,8 +25,7 @@ class ProgressReport:
     def __init__(self, total_steps: int, step: int, bar: bool, console: Console | None = None):
         self.total_steps = total_steps
         self.console = console or Console(highlight=False, soft_wrap=True)
-        self._began, self._first_step = time.monotonic(), step
-        self._last_line = self._began
+        self._last_line = time.monotonic()
         self._task: Any = None
         self._bar = None
         if bar and self.console.is_terminal:
@@ -34,14 +34,14 @@ class ProgressReport:
                 MofNCompleteColumn(),
                 BarColumn(bar_width=24),
                 TextColumn("{task.fields[figures]}"),
-                TextColumn("ETA"),
-                TimeRemainingColumn(),
                 console=self.console,
             )
             self._task = self._bar.add_task("train", total=total_steps, completed=step, figures="")
             self._bar.start()
 
-    def update(self, step: int, epoch: float, loss: float, error: float, speed: float) -> None:
+    def update(
+        self, step: int, epoch: float, loss: float, error: float, speed: float, left: float
+    ) -> None:
         """Reports that `step` steps are made.
 
         Args:
@@ -49,15 +49,19 @@ class ProgressReport:
             epoch: passes over train made.
             loss: of the last step.
             error: fraction of the last batch that was wrong.
-            speed: images a second.
+            speed: images a second; 0 while it is not known.
+            left: seconds to the end; NaN while it is not known.
         """
-        figures = f"loss {loss:.4f}  error {100 * error:5.2f} %  {speed:,.0f} images/s"
+        figures = (
+            f"loss {loss:.4f}  error {100 * error:5.2f} %  {speed:,.0f} images/s  "
+            f"ETA {_duration(left)}"
+        )
         if self._bar is not None:
             self._bar.update(self._task, completed=step, figures=figures)
         elif time.monotonic() - self._last_line >= SECONDS_BETWEEN_LINES:
             self._last_line = time.monotonic()
             done = f"step {step}/{self.total_steps}  epoch {epoch:.2f}"
-            self.say(f"{done}  {figures}  ETA {self._eta(step)}")
+            self.say(f"{done}  {figures}")
 
     def say(self, text: str) -> None:
         """Prints a line above the bar."""
@@ -68,9 +72,11 @@ class ProgressReport:
         if self._bar is not None:
             self._bar.stop()
 
-    def _eta(self, step: int) -> str:
-        made = step - self._first_step
-        seconds = (time.monotonic() - self._began) / max(made, 1) * (self.total_steps - step)
-        minutes, seconds = divmod(round(seconds), 60)
-        hours, minutes = divmod(minutes, 60)
-        return f"{hours}:{minutes:02}:{seconds:02}"
+
+def _duration(seconds: float) -> str:
+    """Returns `1:02:03`, or `?` for NaN."""
+    if math.isnan(seconds):
+        return "?"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}"

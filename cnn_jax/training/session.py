@@ -85,13 +85,12 @@ def _train(
     try:
         training.fit()
         test = training.evaluate("test")
+        epoch = run.plan.epoch(training.step)
+        log.write("test", training.step, epoch, test.to_tree())
     finally:
         progress.close()
-        log.flush()
-    epoch = run.plan.epoch(training.step)
-    log.write("test", training.step, epoch, test.to_tree())
-    log.close()
-    checkpoints.close()
+        log.close()
+        checkpoints.close()
     result = test.to_tree() | {
         "split": "test",
         "step": training.step,

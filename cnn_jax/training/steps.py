@@ -101,7 +101,7 @@ def make_train_step(recipe: Recipe) -> TrainStep:
             "data_loss": data_loss,
             "error": error,
             "learning_rate": rate,
-            "gradient_norm": optax.global_norm(grads),
+            "gradient_norm": optax.tree.norm(grads),
         }
         metrics["stopped"] = wants_stop(recipe, loss, data_loss, first_loss)
         state = state.replace(

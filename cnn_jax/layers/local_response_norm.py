@@ -1,0 +1,44 @@
+"""Local response normalisation across channels."""
+
+import jax
+import jax.numpy as jnp
+
+
+def local_response_norm(
+    x: jax.Array,
+    size: int = 5,
+    k: float = 2.0,
+    alpha: float = 1e-4,
+    beta: float = 0.75,
+    alpha_is_divided_by_size: bool = False,
+) -> jax.Array:
+    """Divide each unit by (k + alpha * sum of squares over `size` channels) ** beta.
+
+    The sum goes over the channels from i - (size - 1) / 2 to i + (size - 1) / 2 that exist. Three
+    functions go by the constants of the paper: Caffe, cuda-convnet and PyTorch divide alpha by
+    `size` (`alpha_is_divided_by_size=True`), and Caffe's and PyTorch's k is 1 unless set.
+
+    Source: Krizhevsky et al. 2012, section 3.3, whose constants are the defaults.
+
+    Args:
+        x: (..., C), floating.
+        size: channels in the sum, odd.
+        k: added to the sum; the paper's k, Caffe's `k`, cuda-convnet's `minDiv`.
+        alpha: weight of the sum.
+        beta: exponent.
+        alpha_is_divided_by_size: whether the weight is alpha / size.
+
+    Returns:
+        Of the shape and dtype of `x`, computed in float32 at least.
+
+    Raises:
+        ValueError: if `size` is even or below 1.
+    """
+    if size < 1 or size % 2 == 0:
+        raise ValueError(f"local response normalisation over {size} channels: must be odd")
+    wide = jnp.asarray(x, jnp.promote_types(x.dtype, jnp.float32))
+    reach = size // 2
+    squares = jnp.pad(jnp.square(wide), [(0, 0)] * (x.ndim - 1) + [(reach, reach)])
+    total = sum(squares[..., i : i + x.shape[-1]] for i in range(size))
+    weight = alpha / size if alpha_is_divided_by_size else alpha
+    return jnp.asarray(wide * (k + weight * total) ** -beta, x.dtype)

@@ -1,0 +1,40 @@
+from types import SimpleNamespace as Section
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cnn_jax.config.plan import make_plan
+from cnn_jax.config.problems import InputError
+
+
+def config(epochs: float, batch: int, warmup: float = 0.0) -> Section:
+    return Section(
+        train=Section(epochs=epochs, batch_size=batch),
+        schedule=Section(warmup_epochs=warmup),
+        evaluation=Section(every_epochs=1.0),
+        checkpoint=Section(every_epochs=2.0),
+    )
+
+
+@given(st.integers(1, 100), st.integers(1, 500), st.integers(1, 2000))
+def test_total_steps_cover_the_epochs_and_no_more(epochs: int, batch: int, n: int) -> None:
+    plan = make_plan(config(float(epochs), batch), n)
+    assert plan.total_steps * batch >= epochs * n > (plan.total_steps - 1) * batch
+
+
+def test_plan_of_ilsvrc() -> None:
+    plan = make_plan(config(90.0, 256, warmup=5.0), 1_281_167)
+    assert plan.total_steps == 450_411
+    assert plan.warmup_steps == 25_023
+    assert plan.evaluate_every == 5_005
+    assert plan.epoch(plan.total_steps) == pytest.approx(90.0, abs=1e-3)
+
+
+def test_fractions_of_epochs_do_not_round_up() -> None:
+    assert make_plan(config(0.1 * 3, 10), 100).total_steps == 3
+
+
+def test_empty_train_split() -> None:
+    with pytest.raises(InputError, match="nothing to train on"):
+        make_plan(config(1.0, 8), 0)

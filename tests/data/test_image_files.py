@@ -1,0 +1,62 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cnn_jax.config.problems import InputError
+from cnn_jax.data.image_files import find_images, load_image
+from cnn_jax.data.preprocessing import Preprocessing
+
+GREY = Preprocessing(8, 6, 1, "bilinear", (0.0,), (1.0,), ("a",))
+COLOUR = Preprocessing(8, 6, 3, "bilinear", (0.0,) * 3, (1.0,) * 3, ("a",))
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "CMYK", "P", "1", "LA"])
+@pytest.mark.parametrize("record", [GREY, COLOUR])
+def test_any_mode_becomes_what_the_network_takes(
+    tmp_path: Path, mode: str, record: Preprocessing
+) -> None:
+    path = tmp_path / "image.tiff"
+    Image.new(mode, (20, 10)).save(path)
+    out = load_image(path, record)
+    assert out.shape == (8, 6, record.channels) and out.dtype == np.uint8
+
+
+def test_exif_rotation_is_obeyed(tmp_path: Path) -> None:
+    pixels = np.zeros((8, 6), np.uint8)
+    pixels[:4] = 255
+    exif = Image.Exif()
+    exif[0x0112] = 3  # turned by 180 degrees
+    Image.fromarray(pixels).save(tmp_path / "turned.png", exif=exif)
+    assert load_image(tmp_path / "turned.png", GREY)[-1].min() == 255
+
+
+@pytest.mark.parametrize("content", [b"", b"no image at all", b"\x89PNG\r\n\x1a\n cut short"])
+def test_what_is_no_image_is_named(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "bad.png"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="bad.png: not an image"):
+        load_image(path, GREY)
+
+
+def test_a_truncated_image_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "short.jpg"
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64), np.uint8)
+    Image.fromarray(noise).save(path)
+    path.write_bytes(path.read_bytes()[:400])
+    with pytest.raises(InputError, match="short.jpg: cannot be read"):
+        load_image(path, GREY)
+
+
+def test_find_images(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    for name in ("b.png", "a.JPG", "deep/c.webp", "notes.txt"):
+        (tmp_path / name).touch()
+    names = [str(p.relative_to(tmp_path)) for p in find_images([str(tmp_path)])]
+    assert names == ["a.JPG", "b.png", "deep/c.webp"]
+    with pytest.raises(InputError, match="no such file"):
+        find_images([str(tmp_path / "gone.png")])
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="no images inside"):
+        find_images([str(tmp_path / "empty")])

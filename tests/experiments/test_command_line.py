@@ -1,0 +1,105 @@
+"""Bad input ends in a sentence and exit code 2, before jax is imported."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CONFIG = "--config=configs/digits/lenet5.py"
+BAD = [
+    ((), "--config is missing"),
+    (
+        ("--config=configs/digits/lenet.py",),
+        "no such file; did you mean 'configs/digits/lenet5.py'",
+    ),
+    (
+        ("--config=configs/digits/lenet5.py:50",),
+        "variant '50' is unknown: the file has no variants",
+    ),
+    (("--config=configs/digits/mlp.py:3_layer",), "did you mean '3_layers'"),
+    ((CONFIG, "--wrokdir=x"), "Unknown command line flag 'wrokdir'. Did you mean: workdir"),
+    ((CONFIG, "--config.train.epoch=3"), "config.train.epoch is unknown; did you mean 'epochs'"),
+    ((CONFIG, "--config.trian.epochs=3"), "config.trian is unknown; did you mean 'train'"),
+    ((CONFIG, "--config.train.epochs=many"), "--config.train.epochs=many"),
+    ((CONFIG, "--config.train.epochs=-3"), "config.train.epochs = -3.0: must be above 0"),
+    ((CONFIG, "--config.train.batch_size=2.5"), "--config.train.batch_size=2.5"),
+    ((CONFIG, '--config.optim={"nestrov": 1}'), "config.optim.nestrov is unknown"),
+    ((CONFIG, "--config.model.kwargs.widht=2"), "did you mean 'width'"),
+    ((CONFIG, "--config.model.kwargs.norm=bach"), "did you mean 'batch'"),
+    ((CONFIG, "--config.model.name=lenet"), "did you mean 'lenet5'"),
+    ((CONFIG, '--config.optim.kwargs={"rho": 0.9}'), "config.optim.kwargs.rho is not an argument"),
+    ((CONFIG, "stray"), "unexpected arguments: stray"),
+]
+# The binary's own entry, and then a look at what it has loaded.
+PROGRAM = """
+import sys
+from experiments import command_line, train
+sys.argv = ["train", *sys.argv[1:]]
+try:
+    command_line.run(train.main)
+finally:
+    print("jax" in sys.modules, "tensorflow" in sys.modules, file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD, ids=[message[:40] for _, message in BAD])
+def test_bad_input(arguments: tuple[str, ...], message: str, root: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *arguments], capture_output=True, text=True, cwd=root
+    )
+    assert done.returncode == 2, done.stderr
+    assert message in done.stderr and "Traceback" not in done.stderr
+    assert done.stderr.endswith("False False\n")
+
+
+def test_a_broken_config_file_is_named(tmp_path: Path, root: Path) -> None:
+    for text, message in [
+        ("def get_config(:", "SyntaxError"),
+        ("x = 1", "KeyError: 'get_config'"),
+        ("def get_config():\n    return 3", "returned a int"),
+        ("import nothing_like_it", "ModuleNotFoundError"),
+    ]:
+        file = tmp_path / "broken.py"
+        file.write_text(text)
+        done = subprocess.run(
+            [sys.executable, "-m", "experiments.train", f"--config={file}"],
+            capture_output=True,
+            text=True,
+            cwd=root,
+        )
+        assert done.returncode == 2 and message in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("name", ["train", "evaluate", "predict", "seeds", "digits_svc"])
+def test_help(name: str, root: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", f"experiments.{name}", "--help"],
+        capture_output=True,
+        text=True,
+        cwd=root,
+    )
+    assert done.returncode == 0 and f"python -m experiments.{name}" in done.stdout
+    if name in ("train", "seeds"):
+        assert "--config.optim.learning_rate" in done.stdout
+
+
+def test_every_config_file_is_valid(root: Path) -> None:
+    import runpy
+
+    from cnn_jax.config.arguments import fill_defaults
+    from cnn_jax.config.validate import validate
+
+    files = sorted((root / "configs").rglob("*.py"))
+    assert files
+    for file in files:
+        module = runpy.run_path(str(file))
+        for word in module.get("VARIANTS", [None]):
+            config = module["get_config"](word) if word else module["get_config"]()
+            validate(fill_defaults(config))
+
+
+def test_importing_the_package_loads_neither_jax_nor_tensorflow() -> None:
+    program = "import sys, cnn_jax; print('jax' in sys.modules, 'tensorflow' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == "False False\n"

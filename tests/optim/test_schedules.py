@@ -1,0 +1,47 @@
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from cnn_jax.optim.schedules import SCHEDULES, Clock, Shape, warmed_up
+
+
+def values(shape: Shape, total: int, warmup: int = 0, per_epoch: float = 10.0) -> np.ndarray:
+    steps = jnp.arange(total, dtype=jnp.float32)
+    clock = lambda t: Clock(t, jnp.float32(warmup), jnp.float32(total), jnp.float32(per_epoch))
+    return np.asarray(jax.vmap(lambda t: shape(clock(t)))(steps))
+
+
+def test_constant() -> None:
+    np.testing.assert_array_equal(values(SCHEDULES["constant"](), 5), np.ones(5))
+
+
+def test_step_drops_at_the_epochs() -> None:
+    got = values(SCHEDULES["step"](boundaries_epochs=(1.0, 2.5), factor=0.1), 40)
+    table = [1.0 if t < 10 else 0.1 if t < 25 else 0.01 for t in range(40)]
+    np.testing.assert_allclose(got, table, rtol=1e-6)
+
+
+def test_step_drops_at_the_first_step_of_a_broken_epoch() -> None:
+    """ILSVRC: 1,281,167 / 256 = 5004.6 steps an epoch; 30 epochs end within step 150,136."""
+    per_epoch = 1_281_167 / 256
+    shape = SCHEDULES["step"](boundaries_epochs=(30.0,))
+    clock = lambda t: Clock(*(jnp.float32(v) for v in (t, 0, 450_411, per_epoch)))
+    assert float(shape(clock(150_136))) == 1.0
+    assert float(shape(clock(150_137))) == pytest.approx(0.1)
+
+
+def test_cosine_after_warmup() -> None:
+    got = values(warmed_up(SCHEDULES["cosine"](final_fraction=0.1)), 30, warmup=10)
+    table = [
+        min((t + 1) / 10, 1.0)
+        * (0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * min(max(t - 10, 0) / 20, 1.0))))
+        for t in range(30)
+    ]
+    np.testing.assert_allclose(got, table, rtol=1e-5)
+
+
+def test_warmup_of_no_steps_changes_nothing() -> None:
+    np.testing.assert_array_equal(values(warmed_up(SCHEDULES["constant"]()), 3), np.ones(3))
