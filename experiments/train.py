@@ -35,6 +35,11 @@ def main(argv: list[str]) -> int:
     config_file, config = command_line.parse_config(argv, __doc__ or "")
     workdir = Path(WORKDIR.value or default_workdir(config_file))
     check_directory(workdir, to_tree(config))
+    if config.distributed.detect or config.distributed.coordinator:
+        # Before the signals: a handler installed earlier would never run.
+        from cnn_jax.training import distributed
+
+        distributed.start(config.distributed)
     with Preemption(config.checkpoint.grace_seconds) as preemption:
         # Imported here: jax takes seconds, and a bad config or a signal need not wait for it.
         from cnn_jax.training.guard import DivergedError

@@ -133,8 +133,26 @@ SCHEMA: dict[str, dict[str, Key | OpenDict]] = {
         "batch_norm_virtual_batch": Key(32, MATHS, "examples in a virtual batch", low=1),
     },
     "parallel": {
-        "mode": Key("jit", MATHS, "how a step is spread over devices", choices=("jit",)),
+        "mode": Key(
+            "jit",
+            RUN,
+            "jit: one program over a mesh; pmap: one program a device, averaged over the axis",
+            choices=("jit", "pmap"),
+        ),
         "devices": Key(None, RUN, "use the first n devices; all when unset", low=1, optional=int),
+        "shard_parameters": Key(
+            False, RUN, "jit: spread large parameters and their optimizer state over the devices"
+        ),
+    },
+    "distributed": {
+        "coordinator": Key(None, RUN, "host:port of process 0", optional=str),
+        "processes": Key(None, RUN, "how many processes", low=1, optional=int),
+        "process_id": Key(None, RUN, "which one this is, from 0", low=0, optional=int),
+        "detect": Key(False, RUN, "let jax find the above: Cloud TPU, Kubernetes, Slurm, Open MPI"),
+        "timeout_seconds": Key(120.0, RUN, "longest wait for all processes to come", positive=True),
+        "heartbeat_seconds": Key(
+            30.0, RUN, "a process not heard of for so long is lost, and ends the others", low=10.0
+        ),
     },
     "precision": {
         "compute": Key(

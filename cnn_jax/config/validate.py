@@ -173,10 +173,43 @@ def _cross_problems(config: Any) -> list[str]:
             f"config.schedule.warmup_epochs = {schedule['warmup_epochs']} is longer than the run: "
             f"config.train.epochs = {train['epochs']}"
         )
+    parallel, distributed = config["parallel"], config["distributed"]
+    if parallel["mode"] == "pmap" and parallel["shard_parameters"]:
+        problems.append("config.parallel.shard_parameters needs config.parallel.mode = 'jit'")
+    problems += _process_problems(distributed, train["batch_size"])
     scope, virtual = train["batch_norm_scope"], train["batch_norm_virtual_batch"]
     if scope == "virtual" and train["batch_size"] % virtual:
         problems.append(
             f"config.train.batch_norm_virtual_batch = {virtual} does not divide "
             f"config.train.batch_size = {train['batch_size']}"
+        )
+    return problems
+
+
+def _process_problems(distributed: Any, batch_size: int) -> list[str]:
+    """What is wrong with the section that joins several processes."""
+    names = ("coordinator", "processes", "process_id")
+    unset = [name for name in names if distributed[name] is None]
+    if 0 < len(unset) < len(names):
+        return [
+            f"config.distributed.{unset[0]} is unset: {', '.join(names)} are given together, or "
+            "detect finds all of them"
+        ]
+    if unset:
+        return []
+    processes, process_id = distributed["processes"], distributed["process_id"]
+    problems = []
+    if process_id >= processes:
+        problems.append(
+            f"config.distributed.process_id = {process_id}: processes are numbered from 0, and "
+            f"there are {processes}"
+        )
+    if batch_size % processes:
+        problems.append(
+            f"config.train.batch_size = {batch_size} does not divide over {processes} processes"
+        )
+    if ":" not in distributed["coordinator"]:
+        problems.append(
+            f"config.distributed.coordinator = {distributed['coordinator']!r}: host:port is needed"
         )
     return problems

@@ -40,9 +40,22 @@ class Evaluation:
         }
 
 
-def padded_batches(split: Split, batch_size: int) -> Iterator[dict[str, np.ndarray]]:
-    """Yields batches of one static size, the last one filled up with examples of weight 0."""
-    for first in range(0, len(split), batch_size):
+def padded_batches(
+    split: Split, batch_size: int, host: int = 0, hosts: int = 1
+) -> Iterator[dict[str, np.ndarray]]:
+    """Yields the batches of one host: all of one size, filled up with examples of weight 0.
+
+    Every host yields equally many, so that none waits for another at the end; over all hosts every
+    example stands in exactly one batch.
+
+    Args:
+        split: the examples, the same on every host.
+        batch_size: examples in a batch of one host.
+        host: which one this is.
+        hosts: how many there are.
+    """
+    for start in range(0, len(split), hosts * batch_size):
+        first = start + host * batch_size
         wanted = np.arange(first, first + batch_size)
         inside = wanted < len(split)
         part = split.take(np.where(inside, wanted, 0))
@@ -50,21 +63,28 @@ def padded_batches(split: Split, batch_size: int) -> Iterator[dict[str, np.ndarr
 
 
 def evaluate(
-    count_batch: CountBatch, split: Split, batch_size: int, poll: Callable[[], None] = lambda: None
+    count_batch: CountBatch,
+    split: Split,
+    batch_size: int,
+    poll: Callable[[], object] = lambda: None,
+    host: int = 0,
+    hosts: int = 1,
 ) -> Evaluation:
     """Returns the errors over all of a split.
 
     Args:
-        count_batch: batch -> `Counts`.
+        count_batch: batch of this host -> `Counts` over all hosts.
         split: the examples.
-        batch_size: examples in one call.
+        batch_size: examples that one host brings to one call.
         poll: called between batches; may raise to end the evaluation.
+        host: which one this is.
+        hosts: how many there are.
 
     Raises:
         RuntimeError: not every example was counted once.
     """
     pending: list[Counts] = []
-    for batch in padded_batches(split, batch_size):
+    for batch in padded_batches(split, batch_size, host, hosts):
         poll()
         pending.append(count_batch(batch))
     # Fetched only now: while one batch is read, the next is already being computed.

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from difflib import get_close_matches
 from math import ceil
+from typing import Any
 
 Pair = tuple[int, int]
 Borders = tuple[Pair, Pair]
@@ -106,7 +107,7 @@ def _borders(padding: Padding, image: Pair, window: Pair, strides: Pair, dilatio
         near = get_close_matches(padding.upper(), ["SAME", "VALID"], 1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise ValueError(f"padding = {padding!r}: the words are 'SAME' and 'VALID'{hint}")
-    sides = tuple(padding) if isinstance(padding, Sequence) else (padding, padding)
+    sides: tuple[Any, ...] = tuple(padding) if isinstance(padding, Sequence) else (padding, padding)
     if len(sides) != 2:
         raise ValueError(f"padding = {padding!r}: give one for each of the two directions")
     return pair(sides[0], "padding", least=0), pair(sides[1], "padding", least=0)

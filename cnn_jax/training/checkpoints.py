@@ -20,7 +20,8 @@ import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
 from cnn_jax.config.problems import InputError
-from cnn_jax.training import checkpoint_digest
+from cnn_jax.training import distributed
+from cnn_jax.training.checkpoint_digest import Digests
 from cnn_jax.training.state import FORMAT_VERSION, TrainState
 
 METRIC = "top1_error"
@@ -42,8 +43,8 @@ class Checkpoints:
     def __init__(self, run: Path, keep: int = 3, read_only: bool = False):
         logging.getLogger("absl").setLevel(logging.ERROR)
         self.directory = (run / "checkpoints").resolve()
-        self._digests = run.resolve() / "checkpoint_digests"
-        self._read_only = read_only
+        self._digests = Digests(self.directory, run.resolve() / "checkpoint_digests")
+        self._read_only, self._lead = read_only, jax.process_index() == 0
         if read_only and not self.directory.is_dir():
             raise InputError(f"{run} holds no checkpoints")
         policies = checkpoint_managers
@@ -124,17 +125,20 @@ class Checkpoints:
         """
         steps = sorted(self._manager.all_steps(), reverse=True)
         for step in steps:
-            try:
-                return self.read(step, like)
-            except InputError:
-                raise
-            except Exception as error:  # whatever the storage layer makes of a damaged file
-                reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
-                warnings.warn(
-                    f"checkpoint {step} cannot be read ({reason:.200}); trying the one before",
-                    stacklevel=2,
-                )
+            harm = self._harm(step) if self._lead else ""
+            if not distributed.gather([int(bool(harm))])[0, 0]:
+                try:
+                    return self.read(step, like)
+                except InputError:
+                    raise
+                except Exception as error:  # whatever the storage layer makes of a damaged file
+                    harm = _first_line(error)
+            if self._lead:
+                text = f"checkpoint {step} cannot be read ({harm}); trying the one before"
+                warnings.warn(text, stacklevel=2)
                 self._set_aside(step)
+            distributed.wait_for_all(f"checkpoint {step} set aside")
+            self._manager.reload()
         if steps:
             raise InputError(f"{self.directory}: none of the checkpoints {steps} can be read")
         return None
@@ -197,7 +201,7 @@ class Checkpoints:
 
     def _checked_record(self, step: int) -> dict[str, Any]:
         """Returns the record of a checkpoint whose files are as they were written."""
-        if harm := checkpoint_digest.damage(self.directory / str(step), self._digest_file(step)):
+        if harm := self._digests.damage(step):
             raise ValueError(harm)
         args = ocp.args.Composite(record=ocp.args.JsonRestore())
         record = self._manager.restore(step, args=args)["record"]
@@ -208,27 +212,30 @@ class Checkpoints:
             )
         return record
 
-    def _digest_file(self, step: int) -> Path:
-        return self._digests / f"{step}.json"
-
     def _seal(self, before: int | None = None) -> None:
-        """Writes the digests that are missing, and drops those of deleted checkpoints."""
-        steps = {step for step in self._manager.all_steps() if before is None or step < before}
-        for step in steps:
-            directory = self.directory / str(step)
-            if directory.is_dir() and not self._digest_file(step).exists():
-                checkpoint_digest.seal(directory, self._digest_file(step))
-        for file in self._digests.glob("*.json"):
-            if not (self.directory / file.stem).is_dir():
-                file.unlink()
+        if self._lead:
+            steps = self._manager.all_steps()
+            self._digests.seal({step for step in steps if before is None or step < before})
+
+    def _harm(self, step: int) -> str:
+        """Returns why a checkpoint cannot be read; empty when its files are as written."""
+        try:
+            self._checked_record(step)
+        except InputError:
+            raise
+        except Exception as error:  # whatever the storage layer makes of a damaged file
+            return _first_line(error)
+        return ""
 
     def _set_aside(self, step: int) -> None:
-        if self._read_only:
-            return
         aside = self.directory.parent / "damaged_checkpoints"
         aside.mkdir(exist_ok=True)
         target = aside / str(step)
         shutil.rmtree(target, ignore_errors=True)
         shutil.move(self.directory / str(step), target)
-        self._digest_file(step).unlink(missing_ok=True)
-        self._manager.reload()
+        self._digests.forget(step)
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip()
+    return (text.splitlines()[0] if text else repr(error))[:200]

@@ -9,7 +9,7 @@ from typing import Any
 
 from cnn_jax.config.identity import to_tree
 from cnn_jax.evaluation.exact import Evaluation, evaluate
-from cnn_jax.training import guard
+from cnn_jax.training import distributed, guard
 from cnn_jax.training.checkpoints import Checkpoints
 from cnn_jax.training.feeds import make_feed
 from cnn_jax.training.metrics_log import MetricsLog
@@ -56,9 +56,9 @@ class Training:
         self.preemption = preemption
         self.images_per_second = 0.0
         self._on_first_step = on_first_step
-        self._advance = make_feed(run, lambda: preemption.requested)
+        self._advance = make_feed(run, state)
         self._eval_step = run.devices.compile_eval_step(
-            make_eval_step(run.recipe.model, run.preprocessing)
+            make_eval_step(run.recipe.model, run.preprocessing, run.recipe.view.axis_name)
         )
         self._validation_error: float | None = None
         self._timed_steps, self._timed_seconds = 0, 0.0
@@ -76,8 +76,7 @@ class Training:
                 self._save_if_due()
                 if self.step >= self.run.plan.total_steps:
                     break
-                self.preemption.poll()
-                self._make_steps()
+                self._make_steps(self._agree(self._steps_until_next_stop()))
         except PreemptionRequested:
             self.log.flush()
             self._save()
@@ -88,12 +87,29 @@ class Training:
 
     def evaluate(self, split: str) -> Evaluation:
         """Returns the errors of the present parameters on a split."""
+        devices = self.run.devices
         return evaluate(
-            lambda batch: self._eval_step(self.state.params, self.state.batch_stats, batch),  # type: ignore[arg-type]
+            lambda batch: self._eval_step(self.state.params, self.state.batch_stats, batch),
             self.run.dataset.split(split),
-            self.run.config.evaluation.batch_size,
-            self.preemption.poll,
+            self.run.config.evaluation.batch_size // devices.processes,
+            self._agree,
+            devices.process,
+            devices.processes,
         )
+
+    def _agree(self, steps: int = 1) -> int:
+        """Returns how many steps all processes make next: what process 0 says.
+
+        Raises:
+            PreemptionRequested: a signal has come to any of them; it is raised on all.
+        """
+        if self.run.devices.processes == 1:
+            self.preemption.poll()
+            return steps
+        said = distributed.gather([int(self.preemption.requested), steps])
+        if said[:, 0].any():
+            self.preemption.answer()
+        return int(said[0, 1])
 
     def _evaluate_if_due(self) -> None:
         plan = self.run.plan
@@ -124,9 +140,9 @@ class Training:
             self.checkpoints.wait()
         self.preemption.saved_step = self.step
 
-    def _make_steps(self) -> None:
+    def _make_steps(self, steps: int) -> None:
         began, first = time.monotonic(), self.step
-        self.state, metrics = self._advance(self.state, first, self._steps_until_next_stop())
+        self.state, metrics = self._advance(self.state, first, steps)
         seconds, made = time.monotonic() - began, len(metrics["loss"])
         if self._timed_steps == 0 and self._timed_seconds == 0.0:
             self._on_first_step()

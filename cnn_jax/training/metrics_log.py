@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 
 class MetricsLog:
@@ -21,17 +21,21 @@ class MetricsLog:
         step: the step that the run continues from; later lines were written by steps that are
             about to be made again, and are dropped.
         tensorboard: whether to write events too.
+        lead: whether this process writes; the others only know what is there.
     """
 
-    def __init__(self, directory: Path, step: int, tensorboard: bool):
+    def __init__(self, directory: Path, step: int, tensorboard: bool, lead: bool = True):
         self.path = directory / "metrics.jsonl"
         kept = [line for line in read_metrics(self.path) if line["step"] <= step]
+        self._evaluated = {line["step"] for line in kept if line["kind"] == "validation"}
+        self._file: IO[str] | None = None
+        self._events: Any = None
+        if not lead:
+            return
         fresh = self.path.with_suffix(".new")
         fresh.write_text("".join(json.dumps(line) + "\n" for line in kept))
         fresh.replace(self.path)
         self._file = self.path.open("a")
-        self._evaluated = {line["step"] for line in kept if line["kind"] == "validation"}
-        self._events = None
         if tensorboard:
             from tensorboardX import SummaryWriter
 
@@ -40,9 +44,10 @@ class MetricsLog:
     def write(self, kind: str, step: int, epoch: float, values: dict[str, Any]) -> None:
         """Writes one line."""
         line = {"kind": kind, "step": step, "epoch": round(epoch, 6)} | values
-        self._file.write(json.dumps(line) + "\n")
         if kind == "validation":
             self._evaluated.add(step)
+        if self._file is not None:
+            self._file.write(json.dumps(line) + "\n")
         if self._events is not None:
             for name, value in values.items():
                 self._events.add_scalar(f"{kind}/{name}", value, step)
@@ -53,15 +58,17 @@ class MetricsLog:
 
     def flush(self) -> None:
         """Brings everything written so far onto the disk."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        if self._file is not None:
+            self._file.flush()
+            os.fsync(self._file.fileno())
         if self._events is not None:
             self._events.flush()
 
     def close(self) -> None:
         """Flushes and closes the files."""
         self.flush()
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
         if self._events is not None:
             self._events.close()
 

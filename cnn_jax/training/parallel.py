@@ -1,7 +1,8 @@
-"""How steps reach the devices: the only file with jit and meshes.
+"""How steps reach the devices: the only file with jit, pmap, meshes and shardings.
 
-The batch is divided over the axis `data` of a mesh, everything else is on every device; the program
-is written for the global batch and the compiler divides it.
+Two ways to run the same step functions. `jit`: the program is written for the global batch, and
+the compiler divides it over the axis `data` of a mesh. `pmap`: every device runs the program on its
+part of the batch, and the step averages over the axis.
 """
 
 from __future__ import annotations
@@ -15,42 +16,59 @@ import numpy as np
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from cnn_jax.config.problems import InputError
-from cnn_jax.evaluation.counts import Counts
 from cnn_jax.layers.batch_view import BatchView
 from cnn_jax.training.state import TrainState
 from cnn_jax.training.steps import METRICS, Batch, EvalStep, Metrics, TrainStep
 
+AXIS = "data"
 HostMetrics = dict[str, np.ndarray]
 Chunk = Callable[[TrainState, np.ndarray], tuple[TrainState, HostMetrics]]
+SMALLEST_SHARDED = 1 << 14  # elements; a smaller array costs more to gather than to keep
 
 
 class Devices:
-    """A mesh of devices, and the ways to bring data and steps onto it.
+    """The devices of all processes, and the ways to bring data and steps onto them.
 
     Args:
+        mode: `jit` or `pmap`.
         count: use the first `count` devices; None: all.
+        shard_parameters: spread large arrays of the state over the devices instead of copying them.
 
     Raises:
-        InputError: there are not so many devices.
+        InputError: there are not so many devices, or the processes do not take part alike.
     """
 
-    def __init__(self, count: int | None = None):
+    def __init__(self, mode: str = "jit", count: int | None = None, shard_parameters: bool = False):
         devices = jax.devices()
         if count is not None and count > len(devices):
             raise InputError(
-                f"config.parallel.devices = {count}: this machine has {len(devices)} "
+                f"config.parallel.devices = {count}: there are {len(devices)} "
                 f"({devices[0].platform})"
             )
-        self.devices = devices[:count]
+        self.mode, self.devices = mode, devices[:count]
+        self.processes, self.process = jax.process_count(), jax.process_index()
+        here = [d for d in self.devices if d.process_index == self.process]
+        if len(here) * self.processes != len(self.devices):
+            raise InputError(
+                f"config.parallel.devices = {count}: {self.processes} processes must take part "
+                f"with equally many devices; allowed: all {len(devices)}, by leaving it unset"
+            )
         self.mesh = jax.make_mesh(
-            (len(self.devices),), ("data",), devices=self.devices, axis_types=(AxisType.Auto,)
+            (len(self.devices),), (AXIS,), devices=self.devices, axis_types=(AxisType.Auto,)
         )
         self.everywhere = NamedSharding(self.mesh, PartitionSpec())
-        self.by_example = NamedSharding(self.mesh, PartitionSpec("data"))
+        self.by_example = NamedSharding(self.mesh, PartitionSpec(AXIS))
+        self._local, self._shard_parameters = len(here), shard_parameters
+
+    @property
+    def lead(self) -> bool:
+        """Whether this process writes logs and pictures."""
+        return self.process == 0
 
     def describe(self) -> str:
-        """Returns for example `1 x cpu`."""
-        return f"{len(self.devices)} x {self.devices[0].device_kind}"
+        """Returns for example `8 x cpu, pmap, 2 processes`."""
+        processes = f", {self.processes} processes" if self.processes > 1 else ""
+        return f"{len(self.devices)} x {self.devices[0].device_kind}, {self.mode}{processes}"
 
     def check_batch(self, key: str, batch_size: int) -> None:
         """Checks that a batch divides over the devices.
@@ -64,26 +82,51 @@ class Devices:
                 "allowed: a multiple, or fewer devices by config.parallel.devices"
             )
 
-    def replicate(self, tree: Any) -> Any:
-        """Returns a tree of arrays with a copy on every device."""
-        return jax.device_put(tree, self.everywhere)
+    def host_slice(self, batch_size: int) -> slice:
+        """Returns the part of a global batch that this process brings."""
+        size = batch_size // self.processes
+        return slice(self.process * size, (self.process + 1) * size)
 
-    def compile_train_step(self, step: TrainStep) -> TrainStep:
-        """Returns the compiled step; it takes host batches and gives up the old state."""
-        compiled = jax.jit(step, donate_argnums=0, out_shardings=self.everywhere)
+    def place(self, state: TrainState) -> TrainState:
+        """Returns a state on the devices: copied to each, or its large arrays spread over them."""
+        return jax.tree.map(lambda leaf: _put(leaf, self._sharding(leaf)), state)
 
-        def run(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
-            return compiled(state, jax.device_put(batch, self.by_example))
+    def _sharding(self, leaf: jax.Array) -> NamedSharding:
+        divisible = [i for i, n in enumerate(leaf.shape) if n % len(self.devices) == 0]
+        if not self._shard_parameters or leaf.size < SMALLEST_SHARDED or not divisible:
+            return self.everywhere
+        widest = max(divisible, key=lambda i: leaf.shape[i])
+        spec = [AXIS if i == widest else None for i in range(leaf.ndim)]
+        return NamedSharding(self.mesh, PartitionSpec(*spec))
 
-        return run
+    def compile_train_step(self, step: TrainStep, like: TrainState) -> TrainStep:
+        """Returns the compiled step.
+
+        It takes the part of the global batch that this process brings, and gives up the old state.
+
+        Args:
+            step: the train step.
+            like: a placed state.
+        """
+        if self.mode == "pmap":
+            mapped = self._pmap(step, in_axes=(None, 0), donate=True)
+            return lambda state, batch: mapped(state, self._by_device(batch))
+        compiled = jax.jit(step, donate_argnums=0, out_shardings=self._outputs(like))
+        return lambda state, batch: compiled(state, self._from_hosts(batch))
 
     def compile_chunk(
-        self, step: TrainStep, images: np.ndarray, labels: np.ndarray, longest: int
+        self,
+        step: TrainStep,
+        like: TrainState,
+        images: np.ndarray,
+        labels: np.ndarray,
+        longest: int,
     ) -> Chunk:
         """Returns a function that makes many steps over data that lives on the devices.
 
         Args:
             step: the train step.
+            like: a placed state.
             images: uint8 (N, H, W, C), all of train.
             labels: int32 (N,).
             longest: most steps in one call.
@@ -92,8 +135,8 @@ class Devices:
             (state, ids int32 (k, B), k <= longest) -> (state, metrics (k,)). One compilation serves
             every k, and the result does not depend on how steps are divided into calls.
         """
-        resident = self.replicate({"image": images, "label": labels})
-        divided = NamedSharding(self.mesh, PartitionSpec(None, "data"))
+        resident = {"image": _put(images, self.everywhere), "label": _put(labels, self.everywhere)}
+        divided = NamedSharding(self.mesh, PartitionSpec(None, AXIS))
 
         def chunk(
             state: TrainState, resident: Batch, ids: jax.Array, count: jax.Array
@@ -101,19 +144,27 @@ class Devices:
             def body(i: jax.Array, carry: tuple[TrainState, Metrics]) -> tuple[TrainState, Metrics]:
                 state, kept = carry
                 batch = {name: values[ids[i]] for name, values in resident.items()}
-                batch = jax.lax.with_sharding_constraint(batch, self.by_example)
+                if self.mode == "jit":
+                    batch = jax.lax.with_sharding_constraint(batch, self.by_example)
                 state, metrics = step(state, batch)
                 return state, {name: kept[name].at[i].set(metrics[name]) for name in METRICS}
 
             kept = {name: jnp.zeros(longest, float) for name in METRICS}
             return jax.lax.fori_loop(0, count, body, (state, kept))
 
-        compiled = jax.jit(chunk, donate_argnums=0, out_shardings=self.everywhere)
+        if self.mode == "pmap":
+            compiled = self._pmap(chunk, in_axes=(None, None, 0, None), donate=True)
+        else:
+            compiled = jax.jit(chunk, donate_argnums=0, out_shardings=self._outputs(like))
 
         def run(state: TrainState, ids: np.ndarray) -> tuple[TrainState, HostMetrics]:
             padded = np.zeros((longest, ids.shape[1]), np.int32)
             padded[: len(ids)] = ids
-            placed = jax.device_put(padded, divided)
+            if self.mode == "pmap":
+                mine = padded[:, self.host_slice(ids.shape[1])]
+                placed: Any = mine.reshape(longest, self._local, -1).swapaxes(0, 1)
+            else:
+                placed = _put(padded, divided)
             state, metrics = compiled(state, resident, placed, np.int32(len(ids)))
             made = {name: np.asarray(values)[: len(ids)] for name, values in metrics.items()}
             return state, made
@@ -121,37 +172,71 @@ class Devices:
         return run
 
     def compile_eval_step(self, step: EvalStep) -> EvalStep:
-        """Returns the compiled evaluation step; it takes host batches."""
+        """Returns the compiled evaluation step; it takes the part that this process brings."""
+        if self.mode == "pmap":
+            mapped = self._pmap(step, in_axes=(None, None, 0), donate=False)
+            return lambda params, stats, batch: mapped(params, stats, self._by_device(batch))
         compiled = jax.jit(step, out_shardings=self.everywhere)
-
-        def run(params: Any, batch_stats: Any, batch: Batch) -> Counts:
-            return compiled(params, batch_stats, jax.device_put(batch, self.by_example))
-
-        return run
+        return lambda params, stats, batch: compiled(params, stats, self._from_hosts(batch))
 
     def compile_inference(self, step: Callable[..., Any]) -> Callable[..., Any]:
         """Returns a compiled function of which everything lies on every device."""
         return jax.jit(step, out_shardings=self.everywhere)
 
+    def _pmap(
+        self, step: Callable[..., Any], in_axes: tuple[int | None, ...], donate: bool
+    ) -> Callable[..., Any]:
+        return jax.pmap(
+            step,
+            axis_name=AXIS,
+            in_axes=in_axes,
+            out_axes=None,
+            devices=self.devices,
+            donate_argnums=(0,) if donate else (),
+        )
 
-def batch_view(train: Any, devices: int) -> BatchView:
-    """Returns the view of a program over the global batch, with the scope of batch norm.
+    def _outputs(self, like: TrainState) -> tuple[Any, NamedSharding]:
+        return jax.tree.map(lambda leaf: leaf.sharding, like), self.everywhere
+
+    def _from_hosts(self, batch: Batch) -> Batch:
+        make = jax.make_array_from_process_local_data
+        return {name: make(self.by_example, np.asarray(part)) for name, part in batch.items()}
+
+    def _by_device(self, batch: Batch) -> Batch:
+        return {
+            name: np.reshape(part, (self._local, -1, *part.shape[1:]))
+            for name, part in batch.items()
+        }
+
+
+def _put(array: Any, sharding: NamedSharding) -> jax.Array:
+    """Returns an array that every process holds whole, placed as `sharding` says."""
+    if sharding.is_fully_addressable:
+        return jax.device_put(array, sharding)
+    whole = np.asarray(array)
+    return jax.make_array_from_callback(whole.shape, sharding, lambda index: whole[index])
+
+
+def batch_view(train: Any, devices: Devices) -> BatchView:
+    """Returns which part of the batch a layer sees, with the scope of batch norm.
 
     Args:
         train: `config.train`.
-        devices: over how many devices the batch is divided.
+        devices: over which the batch is divided.
 
     Raises:
         InputError: a device would hold no whole number of virtual batches.
     """
-    if train.batch_norm_scope == "global":
-        return BatchView()
-    if train.batch_norm_scope == "per_device":
-        return BatchView(statistics_group=train.batch_size // devices)
+    scope, count = train.batch_norm_scope, len(devices.devices)
+    axis = AXIS if devices.mode == "pmap" else None
+    if scope == "global":
+        return BatchView(axis_name=axis)
+    if scope == "per_device":
+        return BatchView(axis_name=axis, statistics_group=train.batch_size // count)
     group = train.batch_norm_virtual_batch
-    if (train.batch_size // group) % devices:
+    if (train.batch_size // group) % count:
         raise InputError(
             f"config.train.batch_norm_virtual_batch = {group}: {train.batch_size // group} virtual "
-            f"batches do not divide over {devices} devices"
+            f"batches do not divide over {count} devices"
         )
-    return BatchView(statistics_group=group)
+    return BatchView(axis_name=axis, statistics_group=group)

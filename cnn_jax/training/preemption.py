@@ -14,6 +14,7 @@ import socket
 import sys
 import threading
 from types import TracebackType
+from typing import NoReturn
 
 PREEMPTED = 75  # exit code: a checkpoint is saved, run the same command again
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -53,8 +54,12 @@ class Preemption:
     def poll(self) -> None:
         """Raises `PreemptionRequested` if a signal has come."""
         if self.requested:
-            self._answered.set()
-            raise PreemptionRequested
+            self.answer()
+
+    def answer(self) -> NoReturn:
+        """Raises `PreemptionRequested`, and calls the deadline off."""
+        self._answered.set()
+        raise PreemptionRequested
 
     def __enter__(self) -> Preemption:
         self._write.setblocking(False)

@@ -19,16 +19,16 @@ class ProgressReport:
         total_steps: of the run.
         step: where it begins.
         bar: whether a bar is wanted; it is shown on a terminal only.
-        console: where to print.
+        lead: whether this process prints at all.
     """
 
-    def __init__(self, total_steps: int, step: int, bar: bool, console: Console | None = None):
+    def __init__(self, total_steps: int, step: int, bar: bool, lead: bool = True):
         self.total_steps = total_steps
-        self.console = console or Console(highlight=False, soft_wrap=True)
+        self.console = Console(highlight=False, soft_wrap=True, quiet=not lead)
         self._last_line = time.monotonic()
         self._task: Any = None
         self._bar = None
-        if bar and self.console.is_terminal:
+        if bar and lead and self.console.is_terminal:
             self._bar = Progress(
                 TextColumn("step"),
                 MofNCompleteColumn(),

@@ -44,13 +44,13 @@ class Restored:
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """Returns the probabilities of uint8 images (B, H, W, C), float (B, classes)."""
         step = make_probability_step(self.model, self.preprocessing)
-        compiled = Devices(1).compile_inference(step)
+        compiled = Devices(count=1).compile_inference(step)
         return np.asarray(compiled(self.params, self.batch_stats, images))
 
     def count_batch(self) -> CountBatch:
         """Returns the compiled function batch -> `Counts` that `evaluate` needs."""
         step = make_eval_step(self.model, self.preprocessing)
-        compiled = Devices(1).compile_inference(step)
+        compiled = Devices(count=1).compile_inference(step)
         return lambda batch: compiled(self.params, self.batch_stats, batch)
 
 

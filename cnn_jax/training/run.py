@@ -47,7 +47,7 @@ class Run:
     def initial_state(self) -> TrainState:
         """Returns the state before the first step, on every device."""
         state = create_state(self.config, self.plan, self.recipe.model, self.dataset.image_shape)
-        return self.devices.replicate(state)
+        return self.devices.place(state)
 
 
 def prepare(config: Any, preprocessing: Preprocessing | None = None) -> Run:
@@ -62,7 +62,8 @@ def prepare(config: Any, preprocessing: Preprocessing | None = None) -> Run:
     """
     set_precision(config.precision)
     dataset = sources.load(config.data)
-    devices = Devices(config.parallel.devices)
+    parallel = config.parallel
+    devices = Devices(parallel.mode, parallel.devices, parallel.shard_parameters)
     devices.check_batch("config.train.batch_size", config.train.batch_size)
     devices.check_batch("config.evaluation.batch_size", config.evaluation.batch_size)
     model = models.build(
@@ -79,7 +80,7 @@ def prepare(config: Any, preprocessing: Preprocessing | None = None) -> Run:
         schedule=warmed_up(SCHEDULES[config.schedule.name](**config.schedule.kwargs.to_dict())),
         decoupled_decay=config.optim.weight_decay_form == "decoupled",
         explosion_factor=config.guard.explosion_factor,
-        view=batch_view(config.train, len(devices.devices)),
+        view=batch_view(config.train, devices),
     )
     return Run(config, dataset, make_plan(config, len(dataset.train)), devices, recipe)
 

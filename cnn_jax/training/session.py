@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from cnn_jax.config.identity import config_hash, to_tree
+from cnn_jax.config.problems import InputError
 from cnn_jax.training.checkpoints import Checkpoints
+from cnn_jax.training.distributed import lead_says, wait_for_all
 from cnn_jax.training.loop import Training
-from cnn_jax.training.metrics_log import MetricsLog
+from cnn_jax.training.metrics_log import MetricsLog, read_metrics
 from cnn_jax.training.preemption import Preemption
 from cnn_jax.training.progress import ProgressReport
 from cnn_jax.training.run import Run, prepare
-from cnn_jax.training.run_directory import RunDirectory
+from cnn_jax.training.run_directory import RunDirectory, read_json
 from cnn_jax.training.state import parameter_count
 
 
@@ -48,22 +50,31 @@ def train(config: Any, workdir: str | Path, preemption: Preemption, began: float
         DivergedError: the guard stopped the run.
     """
     run = prepare(config)
-    directory = RunDirectory(workdir)
+    directory, problem = None, None
+    if run.devices.lead:
+        try:
+            directory = RunDirectory(workdir)
+            directory.claim(to_tree(config))
+        except InputError as error:
+            problem = str(error)
     try:
-        directory.claim(to_tree(config))
-        finished = directory.read("result.json")
+        lead_says(problem)
+        finished = read_json(Path(workdir) / "result.json")
         if finished and finished["step"] == run.plan.total_steps:
-            return Outcome(directory.path, finished, fresh=False)
-        return Outcome(directory.path, _train(run, directory, preemption, began), fresh=True)
+            return Outcome(Path(workdir), finished, fresh=False)
+        result = _train(run, Path(workdir), preemption, began)
+        if directory is not None:
+            draw(directory.path, config, result)
+            directory.write("result.json", result)
+        return Outcome(Path(workdir), result, fresh=True)
     finally:
-        directory.close()
+        if directory is not None:
+            directory.close()
 
 
-def _train(
-    run: Run, directory: RunDirectory, preemption: Preemption, began: float
-) -> dict[str, Any]:
-    config = run.config
-    checkpoints = Checkpoints(directory.path, config.checkpoint.keep)
+def _train(run: Run, directory: Path, preemption: Preemption, began: float) -> dict[str, Any]:
+    config, lead = run.config, run.devices.lead
+    checkpoints = Checkpoints(directory, config.checkpoint.keep)
     state = run.initial_state()
     restored = checkpoints.restore(state)
     if restored is not None:
@@ -72,8 +83,9 @@ def _train(
         preemption.saved_step = int(state.step)
     step = int(state.step)
     parameters = parameter_count(state.params)
-    log = MetricsLog(directory.path, step, config.log.tensorboard)
-    progress = ProgressReport(run.plan.total_steps, step, config.log.progress_bar)
+    log = MetricsLog(directory, step, config.log.tensorboard, lead)
+    wait_for_all("log opened")
+    progress = ProgressReport(run.plan.total_steps, step, config.log.progress_bar, lead)
     progress.say(_opening(run, step, parameters, restored is not None))
     first_step_seconds: list[float] = []
 
@@ -91,7 +103,7 @@ def _train(
         progress.close()
         log.close()
         checkpoints.close()
-    result = test.to_tree() | {
+    return test.to_tree() | {
         "split": "test",
         "step": training.step,
         "epoch": epoch,
@@ -103,9 +115,6 @@ def _train(
         "precision": to_tree(config.precision),
         "devices": run.devices.describe(),
     }
-    _draw(directory.path, config, result)
-    directory.write("result.json", result)
-    return result
 
 
 def _opening(run: Run, step: int, parameters: int, resumed: bool) -> str:
@@ -122,9 +131,9 @@ def _opening(run: Run, step: int, parameters: int, resumed: bool) -> str:
     )
 
 
-def _draw(directory: Path, config: Any, result: dict[str, Any]) -> None:
+def draw(directory: Path, config: Any, result: dict[str, Any]) -> None:
+    """Draws `curves.png` of a finished run."""
     # Imported here: matplotlib costs a second that the first step need not wait for.
-    from cnn_jax.training.metrics_log import read_metrics
     from cnn_jax.visualization.curves import draw_curves
 
     title = (

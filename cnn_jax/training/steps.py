@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -65,8 +65,9 @@ def make_train_step(recipe: Recipe) -> TrainStep:
 
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
         rate = learning_rate(state, recipe.schedule)
-        images = prepare_images(recipe, state, batch["image"])
-        model = recipe.model.clone(view=recipe.view, **_traced_dropout(state))
+        view = _here(recipe.view, len(batch["label"]))
+        images = prepare_images(recipe, state, batch["image"], view)
+        model = recipe.model.clone(view=view, **_traced_dropout(state))
         dropout_key = jax.random.fold_in(jax.random.key(state.seeds["dropout"]), state.step)
 
         def objective(params: Any) -> tuple[jax.Array, tuple[jax.Array, jax.Array, Any]]:
@@ -89,6 +90,10 @@ def make_train_step(recipe: Recipe) -> TrainStep:
 
         gradient = jax.value_and_grad(objective, has_aux=True)
         (loss, (data_loss, error, batch_stats)), grads = gradient(state.params)
+        if view.axis_name is not None:
+            loss, data_loss, error, grads = jax.lax.pmean(
+                (loss, data_loss, error, grads), view.axis_name
+            )
         optimizer = recipe.optimizer(rate, state.hyper["momentum"])
         updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
         if recipe.decoupled_decay:
@@ -128,11 +133,13 @@ def learning_rate(state: TrainState, schedule: Shape) -> jax.Array:
     return hyper["learning_rate"] * schedule(clock) * state.plateau["scale"]
 
 
-def prepare_images(recipe: Recipe, state: TrainState, images: jax.Array) -> jax.Array:
+def prepare_images(
+    recipe: Recipe, state: TrainState, images: jax.Array, view: BatchView
+) -> jax.Array:
     """Returns uint8 images augmented, by draws keyed by (seed, step, position), and normalised."""
     if recipe.augment is not None:
         step_key = jax.random.fold_in(jax.random.key(state.seeds["data"]), state.step)
-        positions = recipe.view.first_position + jnp.arange(images.shape[0])
+        positions = view.first_position + jnp.arange(images.shape[0])
         images = recipe.augment(
             jax.vmap(jax.random.fold_in, (None, 0))(step_key, positions), images
         )
@@ -150,12 +157,22 @@ def wants_stop(
     return stop
 
 
+def _here(view: BatchView, examples: int) -> BatchView:
+    """Returns the view of this device: under a mapped axis its part begins at its own position."""
+    if view.axis_name is None:
+        return view
+    first = jax.lax.axis_index(view.axis_name) * examples
+    return replace(view, first_position=first)
+
+
 def _traced_dropout(state: TrainState) -> dict[str, Any]:
     rates = state.hyper["dropout"]
     return {"dropout_rate": rates} if rates else {}
 
 
-def make_eval_step(model: Network, preprocess: Preprocessing) -> EvalStep:
+def make_eval_step(
+    model: Network, preprocess: Preprocessing, axis_name: str | None = None
+) -> EvalStep:
     """Returns the pure function (params, batch_stats, batch) -> `Counts`.
 
     A batch holds `image`, `label` and `weight` (B,): 1 for an example, 0 for padding.
@@ -166,7 +183,8 @@ def make_eval_step(model: Network, preprocess: Preprocessing) -> EvalStep:
         variables = {"params": params, "batch_stats": batch_stats}
         logits = predict(model, variables, images).logits
         losses = cross_entropy(logits, batch["label"], 0.0)
-        return count_correct(logits, batch["label"], batch["weight"], losses)
+        counts = count_correct(logits, batch["label"], batch["weight"], losses)
+        return counts if axis_name is None else jax.lax.psum(counts, axis_name)
 
     return eval_step
 

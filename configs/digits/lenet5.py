@@ -21,12 +21,12 @@ def get_config() -> ConfigDict:
     config.model.kwargs = {
         "activation": "relu",
         "dropout_rate": 0.3,
-        "kernel_init": "he_normal",
+        "kernel_init": {"*": "he_normal", "OUTPUT": "gaussian(std=0.01)"},
         "pooling": "max",
         "norm": "none",
     }
     config.optim.name = "momentum"
-    config.optim.learning_rate = 0.05
+    config.optim.learning_rate = 0.02
     config.optim.weight_decay = 5e-4
     config.schedule.name = "cosine"
     config.train.epochs = 80.0

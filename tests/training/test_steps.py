@@ -24,7 +24,8 @@ LINEAR = DIGITS | {"model.name": "linear", "model.kwargs": {}, "optim.weight_dec
 
 
 def steps(run: Run, count: int, chunk: int = 100) -> tuple[Any, dict[str, np.ndarray]]:
-    feed, state, made, metrics = make_feed(run, lambda: False), run.initial_state(), 0, []
+    state, made, metrics = run.initial_state(), 0, []
+    feed = make_feed(run, state)
     while made < count:
         state, some = feed(state, made, min(chunk, count - made))
         metrics.append(some)
@@ -71,7 +72,7 @@ def test_decay_forms_agree_for_one_plain_step_and_leave_biases() -> None:
 
 def test_two_learning_rates_one_compilation() -> None:
     run = prepare(configs.make())
-    feed, compiled = make_feed(run, lambda: False), []
+    feed, compiled = make_feed(run, run.initial_state()), []
     losses = {}
     for rate in (0.02, 0.002, 0.02):
         state = run.initial_state()
@@ -111,12 +112,6 @@ def test_both_feeds_see_the_same_batches() -> None:
         _, metrics = steps(prepare(configs.make({"train.dispatch": dispatch})), 5)
         losses.append(metrics["loss"])
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4)
-
-
-def test_step_feed_stops_early_but_makes_one_step() -> None:
-    run = prepare(configs.make({"train.dispatch": "step"} | LINEAR))
-    state, metrics = make_feed(run, lambda: True)(run.initial_state(), 0, 5)
-    assert len(metrics["loss"]) == 1 and int(state.step) == 1
 
 
 @pytest.mark.parametrize("name", ["sgd", "momentum", "nesterov", "adadelta", "adam"])

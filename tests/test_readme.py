@@ -1,0 +1,75 @@
+"""Every command of the README is a command that works."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def commands() -> list[str]:
+    found = []
+    for page in PAGES:
+        text = page.read_text()
+        for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL):
+            found += [line.split("  #")[0].strip() for line in block.splitlines() if line.strip()]
+        found += re.findall(r"`(python -m [^`]+|make [a-z]+)`", text)
+    return sorted(set(found))
+
+
+@pytest.mark.parametrize("command", commands())
+def test_command(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    words = shlex.split(command)
+    if words[0] == "make":
+        targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+        assert set(words[1:]) <= set(targets)
+    elif words[:2] == ["python", "-m"]:
+        check_binary(words[2], words[3:])
+    else:
+        assert command in (". .venv/bin/activate",), f"nothing checks {command!r}"
+
+
+def check_binary(module: str, arguments: list[str]) -> None:
+    """The module exists, its flags do, its config validates and its files are there."""
+    from absl import flags
+
+    from experiments import command_line
+
+    path = ROOT / (module.replace(".", "/") + ".py")
+    source = path.read_text()
+    own = set(re.findall(r'DEFINE_\w+\(\s*"(\w+)"', source))
+    overrides = []
+    for argument in arguments:
+        if argument.startswith("--config"):
+            overrides.append(argument)
+        elif argument.startswith("--"):
+            assert argument.removeprefix("--").split("=")[0] in own | {"help"}, argument
+        else:
+            assert (ROOT / argument).exists(), argument
+    if overrides:
+        saved = flags.FLAGS
+        try:
+            flags.FLAGS = command_line.flags.FLAGS = flags.FlagValues()
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(command_line.config_flags.config_flags, "FLAGS", flags.FLAGS)
+                file, config = command_line.parse_config(["x", *overrides], "")
+            assert config.model.name and file
+        finally:
+            flags.FLAGS = command_line.flags.FLAGS = saved
+
+
+def test_the_first_screen_shows_the_two_commands() -> None:
+    first = (ROOT / "README.md").read_text().splitlines()[:10]
+    assert any(line.startswith("make train") for line in first)
+    assert any(line.startswith("make test") for line in first)
+
+
+def test_links_and_pictures_exist() -> None:
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+            if not target.startswith("http"):
+                assert (page.parent / target).exists(), f"{page.name}: {target}"
