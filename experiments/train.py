@@ -54,7 +54,8 @@ def main(argv: list[str]) -> int:
         except DivergedError as error:
             print(error, file=sys.stderr)
             return DIVERGED
-    report(outcome.directory, outcome.result, outcome.fresh)
+    if outcome.lead:
+        report(outcome.directory, outcome.result, outcome.fresh)
     return 0
 
 

@@ -89,6 +89,12 @@ SCHEMA: dict[str, dict[str, Key | OpenDict]] = {
         "shift_pixels": Key(0.0, MATHS, "random shift, largest, pixels", low=0.0),
         "scale": Key(0.0, MATHS, "random zoom, largest, as a fraction", low=0.0, high=0.9),
         "rotation_degrees": Key(0.0, MATHS, "random rotation, largest, degrees", low=0.0),
+        "border": Key(
+            "edge",
+            MATHS,
+            "what a shift brings in: the outermost pixels again, or black",
+            choices=("edge", "zero"),
+        ),
         "flip": Key(False, MATHS, "mirror left-right with probability 1/2"),
     },
     "model": {
@@ -116,6 +122,12 @@ SCHEMA: dict[str, dict[str, Key | OpenDict]] = {
     "train": {
         "epochs": Key(10.0, MATHS, "length of the run, passes over train", positive=True),
         "batch_size": Key(128, MATHS, "examples in one step, over all devices", low=1),
+        "loss": Key(
+            "softmax",
+            MATHS,
+            "cross-entropy of the logits, or with LeCun's extra logit for none of the classes",
+            choices=("softmax", "lecun_1998"),
+        ),
         "label_smoothing": Key(0.0, MATHS, "mass moved from the label to all", low=0.0, high=1.0),
         "dispatch": Key(
             "chunk",

@@ -27,8 +27,9 @@ def conv2d(
 ) -> jax.Array:
     """Convolve images with filters (cross-correlation, as in every network here).
 
-    On CPU the gradients are a custom VJP, bit-identical to JAX's own for one group; see
-    `formulation.use` for forward-mode derivatives.
+    On CPU the gradients are a custom VJP, bit-identical to JAX's own; groups are convolved one by
+    one, and filters of 1x1 or of the whole image, unpadded, are matrix products: these agree to
+    rounding. See `formulation.use` for forward-mode derivatives.
 
     Args:
         x: images (N, H, W, C), floating.

@@ -1,65 +1,128 @@
-"""LeNet-5 in its modern form.
+"""LeNet-5: in its modern form, as published, and as published with a softmax output.
 
 Y. LeCun, L. Bottou, Y. Bengio, P. Haffner (1998), Gradient-Based Learning Applied to Document
-Recognition, Proc. IEEE 86(11), section II.B and Figure 2.
+Recognition, Proc. IEEE 86(11), section II.B, Figure 2 and Table I. At 32x32x1 and ten classes:
 
-| layer  | kernel         | output at 32x32x1 | parameters |
-|--------|----------------|-------------------|-----------:|
-| C1     | 5x5            | 28x28x6           |        156 |
-| S2     | 2x2 average    | 14x14x6           |          0 |
-| C3     | 5x5            | 10x10x16          |      2,416 |
-| S4     | 2x2 average    | 5x5x16            |          0 |
-| C5     | 5x5            | 1x1x120           |     48,120 |
-| F6     | dense          | 84                |     10,164 |
-| OUTPUT | dense, softmax | 10                |        850 |
-|        |                | total             |     61,706 |
+| layer  | output   | `modern`       |        | `1998`                             |        |
+|--------|----------|----------------|-------:|------------------------------------|-------:|
+| C1     | 28x28x6  | 5x5            |    156 | 5x5                                |    156 |
+| S2     | 14x14x6  | 2x2 average    |      0 | 2x2 sum, coefficient and bias      |     12 |
+| C3     | 10x10x16 | 5x5            |  2,416 | 60 filters 5x5, as Table I         |  1,516 |
+| S4     | 5x5x16   | 2x2 average    |      0 | 2x2 sum, coefficient and bias      |     32 |
+| C5     | 1x1x120  | 5x5            | 48,120 | 5x5                                | 48,120 |
+| F6     | 84       | dense          | 10,164 | dense                              | 10,164 |
+| OUTPUT | 10       | dense, softmax |    850 | distances to codes; `1998_softmax`: |      0 |
+|        |          |                |        | dense, softmax                     |    850 |
+|        |          | total          | 61,706 | `1998`                             | 60,000 |
+|        |          |                |        | `1998_softmax`                     | 60,850 |
 
-Differs from the paper:
-- C3 sees all maps of S2 (paper: the partial connections of Table I).
-- S2 and S4 are plain pooling (paper: a trained coefficient and bias for each map, then the
-  squashing function).
-- tanh (paper: 1.7159 tanh(2x/3), here `activation="scaled_tanh"`).
-- OUTPUT is a softmax layer (paper: Euclidean radial basis functions with fixed codes).
+In `1998` every layer from C1 to F6 squashes its sums by 1.7159 tanh(2x/3), S2 and S4 too, and the
+logits are minus the squared distances of F6 to the code of each class: with `train.loss =
+"lecun_1998"` the paper's criterion (section II.C, equation 9). Weights are drawn from
++-2.4 / fan-in (appendix A), where a unit of S2 and S4 has 4 inputs and one of C3 25 for each map
+that it sees. `width` scales C5 and F6; C1 to S4 come in max(1, round(width)) whole copies of
+Table I, so that below 1.5 they are the paper's.
+
+`modern` differs from the paper:
+- C3 sees all maps of S2; S2 and S4 are plain pooling, without a squashing function.
+- tanh.
+- OUTPUT is a softmax layer.
+
+`1998` differs from the paper:
+- The bitmaps of the ten codes are redrawn; other class counts and widths have random codes.
+- Biases start at zero (the paper names no other rule for them than for the weights).
+
+`1998_softmax` differs from the paper as `1998`, and OUTPUT is a softmax layer.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Any, Literal
 
 import flax.linen as nn
 import jax
 
+from cnn_jax.layers.partial_convolution import PartialConv
 from cnn_jax.layers.pooling import average_pool, max_pool
+from cnn_jax.layers.radial_basis import squared_distances
+from cnn_jax.layers.subsampling import SubSampling
+from cnn_jax.layers.taps import tap
+from cnn_jax.models.lenet5_1998_tables import S2_MAPS, connections, output_codes
 from cnn_jax.models.network import Network, Prediction, Published
 
 POOLINGS = {"average": average_pool, "max": max_pool}
+SQUASHING = {"modern": "tanh", "1998": "scaled_tanh", "1998_softmax": "scaled_tanh"}
 
 
 class LeNet5(Network):
-    """LeNet-5, modern form: 61,706 parameters at 32x32x1 and ten classes.
+    """LeNet-5: 61,706 parameters in the modern form, 60,000 as published.
 
     Attributes:
-        pooling: `average`, as the paper's sub-sampling, or `max`.
+        variant: `modern`; `1998`, with the partial connections, the trained sub-sampling and the
+            output units of the paper; or `1998_softmax`, the same with a softmax output.
+        pooling: `average`, as the paper's sub-sampling, or `max`; in the forms of 1998, what the
+            coefficients multiply.
     """
 
+    variant: Literal["modern", "1998", "1998_softmax"] = "modern"
     pooling: Literal["average", "max"] = "average"
 
-    published: ClassVar[Published] = Published(
-        activation="tanh",
-        kernel_init={"*": "lecun_1998_uniform"},
-        dropout={"C5": 0.0, "F6": 0.0},
-    )
+    @property
+    def published(self) -> Published:  # type: ignore[override]
+        """What the paper prints; the modern form has a nonlinearity of its own."""
+        return Published(
+            activation=SQUASHING[self.variant],
+            kernel_init={"*": "lecun_1998_uniform"},
+            dropout={"C5": 0.0, "F6": 0.0},
+        )
 
     @nn.compact
     def __call__(self, images: jax.Array, train: bool = False) -> Prediction:
-        """Returns the logits of images (B, H, W, C), H and W at least 32."""
-        pool = POOLINGS[self.pooling]
-        x = self.activate("C1", self.conv("C1", images, self.hidden(6), 5), train)
-        x = pool(x, 2)  # S2
-        x = self.activate("C3", self.conv("C3", x, self.hidden(16), 5), train)
-        x = pool(x, 2)  # S4
+        """Returns the logits of images (B, H, W, C), H and W at least 32.
+
+        Raises:
+            InputError: variant `1998`, and F6 is too narrow for different codes.
+        """
+        x = self.activate("C1", self._c1(images), train)
+        x = self._subsample("S2", x, train)
+        x = self.activate("C3", self._c3(x), train)
+        x = self._subsample("S4", x, train)
         x = self.activate("C5", self.conv("C5", x, self.hidden(120), 5), train)
         x = self.dropout("C5", x.reshape(x.shape[0], -1), train)
         x = self.activate("F6", self.dense("F6", x, self.hidden(84)), train)
         x = self.dropout("F6", x, train)
-        return Prediction(self.logits("OUTPUT", x), {})
+        return Prediction(self._output(x), {})
+
+    def _c1(self, images: jax.Array) -> jax.Array:
+        modern = self.variant == "modern"
+        return self.conv("C1", images, self.hidden(6) if modern else S2_MAPS * self._copies(), 5)
+
+    def _subsample(self, name: str, x: jax.Array, train: bool) -> jax.Array:
+        pool = POOLINGS[self.pooling]
+        if self.variant == "modern":
+            return pool(x, 2)
+        layer = SubSampling(2, pool, **self._trained(name))
+        return self.activate(name, tap(self, name, layer(x)), train)
+
+    def _c3(self, x: jax.Array) -> jax.Array:
+        if self.variant == "modern":
+            return self.conv("C3", x, self.hidden(16), 5)
+        layer = PartialConv(connections(self._copies()), 5, **self._trained("C3"))
+        return tap(self, "C3", layer(x))
+
+    def _output(self, x: jax.Array) -> jax.Array:
+        if self.variant != "1998":
+            return self.logits("OUTPUT", x)
+        codes = output_codes(self.num_classes, self.hidden(84))
+        return tap(self, "OUTPUT", -squared_distances(x, codes))
+
+    def _copies(self) -> int:
+        return max(1, round(self.width))
+
+    def _trained(self, name: str) -> dict[str, Any]:
+        return {
+            "kernel_init": self._initializer("kernel_init", name),
+            "bias_init": self._initializer("bias_init", name),
+            "dtype": self.dtype,
+            "name": name,
+        }

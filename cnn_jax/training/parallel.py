@@ -186,7 +186,7 @@ class Devices:
     def _pmap(
         self, step: Callable[..., Any], in_axes: tuple[int | None, ...], donate: bool
     ) -> Callable[..., Any]:
-        return jax.pmap(
+        mapped = jax.pmap(
             step,
             axis_name=AXIS,
             in_axes=in_axes,
@@ -194,6 +194,14 @@ class Devices:
             devices=self.devices,
             donate_argnums=(0,) if donate else (),
         )
+        if self.processes == 1:
+            return mapped
+        return lambda *arguments: jax.tree.map(self._global, mapped(*arguments))
+
+    def _global(self, leaf: jax.Array) -> jax.Array:
+        """Returns what pmap made of this process's copies alone as an array of all processes."""
+        copies = [shard.data for shard in leaf.addressable_shards]
+        return jax.make_array_from_single_device_arrays(leaf.shape, self.everywhere, copies)
 
     def _outputs(self, like: TrainState) -> tuple[Any, NamedSharding]:
         return jax.tree.map(lambda leaf: leaf.sharding, like), self.everywhere

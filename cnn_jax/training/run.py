@@ -16,6 +16,7 @@ from cnn_jax.data.dataset import Dataset
 from cnn_jax.data.preprocessing import Preprocessing, preprocessing_for
 from cnn_jax.optim.optimizers import OPTIMIZERS
 from cnn_jax.optim.schedules import SCHEDULES, warmed_up
+from cnn_jax.training.objective import LOSSES
 from cnn_jax.training.parallel import Devices, batch_view
 from cnn_jax.training.state import TrainState, create_state
 from cnn_jax.training.steps import Recipe
@@ -78,6 +79,7 @@ def prepare(config: Any, preprocessing: Preprocessing | None = None) -> Run:
         augment=augmentation(config.data),
         optimizer=functools.partial(OPTIMIZERS[config.optim.name], **config.optim.kwargs.to_dict()),
         schedule=warmed_up(SCHEDULES[config.schedule.name](**config.schedule.kwargs.to_dict())),
+        loss=LOSSES[config.train.loss],
         decoupled_decay=config.optim.weight_decay_form == "decoupled",
         explosion_factor=config.guard.explosion_factor,
         view=batch_view(config.train, devices),

@@ -28,11 +28,13 @@ class Outcome:
         directory: where everything lies.
         result: the content of `result.json`.
         fresh: whether this call trained; False: the run was finished before.
+        lead: whether this process is the one that speaks for all.
     """
 
     directory: Path
     result: dict[str, Any]
     fresh: bool
+    lead: bool
 
 
 def train(config: Any, workdir: str | Path, preemption: Preemption, began: float) -> Outcome:
@@ -61,12 +63,12 @@ def train(config: Any, workdir: str | Path, preemption: Preemption, began: float
         lead_says(problem)
         finished = read_json(Path(workdir) / "result.json")
         if finished and finished["step"] == run.plan.total_steps:
-            return Outcome(Path(workdir), finished, fresh=False)
+            return Outcome(Path(workdir), finished, fresh=False, lead=run.devices.lead)
         result = _train(run, Path(workdir), preemption, began)
         if directory is not None:
             draw(directory.path, config, result)
             directory.write("result.json", result)
-        return Outcome(Path(workdir), result, fresh=True)
+        return Outcome(Path(workdir), result, fresh=True, lead=run.devices.lead)
     finally:
         if directory is not None:
             directory.close()

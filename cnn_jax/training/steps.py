@@ -20,7 +20,7 @@ from cnn_jax.evaluation.counts import Counts, count_correct
 from cnn_jax.layers.batch_view import BatchView
 from cnn_jax.models import Network, Prediction
 from cnn_jax.optim.schedules import Clock, Shape
-from cnn_jax.training.objective import cross_entropy, decayed, l2_penalty
+from cnn_jax.training.objective import Loss, cross_entropy, decayed, l2_penalty
 from cnn_jax.training.state import TrainState
 
 Batch = Mapping[str, Any]  # arrays by name
@@ -40,6 +40,7 @@ class Recipe:
         augment: random transformation of the images, or None.
         optimizer: (rate, momentum) -> optax transformation.
         schedule: shape that multiplies the base rate.
+        loss: of each example, in training; evaluation reports the cross-entropy.
         decoupled_decay: whether weight decay stands beside the gradient step, not in the loss.
         explosion_factor: of the guard; 0: no guard against explosion.
         view: the part of the global batch in view.
@@ -50,6 +51,7 @@ class Recipe:
     augment: Augment | None
     optimizer: Callable[[jax.Array, jax.Array], optax.GradientTransformation]
     schedule: Shape
+    loss: Loss = cross_entropy
     decoupled_decay: bool = False
     explosion_factor: float = 0.0
     view: BatchView = BatchView()
@@ -80,7 +82,7 @@ def make_train_step(recipe: Recipe) -> TrainStep:
                 mutable=["batch_stats"],
             )
             smoothing = state.hyper["label_smoothing"]
-            losses = cross_entropy(prediction.logits, batch["label"], smoothing)
+            losses = recipe.loss(prediction.logits, batch["label"], smoothing)
             wrong = jnp.argmax(prediction.logits, axis=1) != batch["label"]
             data_loss, error = jnp.mean(losses), jnp.mean(wrong, dtype=float)
             loss = data_loss

@@ -1,6 +1,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from scipy import ndimage
 
 from cnn_jax.data.augment import affine, augmentation
@@ -16,19 +17,17 @@ def test_identity() -> None:
     np.testing.assert_allclose(affine(jnp.asarray(x), jnp.zeros(2), 1.0, 0.0), x, atol=1e-3)
 
 
-def test_affine_against_scipy() -> None:
+@pytest.mark.parametrize(("border", "mode"), [("edge", "nearest"), ("zero", "grid-constant")])
+def test_affine_against_scipy(border: str, mode: str) -> None:
     x, zoom, angle, offset = image(), 1.2, 0.3, np.array([1.3, -0.7])
     rotation = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]) / zoom
     centre = (np.array(x.shape[:2]) - 1) / 2
     start = centre - rotation @ (centre + offset)
     expected = np.stack(
-        [
-            ndimage.affine_transform(x[..., c], rotation, start, order=1, mode="nearest")
-            for c in (0, 1)
-        ],
+        [ndimage.affine_transform(x[..., c], rotation, start, order=1, mode=mode) for c in (0, 1)],
         axis=-1,
     )
-    out = affine(jnp.asarray(x), jnp.asarray(offset, jnp.float32), zoom, angle)
+    out = affine(jnp.asarray(x), jnp.asarray(offset, jnp.float32), zoom, angle, border)
     np.testing.assert_allclose(out, expected, atol=0.02)
 
 

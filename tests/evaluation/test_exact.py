@@ -34,6 +34,20 @@ def test_every_example_counts_once(n: int, batch_size: int) -> None:
     assert found.loss == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize("hosts", [2, 3, 8])
+@pytest.mark.parametrize("batch_size", [1, 8, 13])
+@pytest.mark.parametrize("n", [1, 7, 499, 899])
+def test_hosts_together_count_every_example_once(n: int, batch_size: int, hosts: int) -> None:
+    data = split(n)
+    whole = evaluate(count_batch, data, batch_size)
+    batches = [list(padded_batches(data, batch_size, host, hosts)) for host in range(hosts)]
+    assert len({len(of_host) for of_host in batches}) == 1, "no host waits for another"
+    counts = [count_batch(batch) for of_host in batches for batch in of_host]
+    sums = [sum(int(one[i]) for one in counts) for i in range(3)]
+    assert sums[0] == n
+    assert (n - sums[1]) / n == whole.top1_error and (n - sums[2]) / n == whole.top5_error
+
+
 def test_batches_have_one_shape() -> None:
     shapes = {batch["image"].shape for batch in padded_batches(split(17), 8)}
     assert shapes == {(8, 1, 1, 7)}

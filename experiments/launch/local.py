@@ -1,0 +1,136 @@
+"""Start a run of several processes on this machine, each with its own simulated CPU devices.
+
+  python -m experiments.launch.local --processes=2 --devices_per_process=4 -- \
+      python -m experiments.train --config=configs/digits/lenet5.py --workdir=runs/two
+
+The command gets the flags that make the processes one run. Every line of output is preceded by the
+number of its process. SIGTERM and Ctrl-C are handed to all. When a process is lost it is named, and
+the exit code is that of the run: the same from all, or 1 with the first that failed on its own.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from typing import IO
+
+from absl import flags
+
+from experiments import command_line
+
+PROCESSES = flags.DEFINE_integer("processes", 2, "how many processes", lower_bound=1)
+DEVICES = flags.DEFINE_integer("devices_per_process", 4, "simulated CPU devices", lower_bound=1)
+HEARTBEAT = flags.DEFINE_float("heartbeat_seconds", 30.0, "a process silent for so long is lost")
+EXTRA_SECONDS = 30.0  # beyond the heartbeat: the runtime's own time to end the others
+PREEMPTED = 75
+
+
+def main(argv: list[str]) -> int:
+    """Parses, starts, waits and names what was lost."""
+    split = argv.index("--") if "--" in argv else len(argv)
+    command = argv[split + 1 :]
+    extra = command_line.parse(argv[:split], __doc__ or "")
+    if extra or not command:
+        raise command_line.InputError("the command is missing, as in `-- python -m experiments.train`")
+    processes = start(command, PROCESSES.value, DEVICES.value, HEARTBEAT.value)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda received, _: hand_on(processes, received))
+    return exit_code(wait(processes, HEARTBEAT.value + EXTRA_SECONDS))
+
+
+def start(
+    command: list[str], count: int, devices: int, heartbeat: float
+) -> list[subprocess.Popen[str]]:
+    """Returns the started processes, whose output is passed on line by line."""
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        port = probe.getsockname()[1]
+    simulated = f"--xla_force_host_platform_device_count={devices}"
+    environment = os.environ | {
+        "XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} {simulated}".strip(),
+        "JAX_PLATFORMS": "cpu",
+        "PYTHONUNBUFFERED": "1",
+    }
+    started = []
+    for i in range(count):
+        together = [
+            f"--config.distributed.coordinator=localhost:{port}",
+            f"--config.distributed.processes={count}",
+            f"--config.distributed.process_id={i}",
+            f"--config.distributed.heartbeat_seconds={heartbeat}",
+        ]
+        process = subprocess.Popen(
+            [*command, *(together if count > 1 else [])],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,  # Ctrl-C comes through `hand_on`, and only once
+        )
+        assert process.stdout is not None
+        threading.Thread(target=pass_on, args=(i, process.stdout), daemon=True).start()
+        started.append(process)
+    return started
+
+
+def pass_on(number: int, lines: IO[str]) -> None:
+    """Prints the lines of a process behind its number."""
+    for line in lines:
+        print(f"[{number}] {line}", end="", flush=True)
+
+
+def hand_on(processes: list[subprocess.Popen[str]], received: int) -> None:
+    """Sends a signal to every process that runs."""
+    for process in processes:
+        if process.poll() is None:
+            process.send_signal(received)
+
+
+def wait(processes: list[subprocess.Popen[str]], patience: float) -> list[int]:
+    """Returns all exit codes; after one is lost the others get `patience` seconds to end."""
+    lost: list[int] = []
+    running = dict(enumerate(processes))
+    deadline = float("inf")
+    while running:
+        for i, process in list(running.items()):
+            code = process.poll()
+            if code is None:
+                continue
+            del running[i]
+            if code not in (0, PREEMPTED) and not lost:
+                lost.append(i)
+                deadline = time.monotonic() + patience
+                print(f"process {i} was lost: {meaning(code)}", file=sys.stderr, flush=True)
+        if time.monotonic() > deadline:
+            print(f"processes {sorted(running)} did not end: killed", file=sys.stderr, flush=True)
+            hand_on(processes, signal.SIGKILL)
+            deadline = float("inf")
+        time.sleep(0.05)
+    codes = [process.returncode for process in processes]
+    if lost:
+        codes.insert(0, codes[lost[0]])
+    return codes
+
+
+def meaning(code: int) -> str:
+    """Returns an exit code in words."""
+    if code < 0:
+        return f"killed by {signal.Signals(-code).name}"
+    words = {2: "bad configuration or input", 3: "stopped by the guard"}
+    return f"exit code {code}" + (f" ({words[code]})" if code in words else "")
+
+
+def exit_code(codes: list[int]) -> int:
+    """Returns the code of the run: the one that all share or that the first failure had."""
+    first = codes[0]
+    return 1 if first < 0 else next((code for code in [first, *codes] if code), 0)
+
+
+if __name__ == "__main__":
+    command_line.run(main)
