@@ -200,6 +200,7 @@ SCHEMA: dict[str, dict[str, Key | OpenDict]] = {
     },
     "log": {
         "every_steps": Key(10, RUN, "a line in metrics.jsonl every so many steps", low=1),
+        "example_ids": Key(False, RUN, "the ids of the batch in every logged line"),
         "tensorboard": Key(True, RUN, "write TensorBoard events"),
         "progress_bar": Key(True, RUN, "a progress bar on a terminal; plain lines elsewhere"),
     },

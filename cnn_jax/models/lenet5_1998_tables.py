@@ -60,13 +60,13 @@ def output_codes(classes: int, units: int) -> np.ndarray:
     if (classes, units) == (10, HEIGHT * WIDTH):
         return digit_codes()
     # RandomState: of all generators of numpy the one whose numbers never change.
-    bits = np.random.RandomState(1998).randint(0, 2, (classes, units))
+    bits = np.random.RandomState(1998).randint(0, 2, (classes, units), np.int8)
     if len(np.unique(bits, axis=0)) < classes:
         raise InputError(
             f"{units} units of F6 are too few to give {classes} classes different random codes; "
             "raise width"
         )
-    return (2 * bits - 1).astype(np.int8)
+    return 2 * bits - 1
 
 
 def digit_codes() -> np.ndarray:

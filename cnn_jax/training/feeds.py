@@ -16,7 +16,7 @@ Advance = Callable[[TrainState, int, int], tuple[TrainState, HostMetrics]]
 
 
 def make_feed(run: Run, like: TrainState) -> Advance:
-    """Returns the function (state, first step, steps) -> (state, metrics of these steps).
+    """Returns the function (state, first step, steps) -> (state, metrics and `ids` of these steps).
 
     `config.train.dispatch = chunk`: the data lives on the devices and the steps are one compiled
     loop. `step`: every step is dispatched with a batch from the host.
@@ -31,17 +31,27 @@ def make_feed(run: Run, like: TrainState) -> Advance:
     if run.config.train.dispatch == "chunk":
         longest = min(run.config.train.chunk_steps, plan.total_steps)
         chunk = devices.compile_chunk(step, like, split.images, split.labels, longest)
-        return lambda state, first, steps: chunk(state, order.batches(first, steps))
+
+        def advance_by_chunk(
+            state: TrainState, first: int, steps: int
+        ) -> tuple[TrainState, HostMetrics]:
+            ids = order.batches(first, steps)
+            state, metrics = chunk(state, ids)
+            return state, metrics | {"ids": ids}
+
+        return advance_by_chunk
 
     compiled = devices.compile_train_step(step, like)
     mine = devices.host_slice(plan.batch_size)
 
     def advance(state: TrainState, first: int, steps: int) -> tuple[TrainState, HostMetrics]:
-        made = []
+        made, ids = [], []
         for number in range(first, first + steps):
-            examples = split.take(order.batch(number)[mine])
+            ids.append(order.batch(number))
+            examples = split.take(ids[-1][mine])
             state, metrics = compiled(state, {"image": examples.images, "label": examples.labels})
             made.append(metrics)
-        return state, {name: np.array([float(one[name]) for one in made]) for name in METRICS}
+        values = {name: np.array([float(one[name]) for one in made]) for name in METRICS}
+        return state, values | {"ids": np.stack(ids)}
 
     return advance

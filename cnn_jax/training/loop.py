@@ -190,7 +190,9 @@ class Training:
         for i in range(len(metrics["loss"])):
             step = first + i + 1
             if step % every == 0 or step == 1 or metrics["stopped"][i]:
-                values = {name: float(metrics[name][i]) for name in LOGGED}
+                values: dict[str, Any] = {name: float(metrics[name][i]) for name in LOGGED}
+                if self.run.config.log.example_ids:
+                    values["ids"] = metrics["ids"][i].tolist()
                 self.log.write("train", step, self.run.plan.epoch(step), values)
 
 

@@ -50,7 +50,8 @@ class MetricsLog:
             self._file.write(json.dumps(line) + "\n")
         if self._events is not None:
             for name, value in values.items():
-                self._events.add_scalar(f"{kind}/{name}", value, step)
+                if not isinstance(value, list):
+                    self._events.add_scalar(f"{kind}/{name}", value, step)
 
     def has_evaluation(self, step: int) -> bool:
         """Whether the log holds the evaluation on validation at `step`."""

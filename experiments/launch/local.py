@@ -36,7 +36,7 @@ def main(argv: list[str]) -> int:
     command = argv[split + 1 :]
     extra = command_line.parse(argv[:split], __doc__ or "")
     if extra or not command:
-        raise command_line.InputError("the command is missing, as in `-- python -m experiments.train`")
+        raise command_line.InputError("a command is missing, as in -- python -m experiments.train")
     processes = start(command, PROCESSES.value, DEVICES.value, HEARTBEAT.value)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda received, _: hand_on(processes, received))

@@ -18,6 +18,14 @@ COUNTS: list[tuple[str, dict[str, Any], tuple[int, int, int], int]] = [
     ("mlp", {"layers": (100, 100)}, (32, 32, 3), 318_410),
     ("lenet5", {}, (32, 32, 1), 61_706),
     ("lenet5", {"norm": "batch"}, (32, 32, 1), 61_706 + 2 * (6 + 16 + 120 + 84)),
+    ("lenet5", {"variant": "1998"}, (32, 32, 1), 60_000),
+    ("lenet5", {"variant": "1998_softmax"}, (32, 32, 1), 60_850),
+    (
+        "lenet5",
+        {"variant": "1998", "norm": "batch"},
+        (32, 32, 1),
+        60_000 + 2 * (6 + 6 + 16 + 16 + 120 + 84),
+    ),
 ]
 LENET_SHAPES = {
     "C1": (28, 28, 6),
@@ -32,6 +40,8 @@ SMALL: list[tuple[str, dict[str, Any]]] = [
     ("mlp", {"layers": (7,), "norm": "batch"}),
     ("lenet5", {"width": 0.5}),
     ("lenet5", {"width": 0.5, "norm": "batch", "pooling": "max", "activation": "relu"}),
+    ("lenet5", {"variant": "1998", "width": 0.34}),
+    ("lenet5", {"variant": "1998_softmax", "width": 0.34, "pooling": "max", "activation": "relu"}),
 ]
 
 

@@ -1,0 +1,1 @@
+"""Checks of a run and of the machine that it runs on."""
