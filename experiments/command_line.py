@@ -25,12 +25,13 @@ BAD_INPUT = 2
 HELP = {"--help", "-h", "-help", "--helpfull"}
 
 
-def parse(argv: list[str], usage: str) -> list[str]:
+def parse(argv: list[str], usage: str, values: flags.FlagValues = flags.FLAGS) -> list[str]:
     """Parses the flags; prints the help and exits if it is asked for.
 
     Args:
         argv: the program and its arguments.
         usage: what the program does, for `--help`.
+        values: the flags.
 
     Returns:
         The arguments that are no flags.
@@ -42,17 +43,20 @@ def parse(argv: list[str], usage: str) -> list[str]:
         print(f"{usage.strip()}\n\nFlags:\n{_flag_help()}")
         sys.exit(0)
     try:
-        return flags.FLAGS(argv)[1:]
+        return values(argv)[1:]
     except Exception as error:  # absl and ml_collections raise many kinds; all are bad input
         raise InputError(" ".join(str(error).split()) or repr(error)) from error
 
 
-def parse_config(argv: list[str], usage: str) -> tuple[str, FrozenConfigDict]:
+def parse_config(
+    argv: list[str], usage: str, values: flags.FlagValues = flags.FLAGS
+) -> tuple[str, FrozenConfigDict]:
     """Parses the flags of a binary that takes --config=FILE and --config.section.key=value.
 
     Args:
         argv: the program and its arguments.
         usage: what the program does, for `--help`.
+        values: the flags.
 
     Returns:
         The config file as it was given, and the validated config.
@@ -72,13 +76,13 @@ def parse_config(argv: list[str], usage: str) -> tuple[str, FrozenConfigDict]:
     for argument in overrides:
         _check_override(argument, config)
     try:
-        config_flags.DEFINE_config_dict("config", config, sys_argv=overrides)
+        config_flags.DEFINE_config_dict("config", config, sys_argv=overrides, flag_values=values)
     except Exception as error:  # two overrides of which one undoes the other
         raise InputError(" ".join(str(error).split())) from error
-    extra = parse(overrides, usage)
+    extra = parse(overrides, usage, values)
     if extra:
         raise InputError(f"unexpected arguments: {' '.join(extra)}")
-    return files[-1], validate(read_literals(flags.FLAGS.config))
+    return files[-1], validate(read_literals(values.config))
 
 
 def load_config_file(value: str) -> ConfigDict:

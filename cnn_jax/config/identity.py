@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from cnn_jax.config.schema import MATHS, SCHEMA
+from cnn_jax.config.keys import MATHS, SCHEMA
 
 
 def to_tree(config: Any) -> dict[str, Any]:

@@ -1,210 +1,22 @@
-"""Every configuration key: its default, unit, meaning, range, and whether it changes the numbers.
+"""The config that every file in `configs/` starts from.
 
-A file in `configs/` starts from `base_config()`, assigns to it and returns it. The config is
-locked: a key that is not declared here cannot be assigned. `kwargs` are the open dicts: they hold
+A file calls `base_config()`, assigns to it and returns it. The config is
+locked: a key that `keys.SCHEMA` does not declare cannot be assigned. `kwargs` are the open dicts: they hold
 arguments of the builder that the section names, and are held against its signature by `validate`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ml_collections import ConfigDict, config_dict
 
+from cnn_jax.config.keys import MATHS, RUN, SCHEMA, Key, OpenDict
 from cnn_jax.config.problems import InputError, hint
 
 T = TypeVar("T")
-
-MATHS = "maths"  # changes the numbers: part of the config hash, must agree on resume
-RUN = "run"  # does not: paths, logging, devices, prefetch
-
-
-@dataclass(frozen=True)
-class Key:
-    """One declared key.
-
-    Attributes:
-        default: the value when nobody sets it; None for an optional key.
-        kind: `MATHS` or `RUN`.
-        meaning: one line, with the unit where there is one.
-        choices: the allowed words, where the key is a word.
-        low: the smallest allowed number.
-        high: the largest allowed number.
-        positive: whether a number must be above zero.
-        optional: the type of an optional key (default None), else None.
-    """
-
-    default: Any
-    kind: str
-    meaning: str
-    choices: tuple[str, ...] = ()
-    low: float | None = None
-    high: float | None = None
-    positive: bool = False
-    optional: type | None = None
-
-    def value_type(self) -> type:
-        """The type that a value of this key has."""
-        return self.optional or type(self.default)
-
-
-@dataclass(frozen=True)
-class OpenDict:
-    """A dict of builder arguments, checked against the builder's signature."""
-
-    kind: str
-    meaning: str
-
-
-SCHEMA: dict[str, dict[str, Key | OpenDict]] = {
-    "seed": {
-        "init": Key(0, MATHS, "seed of the initial parameters", low=0),
-        "data": Key(0, MATHS, "seed of the data order and of augmentation", low=0),
-        "dropout": Key(0, MATHS, "seed of the dropout masks", low=0),
-    },
-    "data": {
-        "source": Key("digits", MATHS, "name of the source"),
-        "kwargs": OpenDict(MATHS, "arguments of the source"),
-        "validation_folds": Key(
-            10, MATHS, "one part in so many of train is held out as validation; 0: none", low=0
-        ),
-        "validation_fold": Key(0, MATHS, "which part is held out, from 0", low=0),
-        "validation_rule": Key(
-            "interleaved",
-            MATHS,
-            "fold k holds every n-th example, or the k-th contiguous block",
-            choices=("interleaved", "contiguous"),
-        ),
-        "train_examples": Key(
-            None, MATHS, "train on the first n examples only", low=1, optional=int
-        ),
-        "normalisation": Key(
-            "standardise",
-            MATHS,
-            "uint8 to float: x/255, mean/std per channel of train, or LeCun's [-0.1, 1.175]",
-            choices=("unit", "standardise", "lecun_1998"),
-        ),
-        "shift_pixels": Key(0.0, MATHS, "random shift, largest, pixels", low=0.0),
-        "scale": Key(0.0, MATHS, "random zoom, largest, as a fraction", low=0.0, high=0.9),
-        "rotation_degrees": Key(0.0, MATHS, "random rotation, largest, degrees", low=0.0),
-        "border": Key(
-            "edge",
-            MATHS,
-            "what a shift brings in: the outermost pixels again, or black",
-            choices=("edge", "zero"),
-        ),
-        "flip": Key(False, MATHS, "mirror left-right with probability 1/2"),
-    },
-    "model": {
-        "name": Key("lenet5", MATHS, "name of the network"),
-        "kwargs": OpenDict(MATHS, "arguments of the network"),
-    },
-    "optim": {
-        "name": Key("momentum", MATHS, "name of the optimizer"),
-        "learning_rate": Key(0.1, MATHS, "base learning rate, before the schedule", low=0.0),
-        "momentum": Key(0.9, MATHS, "momentum (beta_1 of adam)", low=0.0, high=1.0),
-        "weight_decay": Key(0.0, MATHS, "lambda of the weight decay", low=0.0),
-        "weight_decay_form": Key(
-            "l2",
-            MATHS,
-            "l2: lambda/2 * sum of squared kernels in the loss; decoupled: beside the gradient",
-            choices=("l2", "decoupled"),
-        ),
-        "kwargs": OpenDict(MATHS, "further arguments of the optimizer"),
-    },
-    "schedule": {
-        "name": Key("constant", MATHS, "name of the schedule"),
-        "warmup_epochs": Key(0.0, MATHS, "linear warm-up, epochs", low=0.0),
-        "kwargs": OpenDict(MATHS, "arguments of the schedule"),
-    },
-    "train": {
-        "epochs": Key(10.0, MATHS, "length of the run, passes over train", positive=True),
-        "batch_size": Key(128, MATHS, "examples in one step, over all devices", low=1),
-        "loss": Key(
-            "softmax",
-            MATHS,
-            "cross-entropy of the logits, or with LeCun's extra logit for none of the classes",
-            choices=("softmax", "lecun_1998"),
-        ),
-        "label_smoothing": Key(0.0, MATHS, "mass moved from the label to all", low=0.0, high=1.0),
-        "dispatch": Key(
-            "chunk",
-            MATHS,
-            "chunk: many steps in one compiled loop; step: one dispatch a step",
-            choices=("chunk", "step"),
-        ),
-        "chunk_steps": Key(100, RUN, "most steps in one compiled loop", low=1),
-        "batch_norm_scope": Key(
-            "global",
-            MATHS,
-            "examples that share batch-norm statistics",
-            choices=("global", "per_device", "virtual"),
-        ),
-        "batch_norm_virtual_batch": Key(32, MATHS, "examples in a virtual batch", low=1),
-    },
-    "parallel": {
-        "mode": Key(
-            "jit",
-            RUN,
-            "jit: one program over a mesh; pmap: one program a device, averaged over the axis",
-            choices=("jit", "pmap"),
-        ),
-        "devices": Key(None, RUN, "use the first n devices; all when unset", low=1, optional=int),
-        "shard_parameters": Key(
-            False, RUN, "jit: spread large parameters and their optimizer state over the devices"
-        ),
-    },
-    "distributed": {
-        "coordinator": Key(None, RUN, "host:port of process 0", optional=str),
-        "processes": Key(None, RUN, "how many processes", low=1, optional=int),
-        "process_id": Key(None, RUN, "which one this is, from 0", low=0, optional=int),
-        "detect": Key(False, RUN, "let jax find the above: Cloud TPU, Kubernetes, Slurm, Open MPI"),
-        "timeout_seconds": Key(120.0, RUN, "longest wait for all processes to come", positive=True),
-        "heartbeat_seconds": Key(
-            30.0, RUN, "a process not heard of for so long is lost, and ends the others", low=10.0
-        ),
-    },
-    "precision": {
-        "compute": Key(
-            "float32",
-            MATHS,
-            "dtype of activations; parameters are float32 or float64",
-            choices=("float32", "bfloat16", "float64"),
-        ),
-        "matmul": Key(
-            "highest",
-            MATHS,
-            "float32 products: highest is float32; TPU and GPU are faster and coarser with default",
-            choices=("default", "high", "highest"),
-        ),
-    },
-    "evaluation": {
-        "batch_size": Key(256, RUN, "examples in one evaluation step, over all devices", low=1),
-        "every_epochs": Key(
-            1.0, RUN, "validation is evaluated every so many epochs", positive=True
-        ),
-    },
-    "checkpoint": {
-        "every_epochs": Key(1.0, RUN, "a checkpoint every so many epochs", positive=True),
-        "keep": Key(3, RUN, "newest checkpoints kept for resume, beside the best one", low=1),
-        "grace_seconds": Key(
-            20.0, RUN, "after SIGTERM: longest wait for the running step or compilation", low=0.0
-        ),
-    },
-    "guard": {
-        "explosion_factor": Key(
-            3.0, RUN, "stop at a loss above factor x max(first loss, ln classes); 0: never", low=0.0
-        ),
-    },
-    "log": {
-        "every_steps": Key(10, RUN, "a line in metrics.jsonl every so many steps", low=1),
-        "example_ids": Key(False, RUN, "the ids of the batch in every logged line"),
-        "tensorboard": Key(True, RUN, "write TensorBoard events"),
-        "progress_bar": Key(True, RUN, "a progress bar on a terminal; plain lines elsewhere"),
-    },
-}
+__all__ = ["MATHS", "RUN", "SCHEMA", "Key", "OpenDict", "base_config", "choose", "describe"]
 
 
 def base_config() -> ConfigDict:

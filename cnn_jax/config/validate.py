@@ -14,8 +14,8 @@ from typing import Any
 
 from ml_collections import ConfigDict, FrozenConfigDict
 
+from cnn_jax.config.keys import SCHEMA, Key
 from cnn_jax.config.problems import InputError, hint
-from cnn_jax.config.schema import SCHEMA, Key
 from cnn_jax.config.signatures import REGISTRIES, Argument, arguments
 
 SCALARS: dict[str, type] = {"int": int, "float": float, "str": str, "bool": bool}

@@ -1,0 +1,77 @@
+"""Look into the checkpoints of a run, or take the weights out of one.
+
+  python -m experiments.checkpoint show --workdir=runs/digits-lenet5
+  python -m experiments.checkpoint export --workdir=runs/digits-lenet5 --output=weights.npz
+
+`show` lists the steps kept, and of one checkpoint the config, the library versions and the arrays.
+`export` writes the parameters and running statistics as plain arrays, named as in
+`params/C1/kernel`, into a `.npz` or `.safetensors` file. Both run on one CPU, whatever wrote the
+checkpoint.
+"""
+
+from __future__ import annotations
+
+from absl import flags
+
+from experiments import command_line
+
+WORKDIR = flags.DEFINE_string("workdir", None, "run directory")
+CHECKPOINT = flags.DEFINE_string("checkpoint", "latest", "latest, best (on validation) or a step")
+OUTPUT = flags.DEFINE_string("output", None, "export: file to write, .npz or .safetensors")
+FORCE = flags.DEFINE_bool("force", False, "export: replace the file if it exists")
+
+
+def main(argv: list[str]) -> int:
+    """Parses and does what the command says."""
+    flags.FLAGS.set_gnu_getopt()  # the command stands before the flags
+    command = chosen_command(command_line.parse(argv, __doc__ or ""))
+    if WORKDIR.value is None:
+        raise command_line.InputError("--workdir is missing, as in --workdir=runs/digits-lenet5")
+    if command == "export" and OUTPUT.value is None:
+        raise command_line.InputError("--output is missing, as in --output=weights.npz")
+    # Imported here: jax takes seconds, and a bad flag need not wait for it.
+    import jax
+
+    jax.config.update("jax_platforms", "cpu")
+    COMMANDS[command]()
+    return 0
+
+
+def chosen_command(words: list[str]) -> str:
+    """Returns the command among the arguments that are no flags.
+
+    Raises:
+        InputError: there is none, more than one, or one that does not exist.
+    """
+    allowed = ", ".join(COMMANDS)
+    if not words:
+        raise command_line.InputError(f"a command is missing. Allowed: {allowed}")
+    if words[0] not in COMMANDS:
+        raise command_line.InputError(
+            f"command {words[0]!r} is unknown{command_line.hint(words[0], COMMANDS)}"
+        )
+    if words[1:]:
+        raise command_line.InputError(f"unexpected arguments: {' '.join(words[1:])}")
+    return words[0]
+
+
+def show() -> None:
+    """Prints what the checkpoints hold."""
+    from cnn_jax.training.checkpoint_summary import summarise
+
+    print(summarise(WORKDIR.value, CHECKPOINT.value))
+
+
+def export() -> None:
+    """Writes the weights and prints how many."""
+    from cnn_jax.training.export import export
+
+    arrays = export(WORKDIR.value, CHECKPOINT.value, OUTPUT.value, FORCE.value)
+    numbers = sum(array.size for array in arrays.values())
+    print(f"{OUTPUT.value}: {len(arrays)} arrays, {numbers:,} numbers")
+
+
+COMMANDS = {"show": show, "export": export}
+
+if __name__ == "__main__":
+    command_line.run(main)
