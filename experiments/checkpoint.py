@@ -19,21 +19,30 @@ WORKDIR = flags.DEFINE_string("workdir", None, "run directory")
 CHECKPOINT = flags.DEFINE_string("checkpoint", "latest", "latest, best (on validation) or a step")
 OUTPUT = flags.DEFINE_string("output", None, "export: file to write, .npz or .safetensors")
 FORCE = flags.DEFINE_bool("force", False, "export: replace the file if it exists")
+COMMANDS = ("show", "export")
 
 
 def main(argv: list[str]) -> int:
     """Parses and does what the command says."""
-    flags.FLAGS.set_gnu_getopt()  # the command stands before the flags
     command = chosen_command(command_line.parse(argv, __doc__ or ""))
     if WORKDIR.value is None:
         raise command_line.InputError("--workdir is missing, as in --workdir=runs/digits-lenet5")
-    if command == "export" and OUTPUT.value is None:
+    output = OUTPUT.value or ""
+    if command == "export" and not output:
         raise command_line.InputError("--output is missing, as in --output=weights.npz")
     # Imported here: jax takes seconds, and a bad flag need not wait for it.
     import jax
 
     jax.config.update("jax_platforms", "cpu")
-    COMMANDS[command]()
+    from cnn_jax.training.checkpoint_summary import summarise
+    from cnn_jax.training.export import export
+
+    if command == "show":
+        print(summarise(WORKDIR.value, CHECKPOINT.value))
+    else:
+        arrays = export(WORKDIR.value, CHECKPOINT.value, output, FORCE.value)
+        numbers = sum(array.size for array in arrays.values())
+        print(f"{output}: {len(arrays)} arrays, {numbers:,} numbers")
     return 0
 
 
@@ -54,24 +63,6 @@ def chosen_command(words: list[str]) -> str:
         raise command_line.InputError(f"unexpected arguments: {' '.join(words[1:])}")
     return words[0]
 
-
-def show() -> None:
-    """Prints what the checkpoints hold."""
-    from cnn_jax.training.checkpoint_summary import summarise
-
-    print(summarise(WORKDIR.value, CHECKPOINT.value))
-
-
-def export() -> None:
-    """Writes the weights and prints how many."""
-    from cnn_jax.training.export import export
-
-    arrays = export(WORKDIR.value, CHECKPOINT.value, OUTPUT.value, FORCE.value)
-    numbers = sum(array.size for array in arrays.values())
-    print(f"{OUTPUT.value}: {len(arrays)} arrays, {numbers:,} numbers")
-
-
-COMMANDS = {"show": show, "export": export}
 
 if __name__ == "__main__":
     command_line.run(main)

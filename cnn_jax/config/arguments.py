@@ -33,7 +33,7 @@ def read_literals(config: ConfigDict) -> ConfigDict:
     for section in REGISTRIES:
         builder, given = _builder(config, section)
         for name, value in given.items():
-            if isinstance(value, str) and name in builder and builder[name].annotation != "str":
+            if name in builder and _is_literal(value, builder[name].annotation):
                 with given.unlocked(), given.ignore_type():
                     given[name] = _literal(value)
     return config
@@ -47,6 +47,14 @@ def _builder(config: ConfigDict, section: str) -> tuple[dict[str, Any], Any]:
     if field not in here or "kwargs" not in here or not isinstance(here.kwargs, ConfigDict):
         return nothing
     return arguments(section).get(here[field], {}), here.kwargs
+
+
+def _is_literal(value: Any, annotation: str) -> bool:
+    """Whether a text stands for something else: not where it is one of the allowed words."""
+    if not isinstance(value, str) or annotation == "str":
+        return False
+    words = annotation.removeprefix("Literal") if annotation.startswith("Literal[") else "()"
+    return value not in ast.literal_eval(words)
 
 
 def _literal(text: str) -> Any:

@@ -1,8 +1,8 @@
 """The config that every file in `configs/` starts from.
 
-A file calls `base_config()`, assigns to it and returns it. The config is
-locked: a key that `keys.SCHEMA` does not declare cannot be assigned. `kwargs` are the open dicts: they hold
-arguments of the builder that the section names, and are held against its signature by `validate`.
+A file calls `base_config()`, assigns to it and returns it. The config is locked: a key that
+`keys.SCHEMA` does not declare cannot be assigned. `kwargs` are the open dicts: they hold arguments
+of the builder that the section names, and are held against its signature by `validate`.
 """
 
 from __future__ import annotations

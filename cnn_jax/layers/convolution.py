@@ -9,6 +9,7 @@ from jax import lax
 from jax.typing import DTypeLike
 
 from cnn_jax.layers import formulation
+from cnn_jax.layers.banded_convolution import banded_convolution, suits
 from cnn_jax.layers.canonical_convolution import canonical_convolution
 from cnn_jax.layers.window import Borders, Padding, Pair, fit_window, pair
 
@@ -152,6 +153,8 @@ def _convolve_one_group(
         if kernel.shape[:3] == x.shape[1:]:
             matrix = kernel.reshape(-1, kernel.shape[3])
             return (x.reshape(x.shape[0], -1) @ matrix)[:, None, None]
+    if suits(x, kernel, strides, borders, dilation):
+        return banded_convolution(x, kernel, borders)
     return canonical_convolution(x, kernel, strides, borders, dilation)
 
 

@@ -3,18 +3,18 @@
 Y. LeCun, L. Bottou, Y. Bengio, P. Haffner (1998), Gradient-Based Learning Applied to Document
 Recognition, Proc. IEEE 86(11), section II.B, Figure 2 and Table I. At 32x32x1 and ten classes:
 
-| layer  | output   | `modern`       |        | `1998`                             |        |
-|--------|----------|----------------|-------:|------------------------------------|-------:|
-| C1     | 28x28x6  | 5x5            |    156 | 5x5                                |    156 |
-| S2     | 14x14x6  | 2x2 average    |      0 | 2x2 sum, coefficient and bias      |     12 |
-| C3     | 10x10x16 | 5x5            |  2,416 | 60 filters 5x5, as Table I         |  1,516 |
-| S4     | 5x5x16   | 2x2 average    |      0 | 2x2 sum, coefficient and bias      |     32 |
-| C5     | 1x1x120  | 5x5            | 48,120 | 5x5                                | 48,120 |
-| F6     | 84       | dense          | 10,164 | dense                              | 10,164 |
-| OUTPUT | 10       | dense, softmax |    850 | distances to codes; `1998_softmax`: |      0 |
-|        |          |                |        | dense, softmax                     |    850 |
-|        |          | total          | 61,706 | `1998`                             | 60,000 |
-|        |          |                |        | `1998_softmax`                     | 60,850 |
+| layer  | output   | `modern`       |        | `1998`                        |        |
+|--------|----------|----------------|-------:|-------------------------------|-------:|
+| C1     | 28x28x6  | 5x5            |    156 | 5x5                           |    156 |
+| S2     | 14x14x6  | 2x2 average    |      0 | 2x2 sum, coefficient and bias |     12 |
+| C3     | 10x10x16 | 5x5            |  2,416 | 60 filters 5x5, as Table I    |  1,516 |
+| S4     | 5x5x16   | 2x2 average    |      0 | 2x2 sum, coefficient and bias |     32 |
+| C5     | 1x1x120  | 5x5            | 48,120 | 5x5                           | 48,120 |
+| F6     | 84       | dense          | 10,164 | dense                         | 10,164 |
+| OUTPUT | 10       | dense, softmax |    850 | distances to fixed codes      |      0 |
+|        |          | total          | 61,706 | total                         | 60,000 |
+
+`1998_softmax` is `1998` with the OUTPUT of `modern`: 60,850.
 
 In `1998` every layer from C1 to F6 squashes its sums by 1.7159 tanh(2x/3), S2 and S4 too, and the
 logits are minus the squared distances of F6 to the code of each class: with `train.loss =

@@ -66,7 +66,13 @@ class Checkpoints:
             create=not read_only,
         )
         self._manager = ocp.CheckpointManager(
-            self.directory, options=options, item_names=("state", "record")
+            self.directory,
+            options=options,
+            # Without handlers a fresh process has no metadata, and reads only where it was written.
+            item_handlers={
+                "state": ocp.StandardCheckpointHandler(),
+                "record": ocp.JsonCheckpointHandler(),
+            },
         )
 
     @property
@@ -180,20 +186,22 @@ class Checkpoints:
         Raises:
             InputError: it was written in another format, or a file is damaged.
         """
+        record = self.read_record(step)
         here = jax.sharding.SingleDeviceSharding(jax.devices()[0])
         try:
-            record = self._checked_record(step)
             metadata = self._manager.item_metadata(step)["state"]
             abstract = jax.tree.map(
                 lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=here), metadata
             )
             return self._restore_state(step, abstract), record
-        except InputError:
-            raise
         except Exception as error:  # whatever the storage layer makes of a damaged file
-            raise InputError(
-                f"checkpoint {step} in {self.directory} is damaged: {error}"
-            ) from error
+            raise InputError(f"{self.directory}/{step} is damaged: {error}") from error
+
+    def read_record(self, step: int) -> dict[str, Any]:
+        """Returns the record of `step`; raises as `read_arrays`."""
+        if harm := self._harm(step):
+            raise InputError(f"{self.directory}/{step} is damaged: {harm}")
+        return self._checked_record(step)
 
     def _restore_state(self, step: int, abstract: Any) -> Any:
         args = ocp.args.Composite(state=ocp.args.StandardRestore(abstract))

@@ -83,7 +83,7 @@ def _writer(path: Path, force: bool) -> Callable[[IO[bytes], Arrays], None]:
 
 
 def _npz() -> Callable[[IO[bytes], Arrays], None]:
-    return lambda file, arrays: np.savez(file, **arrays)
+    return lambda file, arrays: np.savez(file, **arrays)  # type: ignore[arg-type]
 
 
 def _safetensors() -> Callable[[IO[bytes], Arrays], None]:

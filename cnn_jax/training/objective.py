@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 
 Loss = Callable[[jax.Array, jax.Array, jax.Array | float], jax.Array]
-# j of equation 9; the paper prints no value. The two nearest digit codes are 44 apart: halfway, at a
-# penalty of 11, they are still pushed apart, and a class whose code is 44 away is left alone.
+# j of equation 9; the paper prints no value. The two nearest digit codes are 44 apart: halfway, at
+# a penalty of 11, they are still pushed apart, and a class whose code is 44 away is left alone.
 NO_CLASS_PENALTY: Final = 20.0
 
 

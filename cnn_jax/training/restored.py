@@ -66,10 +66,10 @@ def restore(workdir: str | Path, which: str = LATEST) -> Restored:
     """
     checkpoints = Checkpoints(Path(workdir), read_only=True)
     step = checkpoints.resolve(which)
+    config = validate(ConfigDict(checkpoints.read_record(step)["config"]))
+    set_precision(config.precision)  # before the arrays: float64 would be read as float32
     arrays, record = checkpoints.read_arrays(step)
     checkpoints.close()
-    config = validate(ConfigDict(record["config"]))
-    set_precision(config.precision)
     preprocessing = Preprocessing.from_tree(record["preprocessing"])
     model = models.build(
         config.model.name,

@@ -11,19 +11,20 @@ from cnn_jax.config import schema
 def get_config() -> ConfigDict:
     """Returns the config."""
     config = schema.base_config()
-    config.data.validation_folds = 9
-    config.data.validation_fold = 8
+    config.data.validation_folds = 18
+    config.data.validation_fold = 17
     config.data.validation_rule = "contiguous"
-    config.data.shift_pixels = 2.0
-    config.data.scale = 0.1
-    config.data.rotation_degrees = 10.0
+    config.data.shift_pixels = 3.0
+    config.data.scale = 0.2
+    config.data.rotation_degrees = 15.0
+    config.data.border = "zero"
     config.model.name = "lenet5"
     config.model.kwargs = {
         "activation": "relu",
-        "dropout_rate": 0.3,
+        "dropout_rate": 0.5,
         "kernel_init": {"*": "he_normal", "OUTPUT": "gaussian(std=0.01)"},
+        "norm": "batch",
         "pooling": "max",
-        "norm": "none",
     }
     config.optim.name = "momentum"
     config.optim.learning_rate = 0.02

@@ -150,11 +150,6 @@ def test_the_binary(written: tuple[Path, Run], root: Path, tmp_path: Path) -> No
     assert done.returncode == 0 and done.stdout == f"{summarise(written[0], 'best')}\n"
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="Checkpoints knows no item_handlers: in a fresh process item_metadata is None, and "
-    "read_arrays falls back on the devices that wrote",
-)
 def test_one_cpu_reads_what_eight_devices_wrote(root: Path, tmp_path: Path) -> None:
     run, output = write(tmp_path, {1: None}, parallel__devices=8), tmp_path / "weights.npz"
     done = run_binary(root, "export", f"--workdir={tmp_path}", f"--output={output}")

@@ -7,8 +7,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from ml_collections import ConfigDict
 
 from cnn_jax import models
+from cnn_jax.config.arguments import read_literals
 from cnn_jax.config.problems import InputError
 from cnn_jax.initializers.parameters import init_variables
 from cnn_jax.models.lenet5_1998_tables import (
@@ -81,6 +83,20 @@ def test_other_sizes_have_fixed_random_codes() -> None:
         )
 
 
+@pytest.mark.parametrize("dtype", ["bfloat16", "float64"])
+def test_dtypes(dtype: str) -> None:
+    with jax.enable_x64(dtype == "float64"):
+        model = build(dtype=dtype)
+        variables, wide = draw(model), jnp.promote_types(dtype, jnp.float32)
+        assert {leaf.dtype for leaf in jax.tree.leaves(variables)} == {wide}
+        prediction, state = jax.eval_shape(
+            lambda v: model.apply(v, jnp.zeros((2, 32, 32, 1), dtype), mutable=["taps"]), variables
+        )
+        assert prediction.logits.dtype == wide
+        taps = {name: tap.dtype for name, tap in state["taps"].items()}
+        assert taps == dict.fromkeys(SHAPES, jnp.dtype(dtype)) | {"OUTPUT": wide}
+
+
 @pytest.mark.parametrize("variant", ["1998", "1998_softmax"])
 def test_stages_are_those_of_figure_2(variant: str) -> None:
     model, images = build(variant=variant), jnp.zeros((2, 32, 32, 1))
@@ -145,6 +161,11 @@ def test_the_knobs_reach_the_layers_of_1998() -> None:
     assert (params["S4"]["bias"] == 0.5).all() and "S4_bn" in params
     with pytest.raises(InputError, match="no such layer"):
         models.check_layer_names(build(kernel_init={"OUTPUT": "zeros"}), params)
+
+
+def test_the_command_line_leaves_the_word_1998() -> None:
+    config = ConfigDict({"model": {"name": "lenet5", "kwargs": {"variant": "1998"}}})
+    assert read_literals(config).model.kwargs.variant == "1998"
 
 
 @pytest.mark.parametrize(("width", "kernels"), [(0.1, 60), (1.4, 60), (2.0, 240)])

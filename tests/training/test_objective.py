@@ -2,7 +2,8 @@ import jax
 import numpy as np
 import pytest
 
-from cnn_jax.config.schema import SCHEMA
+from cnn_jax.config.keys import SCHEMA
+from cnn_jax.training.feeds import make_feed
 from cnn_jax.training.objective import LOSSES, NO_CLASS_PENALTY, cross_entropy, lecun_1998
 from cnn_jax.training.run import prepare
 from tests import configs
@@ -63,3 +64,13 @@ def test_the_config_key_chooses_the_loss() -> None:
     assert set(SCHEMA["train"]["loss"].choices) == LOSSES.keys()
     assert prepare(configs.quick()).recipe.loss is cross_entropy
     assert prepare(configs.quick({"train.loss": "lecun_1998"})).recipe.loss is lecun_1998
+
+
+def test_a_step_minimises_the_chosen_loss() -> None:
+    network = {"model.kwargs": {"variant": "1998"}, "optim.weight_decay": 0.0}
+    run = prepare(configs.make(network | {"train.loss": "lecun_1998"}))
+    state = run.initial_state()
+    _, metrics = make_feed(run, state)(state, 0, 5)
+    # The distance of the first F6, close to 0, to every code of 84 units.
+    assert metrics["data_loss"][0] == pytest.approx(84 - NO_CLASS_PENALTY, rel=1e-2)
+    assert metrics["data_loss"][-1] < metrics["data_loss"][0]
