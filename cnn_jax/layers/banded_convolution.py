@@ -12,7 +12,7 @@ import numpy as np
 from cnn_jax.layers.window import Borders, Pair
 
 MOST_CHANNELS = 4
-LARGEST_OVERHEAD = (
+LARGEST_OVERHEAD = 8  # width over kernel width: above it the zeros cost more than is saved
     8  # width / kernel width: above it the zeros of the band cost more than they save
 )
 

@@ -38,6 +38,7 @@ class RunDirectory:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
+            self._lock.close()
             raise InputError(f"--workdir={path}: another process trains there") from error
 
     def close(self) -> None:

@@ -27,7 +27,7 @@ def main(workdir: str, kill_at: int | None) -> None:
 
     loop.Training._log_steps = log_and_die  # type: ignore[method-assign]
     with Preemption() as preemption:
-        session.train(configs.make(OVERRIDES), workdir, preemption, time.time())
+        session.train(configs.quick(OVERRIDES), workdir, preemption, time.time())
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from cnn_jax.training.metrics_log import read_metrics
 from cnn_jax.training.run_directory import read_json
 from tests import configs
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("distributed")]
 CONFIG = """
 from tests import configs
 def get_config():
@@ -74,7 +74,7 @@ def one_process(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path / "run"
 
 
-@pytest.mark.parametrize(("processes", "mode"), [(2, "jit"), (2, "pmap"), (4, "jit")])
+@pytest.mark.parametrize(("processes", "mode"), [(2, "pmap"), (4, "jit")])
 def test_processes_are_one_run(
     processes: int, mode: str, one_process: Path, root: Path, tmp_path: Path
 ) -> None:

@@ -1,6 +1,9 @@
+import math
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -8,6 +11,7 @@ from cnn_jax.training import guard, session
 from cnn_jax.training.checkpoints import Checkpoints
 from cnn_jax.training.guard import DivergedError
 from cnn_jax.training.preemption import Preemption
+from cnn_jax.training.steps import wants_stop
 from tests import configs
 
 
@@ -33,8 +37,19 @@ def test_an_exploding_run_is_stopped_and_its_checkpoint_is_good(tmp_path: Path) 
     assert not (tmp_path / "result.json").exists()
 
 
-def test_without_the_factor_only_non_finite_losses_stop(tmp_path: Path) -> None:
-    keys = {"optim.learning_rate": 2.0, "model.kwargs.norm": "none", "train.epochs": 0.5}
-    with Preemption() as preemption:
-        config = configs.make(keys | {"guard.explosion_factor": 0.0})
-        session.train(config, tmp_path / "free", preemption, time.time())
+@pytest.mark.parametrize(
+    ("factor", "first", "loss", "stops"),
+    [
+        (3.0, 2.0, 3 * math.log(10) - 0.01, False),  # ln 10 is above the first loss
+        (3.0, 2.0, 3 * math.log(10) + 0.01, True),
+        (3.0, 5.0, 14.9, False),
+        (3.0, 5.0, 15.1, True),
+        (0.0, 5.0, 1e30, False),
+        (0.0, 5.0, math.nan, True),
+        (0.0, 5.0, math.inf, True),
+    ],
+)
+def test_the_rule(factor: float, first: float, loss: float, stops: bool) -> None:
+    recipe = SimpleNamespace(explosion_factor=factor, model=SimpleNamespace(num_classes=10))
+    values = (jnp.asarray(value) for value in (loss, loss, first))
+    assert bool(wants_stop(recipe, *values)) == stops  # type: ignore[arg-type]

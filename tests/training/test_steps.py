@@ -98,7 +98,7 @@ def compile_count() -> int:
 
 
 def test_chunk_lengths_do_not_change_the_numbers() -> None:
-    run = prepare(configs.make())
+    run = prepare(configs.quick())
     results = [steps(run, 12, chunk) for chunk in (1, 5, 12)]
     for state, metrics in results[1:]:
         for one, other in zip(leaves(state), leaves(results[0][0]), strict=True):
@@ -109,7 +109,7 @@ def test_chunk_lengths_do_not_change_the_numbers() -> None:
 def test_both_feeds_see_the_same_batches() -> None:
     losses = []
     for dispatch in ("chunk", "step"):
-        _, metrics = steps(prepare(configs.make({"train.dispatch": dispatch})), 5)
+        _, metrics = steps(prepare(configs.quick({"train.dispatch": dispatch})), 5)
         losses.append(metrics["loss"])
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4)
 
@@ -137,8 +137,8 @@ def test_precisions(compute: str) -> None:
 @pytest.mark.parametrize("scope", ["per_device", "virtual"])
 def test_batch_norm_scopes_differ_from_global(scope: str) -> None:
     keys = {"train.batch_norm_virtual_batch": 4, "data.flip": False}
-    base = steps(prepare(configs.make(keys)), 2)[1]
-    other = steps(prepare(configs.make(keys | {"train.batch_norm_scope": scope})), 2)[1]
+    base = steps(prepare(configs.quick(keys)), 2)[1]
+    other = steps(prepare(configs.quick(keys | {"train.batch_norm_scope": scope})), 2)[1]
     same = np.allclose(base["loss"], other["loss"], rtol=1e-6)
     assert same == (scope == "per_device"), "one device is the whole batch"
 
@@ -146,7 +146,7 @@ def test_batch_norm_scopes_differ_from_global(scope: str) -> None:
 def test_eight_devices_see_the_batch_of_one() -> None:
     losses = []
     for devices in (1, 8):
-        _, metrics = steps(prepare(configs.make({"parallel.devices": devices})), 5)
+        _, metrics = steps(prepare(configs.quick({"parallel.devices": devices})), 5)
         losses.append(metrics["loss"])
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-5)
 
