@@ -13,8 +13,6 @@ from cnn_jax.layers.window import Borders, Pair
 
 MOST_CHANNELS = 4
 LARGEST_OVERHEAD = 8  # width over kernel width: above it the zeros cost more than is saved
-    8  # width / kernel width: above it the zeros of the band cost more than they save
-)
 
 
 def suits(x: jax.Array, kernel: jax.Array, strides: Pair, borders: Borders, dilation: Pair) -> bool:
