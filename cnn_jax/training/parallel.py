@@ -16,13 +16,16 @@ import numpy as np
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from cnn_jax.config.problems import InputError
-from cnn_jax.layers.batch_view import BatchView
 from cnn_jax.training.state import TrainState
 from cnn_jax.training.steps import METRICS, Batch, EvalStep, Metrics, TrainStep
 
 AXIS = "data"
 HostMetrics = dict[str, np.ndarray]
 Chunk = Callable[[TrainState, np.ndarray], tuple[TrainState, HostMetrics]]
+JAX = jax.__version_info__[:2]
+# Measured on LeNet-5 with batch norm: compiled in 2.4 s instead of 4.2, 15 ms a step instead of 20.
+CPU_OPTIONS = {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 1}
+COMPILER_OPTIONS = {("cpu", (0, 10)): CPU_OPTIONS}
 SMALLEST_SHARDED = 1 << 14  # elements; a smaller array costs more to gather than to keep
 
 
@@ -111,7 +114,7 @@ class Devices:
         if self.mode == "pmap":
             mapped = self._pmap(step, in_axes=(None, 0), donate=True)
             return lambda state, batch: mapped(state, self._by_device(batch))
-        compiled = jax.jit(step, donate_argnums=0, out_shardings=self._outputs(like))
+        compiled = self._jit(step, self._outputs(like), donate=True)
         return lambda state, batch: compiled(state, self._from_hosts(batch))
 
     def compile_chunk(
@@ -155,7 +158,7 @@ class Devices:
         if self.mode == "pmap":
             compiled = self._pmap(chunk, in_axes=(None, None, 0, None), donate=True)
         else:
-            compiled = jax.jit(chunk, donate_argnums=0, out_shardings=self._outputs(like))
+            compiled = self._jit(chunk, self._outputs(like), donate=True)
 
         def run(state: TrainState, ids: np.ndarray) -> tuple[TrainState, HostMetrics]:
             padded = np.zeros((longest, ids.shape[1]), np.int32)
@@ -176,12 +179,20 @@ class Devices:
         if self.mode == "pmap":
             mapped = self._pmap(step, in_axes=(None, None, 0), donate=False)
             return lambda params, stats, batch: mapped(params, stats, self._by_device(batch))
-        compiled = jax.jit(step, out_shardings=self.everywhere)
+        compiled = self._jit(step, self.everywhere, donate=False)
         return lambda params, stats, batch: compiled(params, stats, self._from_hosts(batch))
 
     def compile_inference(self, step: Callable[..., Any]) -> Callable[..., Any]:
         """Returns a compiled function of which everything lies on every device."""
-        return jax.jit(step, out_shardings=self.everywhere)
+        return self._jit(step, self.everywhere, donate=False)
+
+    def _jit(self, step: Callable[..., Any], outputs: Any, donate: bool) -> Callable[..., Any]:
+        return jax.jit(
+            step,
+            donate_argnums=(0,) if donate else (),
+            out_shardings=outputs,
+            compiler_options=COMPILER_OPTIONS.get((self.devices[0].platform, JAX)),
+        )
 
     def _pmap(
         self, step: Callable[..., Any], in_axes: tuple[int | None, ...], donate: bool
@@ -223,28 +234,3 @@ def _put(array: Any, sharding: NamedSharding) -> jax.Array:
         return jax.device_put(array, sharding)
     whole = np.asarray(array)
     return jax.make_array_from_callback(whole.shape, sharding, lambda index: whole[index])
-
-
-def batch_view(train: Any, devices: Devices) -> BatchView:
-    """Returns which part of the batch a layer sees, with the scope of batch norm.
-
-    Args:
-        train: `config.train`.
-        devices: over which the batch is divided.
-
-    Raises:
-        InputError: a device would hold no whole number of virtual batches.
-    """
-    scope, count = train.batch_norm_scope, len(devices.devices)
-    axis = AXIS if devices.mode == "pmap" else None
-    if scope == "global":
-        return BatchView(axis_name=axis)
-    if scope == "per_device":
-        return BatchView(axis_name=axis, statistics_group=train.batch_size // count)
-    group = train.batch_norm_virtual_batch
-    if (train.batch_size // group) % count:
-        raise InputError(
-            f"config.train.batch_norm_virtual_batch = {group}: {train.batch_size // group} virtual "
-            f"batches do not divide over {count} devices"
-        )
-    return BatchView(axis_name=axis, statistics_group=group)

@@ -16,8 +16,9 @@ from cnn_jax.data.dataset import Dataset
 from cnn_jax.data.preprocessing import Preprocessing, preprocessing_for
 from cnn_jax.optim.optimizers import OPTIMIZERS
 from cnn_jax.optim.schedules import SCHEDULES, warmed_up
+from cnn_jax.training.batch_norm_scope import batch_view
 from cnn_jax.training.objective import LOSSES
-from cnn_jax.training.parallel import Devices, batch_view
+from cnn_jax.training.parallel import Devices
 from cnn_jax.training.state import TrainState, create_state
 from cnn_jax.training.steps import Recipe
 
