@@ -71,7 +71,10 @@ def test_a_broken_config_file_is_named(tmp_path: Path, root: Path) -> None:
         assert done.returncode == 2 and message in done.stderr, done.stderr
 
 
-@pytest.mark.parametrize("name", ["train", "evaluate", "predict", "seeds", "digits_svc"])
+BINARIES = ["train", "evaluate", "predict", "seeds", "checkpoint", "chaos", "digits_svc"]
+
+
+@pytest.mark.parametrize("name", BINARIES)
 def test_help(name: str, root: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", f"experiments.{name}", "--help"],
