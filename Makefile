@@ -6,13 +6,16 @@ READY := $(VENV)/.ready
 CONFIG ?= configs/digits/lenet5.py
 WORKERS ?= 2
 
-.PHONY: train test lint types figures clean
+.PHONY: train test slow lint types clean
 
 train: $(READY)  ## LeNet-5 on real handwritten digits
 	$(BIN)/python -m experiments.train --config=$(CONFIG)
 
-test: $(READY)  ## all tests
-	$(BIN)/python -m pytest -n $(WORKERS) --dist=loadgroup
+test: $(READY)  ## all tests but the slow ones, some four minutes
+	$(BIN)/python -m pytest -n $(WORKERS) --dist=loadgroup -m 'not slow'
+
+slow: $(READY)  ## the rest: runs of several processes, kills at random moments
+	$(BIN)/python -m pytest -m slow
 
 lint: $(READY)  ## style and format
 	$(BIN)/ruff check .
