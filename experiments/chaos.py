@@ -24,7 +24,7 @@ KILLS = flags.DEFINE_integer("kills", 20, "how many", lower_bound=1)
 PROCESSES = flags.DEFINE_integer("processes", 1, "processes of the run", lower_bound=1)
 LONGEST = flags.DEFINE_float("longest", 12.0, "latest moment of a kill, seconds after the start")
 SEED = flags.DEFINE_integer("seed", 0, "of the moments")
-STEPS = flags.DEFINE_integer("steps", 400, "length of the run", lower_bound=1)
+STEPS = flags.DEFINE_integer("steps", 4000, "length of the run", lower_bound=1)
 WORKDIR = flags.DEFINE_string("workdir", "runs/chaos", "where both runs go; must be new")
 EXAMPLES, BATCH = 50, 8
 
@@ -74,6 +74,8 @@ def train(workdir: Path) -> list[str]:
         "train.batch_size": BATCH,
         "train.chunk_steps": 5,
         "evaluation.batch_size": BATCH,
+        "evaluation.every_epochs": 4.0,
+        "checkpoint.every_epochs": 8.0,
         "log.example_ids": True,
         "log.every_steps": 1,
     }

@@ -79,7 +79,8 @@ def torment(
         _end(process.pid)
         chaos.codes[process.returncode] += 1
         if process.returncode == FINISHED:
-            raise RuntimeError(f"the run was finished after {sum(chaos.signals.values())} kills")
+            sent = sum(chaos.signals.values())
+            raise RuntimeError(f"the run was finished after {sent} kills: make it longer")
         if process.returncode == 2:
             raise RuntimeError(out.decode(errors="replace")[-2000:])
     done = subprocess.run(command, capture_output=True, text=True)
