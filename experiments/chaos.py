@@ -1,7 +1,7 @@
 """Kill a run at random moments and hold its end against a run that was left alone.
 
   python -m experiments.chaos --kills=20 --processes=1 --workdir=runs/chaos-1
-  python -m experiments.chaos --kills=20 --processes=2 --workdir=runs/chaos-2
+  python -m experiments.chaos --kills=20 --processes=2 --steps=1500 --workdir=runs/chaos-2
 
 SIGKILL or SIGTERM is sent to a random process while it starts, compiles, trains, evaluates or
 saves; the same command is then run again. In the end parameters, optimizer state and log must be
