@@ -10,7 +10,7 @@ import pytest
 @pytest.mark.slow
 def test_five_kills_do_not_change_the_run(root: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "experiments.chaos", "--kills=5", "--longest=5"]
-    command += ["--steps=1500", f"--workdir={tmp_path / 'chaos'}"]
+    command += ["--steps=5000", f"--workdir={tmp_path / 'chaos'}"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=root, timeout=280)
     print(done.stdout)
     assert done.returncode == 0, done.stdout + done.stderr
