@@ -95,7 +95,6 @@ def test_scopes_over_a_mapped_axis(scope, unbiased):
             assert_matches((y.reshape(8, 4, 5, CHANNELS), replica), want)
 
 
-@pytest.mark.skipif(jax.device_count() < 4, reason="needs four devices")
 @pytest.mark.parametrize("scope", ["global", "per device"])
 def test_scopes_under_shard_map_and_jit(scope):
     view, size = VIEWS[scope]
@@ -168,7 +167,6 @@ def test_a_group_that_does_not_divide_the_batch_is_refused():
         layer.apply(variables(jnp.float32), images(dtype=np.float32), train=True)
 
 
-@pytest.mark.skipif(jax.device_count() < 4, reason="needs four devices")
 def test_gradients_over_a_mapped_axis_equal_those_of_the_whole_batch():
     def loss(params, x, weights, view):
         layer = BatchNorm(view=view, dtype=jnp.float64)

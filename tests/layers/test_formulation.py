@@ -125,7 +125,6 @@ def test_vmap_over_members():
         np.testing.assert_allclose(together[i], gradient(kernel[i], x[i]), rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.skipif(jax.device_count() < 4, reason="needs four devices")
 @pytest.mark.parametrize("check_vma", [True, False])
 def test_shard_map_sums_the_gradient_of_a_replicated_kernel(check_vma):
     x, kernel = random_arrays([(8, 6, 6, 4), (3, 3, 4, 4)])
@@ -148,7 +147,6 @@ def test_shard_map_sums_the_gradient_of_a_replicated_kernel(check_vma):
         np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.skipif(jax.device_count() < 4, reason="needs four devices")
 def test_jit_over_a_divided_batch():
     x, kernel = random_arrays([(8, 6, 6, 4), (3, 3, 4, 4)])
     mesh = jax.make_mesh((4,), ("data",), (AxisType.Auto,), devices=jax.devices()[:4])
