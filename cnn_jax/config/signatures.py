@@ -111,10 +111,14 @@ def _argument(path: Path, annotation: ast.expr | None, default: ast.expr | None)
 
 
 def _constant(path: Path, value: ast.expr) -> ast.expr:
-    """Follows a name to the module constant behind it."""
+    """Follows a name to the module constant behind it, here or where it is imported from."""
     if not isinstance(value, ast.Name):
         return value
     for node in _parse(path).body:
+        if isinstance(node, ast.ImportFrom) and value.id in {alias.name for alias in node.names}:
+            module = (node.module or "").split(".")
+            if module[0] == PACKAGE.name:
+                return _constant(PACKAGE.joinpath(*module[1:]).with_suffix(".py"), value)
         if isinstance(node, ast.Assign | ast.AnnAssign) and value.id in _targets(node):
             assert node.value is not None
             return node.value

@@ -37,7 +37,7 @@ Table I, so that below 1.5 they are the paper's.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import flax.linen as nn
 import jax
@@ -48,7 +48,8 @@ from cnn_jax.layers.radial_basis import squared_distances
 from cnn_jax.layers.subsampling import SubSampling
 from cnn_jax.layers.taps import tap
 from cnn_jax.models.lenet5_1998_tables import S2_MAPS, connections, output_codes
-from cnn_jax.models.network import Network, Prediction, Published
+from cnn_jax.models.network import Network, Prediction
+from cnn_jax.models.published import Published
 
 POOLINGS = {"average": average_pool, "max": max_pool}
 SQUASHING = {"modern": "tanh", "1998": "scaled_tanh", "1998_softmax": "scaled_tanh"}
@@ -88,7 +89,7 @@ class LeNet5(Network):
         x = self.activate("C3", self._c3(x), train)
         x = self._subsample("S4", x, train)
         x = self.activate("C5", self.conv("C5", x, self.hidden(120), 5), train)
-        x = self.dropout("C5", x.reshape(x.shape[0], -1), train)
+        x = self.dropout("C5", self.flatten(x), train)
         x = self.activate("F6", self.dense("F6", x, self.hidden(84)), train)
         x = self.dropout("F6", x, train)
         return Prediction(self._output(x), {})
@@ -98,31 +99,27 @@ class LeNet5(Network):
         return self.conv("C1", images, self.hidden(6) if modern else S2_MAPS * self._copies(), 5)
 
     def _subsample(self, name: str, x: jax.Array, train: bool) -> jax.Array:
-        pool = POOLINGS[self.pooling]
         if self.variant == "modern":
-            return pool(x, 2)
-        layer = SubSampling(2, pool, **self._trained(name))
-        return self.activate(name, tap(self, name, layer(x)), train)
+            pool = self.average_pool if self.pooling == "average" else self.max_pool
+            return pool(name, x, 2)
+        x = self.learned(name, SubSampling, x, window=2, pool=POOLINGS[self.pooling])
+        return self.activate(name, x, train)
 
     def _c3(self, x: jax.Array) -> jax.Array:
         if self.variant == "modern":
             return self.conv("C3", x, self.hidden(16), 5)
-        layer = PartialConv(connections(self._copies()), 5, **self._trained("C3"))
-        return tap(self, "C3", layer(x))
+        table = connections(self._copies())
+        return self.learned("C3", PartialConv, x, connections=table, kernel_size=5)
 
     def _output(self, x: jax.Array) -> jax.Array:
         if self.variant != "1998":
             return self.logits("OUTPUT", x)
         codes = output_codes(self.num_classes, self.hidden(84))
-        return tap(self, "OUTPUT", -squared_distances(x, codes))
+        return self.squared_distances("OUTPUT", x, codes)
+
+    def squared_distances(self, name: str, x: jax.Array, codes: jax.typing.ArrayLike) -> jax.Array:
+        """Returns minus the squared distances of x to the codes, and taps them."""
+        return tap(self, name, -squared_distances(x, codes))
 
     def _copies(self) -> int:
         return max(1, round(self.width))
-
-    def _trained(self, name: str) -> dict[str, Any]:
-        return {
-            "kernel_init": self._initializer("kernel_init", name),
-            "bias_init": self._initializer("bias_init", name),
-            "dtype": self.dtype,
-            "name": name,
-        }

@@ -12,7 +12,8 @@ from typing import ClassVar
 import flax.linen as nn
 import jax
 
-from cnn_jax.models.network import Network, Prediction, Published
+from cnn_jax.models.network import Network, Prediction
+from cnn_jax.models.published import Published
 
 
 class Linear(Network):
@@ -25,5 +26,5 @@ class Linear(Network):
     @nn.compact
     def __call__(self, images: jax.Array, train: bool = False) -> Prediction:
         """Returns the logits of images (B, H, W, C)."""
-        x = images.reshape(images.shape[0], -1)
+        x = self.flatten(images)
         return Prediction(self.logits("logits", x), {})

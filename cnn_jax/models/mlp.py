@@ -16,7 +16,8 @@ from typing import ClassVar
 import flax.linen as nn
 import jax
 
-from cnn_jax.models.network import Network, Prediction, Published
+from cnn_jax.models.network import Network, Prediction
+from cnn_jax.models.published import Published
 
 DEEPEST = 16
 
@@ -38,7 +39,7 @@ class MLP(Network):
     @nn.compact
     def __call__(self, images: jax.Array, train: bool = False) -> Prediction:
         """Returns the logits of images (B, H, W, C)."""
-        x = images.reshape(images.shape[0], -1)
+        x = self.flatten(images)
         for i, features in enumerate(self.layers, start=1):
             x = self.dense(f"fc{i}", x, self.hidden(features))
             x = self.activate(f"fc{i}", x, train)

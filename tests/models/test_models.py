@@ -29,7 +29,9 @@ COUNTS: list[tuple[str, dict[str, Any], tuple[int, int, int], int]] = [
 ]
 LENET_SHAPES = {
     "C1": (28, 28, 6),
+    "S2": (14, 14, 6),
     "C3": (10, 10, 16),
+    "S4": (5, 5, 16),
     "C5": (1, 1, 120),
     "F6": (84,),
     "OUTPUT": (10,),

@@ -1,0 +1,245 @@
+"""How a network, or a part of one, makes its layers: by the paper's names and the knobs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Literal, TypeVar
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from cnn_jax import initializers
+from cnn_jax.initializers.fixed import Initializer
+from cnn_jax.layers.activations import PReLU, activation
+from cnn_jax.layers.batch_norm import BatchNorm
+from cnn_jax.layers.batch_view import BatchView
+from cnn_jax.layers.convolution import Conv
+from cnn_jax.layers.dense import Dense
+from cnn_jax.layers.dropout import Dropout
+from cnn_jax.layers.local_response_norm import local_response_norm
+from cnn_jax.layers.pooling import average_pool, global_average_pool, max_pool
+from cnn_jax.layers.spatial_pyramid import spatial_pyramid_pool
+from cnn_jax.layers.taps import tap
+from cnn_jax.models.published import PUBLISHED, Published
+
+MAXOUT_PIECES: Final = 2
+# Activations with parameters, which `layers.activations.activation` does not know.
+LEARNED_ACTIVATIONS: Final = ("prelu", "prelu_shared")
+Rates = Mapping[str, float | jax.Array]
+Size = int | Sequence[int]
+
+
+class Layered(nn.Module):
+    """A network or a part of one, with the knobs by which it makes its layers.
+
+    Every operation on activations goes through a method of this class, with the paper's name of
+    the layer: so it can be recorded (`models.layer_table`), tapped and ablated.
+
+    Attributes:
+        width: multiplier of every hidden width.
+        dtype: of the computation; float32, bfloat16 or float64.
+        activation: name of the nonlinearity.
+        norm: `none` or `batch`: batch normalisation before every nonlinearity.
+        kernel_init: an initialiser for all layers, or a map layer or part -> initialiser, `*` for
+            the rest.
+        bias_init: the same for the biases.
+        dropout_rate: one rate for every place that `Published.dropout` names, or a map by name.
+        view: which part of the global batch the layers see; set by the step builder.
+    """
+
+    width: float = 1.0
+    dtype: Any = jnp.float32
+    activation: str = PUBLISHED
+    norm: Literal["published", "none", "batch"] = PUBLISHED
+    kernel_init: str | Mapping[str, str] = PUBLISHED
+    bias_init: str | Mapping[str, str] = PUBLISHED
+    dropout_rate: str | float | Rates = PUBLISHED
+    view: BatchView = BatchView()
+
+    @property
+    def published(self) -> Published:
+        """What the paper prints; networks say it, parts are told."""
+        raise NotImplementedError(f"{type(self).__name__} does not say what is published")
+
+    @property
+    def normalised(self) -> bool:
+        """Whether batch normalisation stands before the nonlinearities."""
+        return (self.published.norm if self.norm == PUBLISHED else self.norm) == "batch"
+
+    @property
+    def nonlinearity(self) -> str:
+        """The name of the nonlinearity."""
+        return self.published.activation if self.activation == PUBLISHED else self.activation
+
+    def hidden(self, features: int, multiple_of: int = 1) -> int:
+        """Returns a hidden width times `width`, a multiple of `multiple_of` and at least that."""
+        return max(1, round(features * self.width / multiple_of)) * multiple_of
+
+    def part(self, kind: type[P], name: str, **fields: Any) -> P:
+        """Returns a part of the network that goes by the same knobs."""
+        return kind(
+            width=self.width,
+            dtype=self.dtype,
+            activation=self.activation,
+            norm=self.norm,
+            kernel_init=self.kernel_init,
+            bias_init=self.bias_init,
+            dropout_rate=self.dropout_rates(),
+            view=self.view,
+            whole=self.published,
+            name=name,
+            **fields,
+        )
+
+    def learned(self, name: str, kind: type[nn.Module], x: jax.Array, **fields: Any) -> jax.Array:
+        """Returns the layer `name` of x, of class `kind` with these fields, and taps it."""
+        layer = kind(
+            kernel_init=self._initializer("kernel_init", name),
+            bias_init=self._initializer("bias_init", name),
+            dtype=self.dtype,
+            name=name,
+            **fields,
+        )
+        return tap(self, self._full(name), layer(x))
+
+    def conv(
+        self,
+        name: str,
+        x: jax.Array,
+        features: int,
+        kernel_size: Size,
+        *,
+        use_bias: bool | None = None,
+        activated: bool = True,
+        **geometry: Any,
+    ) -> jax.Array:
+        """Returns the convolution `name` of x, before any nonlinearity, and taps it.
+
+        Args:
+            name: of the layer.
+            x: (B, H, W, C).
+            features: number of filters.
+            kernel_size: of the filters, pixels.
+            use_bias: whether it has biases; None: unless batch norm follows and
+                `published.bias_under_norm` is false.
+            activated: whether the nonlinearity follows: a maxout unit then has several filters.
+            **geometry: strides, padding, groups, rounding of `layers.convolution.conv2d`.
+        """
+        if use_bias is None:
+            use_bias = self.published.bias_under_norm or not self.normalised
+        features *= self._pieces(activated)
+        geometry |= {"features": features, "kernel_size": kernel_size, "use_bias": use_bias}
+        return self.learned(name, Conv, x, **geometry)
+
+    def dense(self, name: str, x: jax.Array, features: int, *, activated: bool = True) -> jax.Array:
+        """Returns the fully connected layer `name` of x (B, features), and taps it."""
+        return self.learned(name, Dense, x, features=features * self._pieces(activated))
+
+    def normalise(self, name: str, x: jax.Array, train: bool, **options: Any) -> jax.Array:
+        """Returns x behind the batch norm of layer `name`; x itself where there is none."""
+        if not self.normalised:
+            return x
+        options = {**self.published.batch_norm, **options}
+        return BatchNorm(view=self.view, dtype=self.dtype, name=f"{name}_bn", **options)(x, train)
+
+    def activate(
+        self, name: str, x: jax.Array, train: bool, *, normalise: bool = True
+    ) -> jax.Array:
+        """Returns the nonlinearity of layer `name`, behind its batch norm where there is one."""
+        if normalise:
+            x = self.normalise(name, x, train)
+        if self.nonlinearity in LEARNED_ACTIVATIONS:
+            shared = self.nonlinearity == "prelu_shared"
+            return PReLU(shared=shared, dtype=self.dtype, name=f"{name}_prelu")(x)
+        return activation(self.nonlinearity)(x)
+
+    def conv_unit(
+        self, name: str, x: jax.Array, features: int, kernel_size: Size, train: bool, **how: Any
+    ) -> jax.Array:
+        """Returns the convolution `name` of x with its nonlinearity; `how` as in `conv`."""
+        return self.activate(name, self.conv(name, x, features, kernel_size, **how), train)
+
+    def dropout(self, name: str, x: jax.Array, train: bool) -> jax.Array:
+        """Returns x behind the dropout that stands after layer `name`."""
+        rate = self.dropout_rates()[self._full(name)]
+        return Dropout(rate, view=self.view, name=f"{name}_dropout")(x, train)
+
+    def max_pool(self, name: str, x: jax.Array, window: Size, **how: Any) -> jax.Array:
+        """Returns the maxima of x, see `layers.pooling.max_pool`, and taps them."""
+        return tap(self, self._full(name), max_pool(x, window, **how))
+
+    def average_pool(self, name: str, x: jax.Array, window: Size, **how: Any) -> jax.Array:
+        """Returns the averages of x, see `layers.pooling.average_pool`, and taps them."""
+        return tap(self, self._full(name), average_pool(x, window, **how))
+
+    def global_average_pool(self, name: str, x: jax.Array) -> jax.Array:
+        """Returns the average of each map, (B, C), and taps it."""
+        return tap(self, self._full(name), global_average_pool(x))
+
+    def spatial_pyramid_pool(self, name: str, x: jax.Array, levels: Sequence[int]) -> jax.Array:
+        """Returns the pyramid's maxima, (B, features), and taps them."""
+        return tap(self, self._full(name), spatial_pyramid_pool(x, levels))
+
+    def local_response_norm(self, name: str, x: jax.Array, **how: Any) -> jax.Array:
+        """Returns x, normalised as `layers.local_response_norm` says, and taps it."""
+        return tap(self, self._full(name), local_response_norm(x, **how))
+
+    def concatenate(self, name: str, branches: Sequence[jax.Array]) -> jax.Array:
+        """Returns the maps of all branches side by side, and taps them."""
+        return tap(self, self._full(name), jnp.concatenate(branches, axis=-1))
+
+    def add(self, name: str, x: jax.Array, shortcut: jax.Array) -> jax.Array:
+        """Returns the sum of a residual and its shortcut, and taps it."""
+        return tap(self, self._full(name), x + shortcut)
+
+    def flatten(self, x: jax.Array) -> jax.Array:
+        """Returns (B, H, W, C) as (B, features), channels innermost."""
+        return x.reshape(x.shape[0], -1)
+
+    def dropout_rates(self) -> dict[str, Any]:
+        """Returns the rate at every place where this network can drop."""
+        places = dict(self.published.dropout)
+        if isinstance(self.dropout_rate, str):
+            return places
+        if isinstance(self.dropout_rate, Mapping):
+            return places | dict(self.dropout_rate)
+        return dict.fromkeys(places, self.dropout_rate)
+
+    def _full(self, name: str) -> str:
+        return "/".join((*self.path, name))
+
+    def _pieces(self, activated: bool) -> int:
+        return MAXOUT_PIECES if activated and self.nonlinearity == "maxout" else 1
+
+    def _initializer(self, knob: str, name: str) -> Initializer:
+        chosen, published = getattr(self, knob), getattr(self.published, knob)
+        if isinstance(chosen, Mapping):
+            chosen = self._nearest(chosen, name) or PUBLISHED
+        if chosen == PUBLISHED:
+            chosen = self._nearest(published, name)
+        return initializers.build(chosen)
+
+    def _nearest(self, by_name: Mapping[str, str], name: str) -> str | None:
+        """Looks a layer up by its full name, then by the parts it is in, innermost first."""
+        path = (*self.path, name)
+        parts = ["/".join(path[:end]) for end in range(len(path), 0, -1)]
+        return next((by_name[part] for part in [*parts, "*"] if part in by_name), None)
+
+
+class Part(Layered):
+    """A part of a network, such as an Inception module or a residual block.
+
+    Attributes:
+        whole: what the paper of the whole network prints.
+    """
+
+    whole: Published = Published()
+
+    @property
+    def published(self) -> Published:
+        """What the paper prints."""
+        return self.whole
+
+
+P = TypeVar("P", bound=Part)

@@ -1,0 +1,103 @@
+"""Every network against its published layer table: counts, shapes, operations."""
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from cnn_jax import models
+from cnn_jax.models.facts import Fact, facts
+from cnn_jax.models.layer_table import Row, layer_table
+
+TABLES = json.loads(Path(__file__).with_name("layer_tables.json").read_text())
+KINDS = {
+    "conv": "conv",
+    "dense": "dense",
+    "local": "local",
+    "maxpool": "max_pool",
+    "avgpool": "average_pool",
+    "global_avgpool": "global_average_pool",
+    "lrn": "local_response_norm",
+    "spp": "spatial_pyramid_pool",
+    "subsample": "subsample",
+    "euclidean_rbf": "squared_distances",
+}
+
+
+WINDOWS = ("conv", "local", "max_pool", "average_pool")
+
+
+class Line(NamedTuple):
+    """What one line of a published layer table says, as far as a network can differ from it."""
+
+    kind: str
+    window: str
+    output: tuple[int, ...]
+    groups: int
+    parameters: int
+    macs: int
+
+
+def build(fact: Fact, **knobs: Any) -> models.Network:
+    return models.build(
+        fact.model, num_classes=fact.num_classes, **fact.builder_arguments(), **knobs
+    )
+
+
+@cache
+def table(reference_id: str) -> list[Row]:
+    fact = facts()[reference_id]
+    return layer_table(build(fact), fact.input_size)
+
+
+def line(kind: str, window: str, output: tuple[int, ...], *numbers: int) -> Line:
+    output = (1,) * (3 - len(output)) + output
+    # A filter as large as its input is a fully connected layer: papers write it either way.
+    kind = "dense" if kind == "conv" and output[:2] == (1, 1) else kind
+    return Line(kind, window if kind in WINDOWS else "", output, *numbers)
+
+
+def printed(reference_id: str) -> list[Line]:
+    lines = TABLES[reference_id]
+    if isinstance(lines, str):
+        return printed(lines)
+    found = []
+    for fields in map(str.split, lines):
+        _, kind, kernel, stride, _, groups, output, weights, biases, _, macs, branch = fields
+        shape = tuple(map(int, output.split("x")))
+        if branch != "aux":
+            numbers = 1 if groups == "-" else int(groups), int(weights) + int(biases), int(macs)
+            found.append(line(KINDS[kind], f"{kernel}/{stride}", shape, *numbers))
+    return found
+
+
+def ours(rows: list[Row]) -> list[Line]:
+    found = []
+    for row in rows:
+        if row.kind in KINDS.values() and not row.auxiliary:
+            kernel = "x".join(map(str, row.kernel or ()))
+            window = f"{kernel}/{row.strides[0] if row.strides else ''}"
+            found.append(line(row.kind, window, row.output, row.groups, row.parameters, row.macs))
+    return found
+
+
+@pytest.mark.parametrize("reference_id", facts())
+def test_counts_and_operations_are_the_published_ones(reference_id: str) -> None:
+    fact, rows = facts()[reference_id], table(reference_id)
+    trunk = [row for row in rows if not row.auxiliary]
+    assert sum(row.parameters for row in trunk) == fact.parameters
+    assert sum(row.parameters for row in rows) == fact.parameters_with_aux
+    assert sum(row.macs for row in trunk) == fact.macs
+    assert sum(row.macs for row in rows) == fact.macs_with_aux
+
+
+@pytest.mark.parametrize("reference_id", [i for i, t in TABLES.items() if "repeat" not in str(t)])
+def test_every_layer_is_that_of_the_published_table(reference_id: str) -> None:
+    # Branches may be listed in another order: the layers are compared as a collection.
+    assert sorted(ours(table(reference_id))) == sorted(printed(reference_id))
+
+
+def test_every_registered_network_has_a_published_row() -> None:
+    assert {fact.model for fact in facts().values()} == set(models.MODELS)
