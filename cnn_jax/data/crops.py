@@ -42,18 +42,15 @@ class Crop(NamedTuple):
 
 
 class CropRule(Protocol):
-    """What a crop rule offers.
-
-    Attributes:
-        size: height and width of the output, pixels; None: that of the image.
-        random: whether it draws: a rule that does not may be applied once, ahead of training.
-    """
+    """What a crop rule offers."""
 
     @property
-    def size(self) -> int | None: ...
+    def size(self) -> int | None:
+        """Height and width of the output, pixels; None: that of the image."""
 
     @property
-    def random(self) -> bool: ...
+    def random(self) -> bool:
+        """Whether it draws: a rule that does not may be applied once, ahead of training."""
 
     def __call__(self, rng: np.random.Generator, height: int, width: int) -> Crop:
         """Returns the crop of an image of `height` x `width`."""
