@@ -128,8 +128,8 @@ class RandomResized:
     size: int = 224
     smallest_area: float = 0.08
     largest_area: float = 1.0
-    narrowest: float = 3 / 4
-    widest: float = 4 / 3
+    narrowest: float = 0.75
+    widest: float = 1.3333333333333333
 
     @property
     def random(self) -> bool:
