@@ -6,6 +6,7 @@ preempted with a checkpoint saved.
 
 from __future__ import annotations
 
+import ast
 import inspect
 import runpy
 import sys
@@ -109,6 +110,24 @@ def load_config_file(value: str) -> ConfigDict:
     if not isinstance(config, ConfigDict):
         raise InputError(f"--config={value}: get_config returned a {type(config).__name__}")
     return config
+
+
+def assignments(flag: str, texts: list[str]) -> dict[str, Any]:
+    """Returns arguments from texts such as `depth=50`, `layers=(100,)`, `variant=paper`.
+
+    Raises:
+        InputError: a text is no such thing.
+    """
+    found = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not (equals and name.isidentifier()):
+            raise InputError(f"{flag}={text}: give a name and a value, as in {flag}=depth=50")
+        try:
+            found[name] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            found[name] = value
+    return found
 
 
 def _check_override(argument: str, config: ConfigDict) -> None:

@@ -174,6 +174,15 @@ class Devices:
 
         return run
 
+    def peak_bytes(self, step: TrainStep, like: TrainState, batch: Batch) -> int | None:
+        """Returns the bytes of the compiled step with its arguments, None where it is not known."""
+        compiled = self._jit(step, self._outputs(like), donate=True).lower(like, batch).compile()
+        memory = compiled.memory_analysis()
+        if memory is None:
+            return None
+        held = memory.argument_size_in_bytes + memory.output_size_in_bytes
+        return held + memory.temp_size_in_bytes - memory.alias_size_in_bytes
+
     def compile_eval_step(self, step: EvalStep) -> EvalStep:
         """Returns the compiled evaluation step; it takes the part that this process brings."""
         if self.mode == "pmap":
@@ -186,7 +195,7 @@ class Devices:
         """Returns a compiled function of which everything lies on every device."""
         return self._jit(step, self.everywhere, donate=False)
 
-    def _jit(self, step: Callable[..., Any], outputs: Any, donate: bool) -> Callable[..., Any]:
+    def _jit(self, step: Callable[..., Any], outputs: Any, donate: bool) -> jax.stages.Wrapped:
         return jax.jit(
             step,
             donate_argnums=(0,) if donate else (),
