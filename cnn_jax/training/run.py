@@ -63,7 +63,7 @@ def prepare(config: Any, preprocessing: Preprocessing | None = None) -> Run:
         InputError: the parts do not fit one another.
     """
     set_precision(config.precision)
-    dataset = sources.load(config.data)
+    dataset = sources.dataset_for(config)
     parallel = config.parallel
     devices = Devices(parallel.mode, parallel.devices, parallel.shard_parameters)
     devices.check_batch("config.train.batch_size", config.train.batch_size)
