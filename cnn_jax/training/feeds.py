@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from cnn_jax.data.order import Order
+from cnn_jax.training.gradients import laid_out
 from cnn_jax.training.parallel import HostMetrics
 from cnn_jax.training.run import Run
 from cnn_jax.training.state import TrainState
@@ -26,6 +27,7 @@ def make_feed(run: Run, like: TrainState) -> Advance:
         like: a placed state.
     """
     plan, devices = run.plan, run.devices
+    parts, count = run.recipe.accumulation_steps, len(devices.devices)
     order = Order(run.config.seed.data, plan.train_examples, plan.batch_size)
     step, split = make_train_step(run.recipe), run.dataset.train
     if run.config.train.dispatch == "chunk":
@@ -36,7 +38,7 @@ def make_feed(run: Run, like: TrainState) -> Advance:
             state: TrainState, first: int, steps: int
         ) -> tuple[TrainState, HostMetrics]:
             ids = order.batches(first, steps)
-            state, metrics = chunk(state, ids)
+            state, metrics = chunk(state, laid_out(ids, parts, count))
             return state, metrics | {"ids": ids}
 
         return advance_by_chunk
@@ -48,7 +50,7 @@ def make_feed(run: Run, like: TrainState) -> Advance:
         made, ids = [], []
         for number in range(first, first + steps):
             ids.append(order.batch(number))
-            examples = split.take(ids[-1][mine])
+            examples = split.take(laid_out(ids[-1], parts, count)[mine])
             state, metrics = compiled(state, {"image": examples.images, "label": examples.labels})
             made.append(metrics)
         values = {name: np.array([float(one[name]) for one in made]) for name in METRICS}

@@ -62,7 +62,7 @@ def train(config: Any, workdir: str | Path, preemption: Preemption, began: float
     try:
         lead_says(problem)
         finished = read_json(Path(workdir) / "result.json")
-        if finished and finished["step"] == run.plan.total_steps:
+        if finished and (finished["step"] == run.plan.total_steps or finished.get("plateau_end")):
             return Outcome(Path(workdir), finished, fresh=False, lead=run.devices.lead)
         result = _train(run, Path(workdir), preemption, began)
         if directory is not None:
@@ -98,14 +98,14 @@ def _train(run: Run, directory: Path, preemption: Preemption, began: float) -> d
     training = Training(run, state, checkpoints, log, progress, preemption, on_first_step)
     try:
         training.fit()
-        test = training.evaluate("test")
+        test = training.errors("test")
         epoch = run.plan.epoch(training.step)
-        log.write("test", training.step, epoch, test.to_tree())
+        log.write("test", training.step, epoch, test)
     finally:
         progress.close()
         log.close()
         checkpoints.close()
-    return test.to_tree() | {
+    return test | {
         "split": "test",
         "step": training.step,
         "epoch": epoch,
@@ -113,6 +113,7 @@ def _train(run: Run, directory: Path, preemption: Preemption, began: float) -> d
         "first_step_seconds": first_step_seconds[0] if first_step_seconds else None,
         "images_per_second": training.images_per_second,
         "parameters": parameters,
+        "plateau_end": training.step < run.plan.total_steps,
         "config_hash": config_hash(to_tree(config)),
         "precision": to_tree(config.precision),
         "devices": run.devices.describe(),
