@@ -72,9 +72,13 @@ class RunDirectory:
 
     def write(self, name: str, tree: Any) -> None:
         """Writes JSON into a file, in one step: a reader sees the old text or the new one."""
+        self.write_text(name, json.dumps(tree, indent=2) + "\n")
+
+    def write_text(self, name: str, text: str) -> None:
+        """Writes text into a file, in one step."""
         fresh = self.path / f".{name}.new"
         with fresh.open("w") as file:
-            file.write(json.dumps(tree, indent=2) + "\n")
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(self.path / name)

@@ -9,14 +9,16 @@ from typing import Any
 
 from cnn_jax.config.identity import config_hash, to_tree
 from cnn_jax.config.problems import InputError
+from cnn_jax.training.card import card
 from cnn_jax.training.checkpoints import Checkpoints
 from cnn_jax.training.distributed import lead_says, wait_for_all
 from cnn_jax.training.loop import Training
 from cnn_jax.training.metrics_log import MetricsLog, read_metrics
+from cnn_jax.training.parameter_table import parameter_summary, parameter_table, parameters_of
 from cnn_jax.training.preemption import Preemption
 from cnn_jax.training.progress import ProgressReport
 from cnn_jax.training.run import Run, prepare
-from cnn_jax.training.run_directory import RunDirectory, read_json
+from cnn_jax.training.run_directory import RunDirectory, origin, read_json
 from cnn_jax.training.state import parameter_count
 
 
@@ -67,6 +69,8 @@ def train(config: Any, workdir: str | Path, preemption: Preemption, began: float
         result = _train(run, Path(workdir), preemption, began)
         if directory is not None:
             draw(directory.path, config, result)
+            log = read_metrics(directory.path / "metrics.jsonl")
+            directory.write_text("card.md", card(run, result, log, origin()))
             directory.write("result.json", result)
         return Outcome(Path(workdir), result, fresh=True, lead=run.devices.lead)
     finally:
@@ -89,6 +93,11 @@ def _train(run: Run, directory: Path, preemption: Preemption, began: float) -> d
     wait_for_all("log opened")
     progress = ProgressReport(run.plan.total_steps, step, config.log.progress_bar, lead)
     progress.say(_opening(run, step, parameters, restored is not None))
+    listed = parameters_of(state.params, run.recipe.rules)
+    progress.say("\n".join(parameter_summary(listed, config.optim.weight_decay)))
+    if lead:
+        table = parameter_table(listed, config.optim.weight_decay)
+        (directory / "parameters.txt").write_text(table)
     first_step_seconds: list[float] = []
 
     def on_first_step() -> None:
