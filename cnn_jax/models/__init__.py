@@ -9,15 +9,23 @@ import jax.numpy as jnp
 from cnn_jax.config.problems import InputError, hint
 from cnn_jax.config.signatures import arguments
 from cnn_jax.config.validate import argument_problems
+from cnn_jax.models.cifar_preact_resnet import CifarPreActResNet
+from cnn_jax.models.cifar_resnet import CifarResNet
 from cnn_jax.models.lenet5 import LeNet5
 from cnn_jax.models.linear import Linear
 from cnn_jax.models.mlp import MLP
 from cnn_jax.models.network import Network, Prediction, check_knobs, check_layer_names
+from cnn_jax.models.preact_resnet import PreActResNet
+from cnn_jax.models.resnet import ResNet
 
 MODELS: dict[str, type[Network]] = {
     "linear": Linear,
     "mlp": MLP,
     "lenet5": LeNet5,
+    "resnet": ResNet,
+    "preact_resnet": PreActResNet,
+    "cifar_resnet": CifarResNet,
+    "cifar_preact_resnet": CifarPreActResNet,
 }
 
 __all__ = ["MODELS", "Network", "Prediction", "build", "check_layer_names"]
