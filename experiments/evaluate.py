@@ -37,15 +37,24 @@ def main(argv: list[str]) -> int:
     from cnn_jax.transfer.trained_network import trained_network
 
     restored = trained_network(WORKDIR.value, CHECKPOINT.value, WEIGHTS.value, config)
-    split = sources.load(restored.config.data).split(SPLIT.value)
+    dataset = sources.dataset_for(restored.config, resident=(SPLIT.value,))
+    split = dataset.split(SPLIT.value)
     found = evaluate(restored.count_batch(), split, BATCH_SIZE.value)
     result = found.to_tree() | {"split": SPLIT.value, "step": restored.step}
     origin = Path(WEIGHTS.value).name if WEIGHTS.value else f"step {restored.step}"
     print(
         f"{restored.config.model.name}, {origin}, {SPLIT.value}: "
         f"top-1 error {100 * found.top1_error:.2f} %, top-5 error {100 * found.top5_error:.2f} %, "
-        f"loss {found.loss:.4f}, n={found.n}/{len(split)}"
+        f"loss {found.loss:.4f}, {found.counted(len(split))}"
     )
+    if restored.averaged:
+        beside = evaluate(restored.count_batch(averaged=True), split, BATCH_SIZE.value)
+        result["averaged"] = beside.to_tree()
+        print(
+            f"averaged parameters: top-1 error {100 * beside.top1_error:.2f} %, "
+            f"top-5 error {100 * beside.top5_error:.2f} %, loss {beside.loss:.4f}, "
+            f"n={beside.n}/{len(split)}"
+        )
     if OUTPUT.value:
         Path(OUTPUT.value).write_text(json.dumps(result, indent=2) + "\n")
     return 0
