@@ -31,7 +31,7 @@ def main(argv: list[str]) -> int:
         raise command_line.InputError("--workdir is missing, as in --workdir=runs/digits-lenet5")
     # Imported here: jax takes seconds, and a bad flag need not wait for it.
     from cnn_jax.data import sources
-    from cnn_jax.evaluation.exact import evaluate
+    from cnn_jax.evaluation.exact import counted, evaluate
     from cnn_jax.training.restored import restore
 
     restored = restore(WORKDIR.value, CHECKPOINT.value)
@@ -42,7 +42,7 @@ def main(argv: list[str]) -> int:
     print(
         f"{restored.config.model.name}, step {restored.step}, {SPLIT.value}: "
         f"top-1 error {100 * found.top1_error:.2f} %, top-5 error {100 * found.top5_error:.2f} %, "
-        f"loss {found.loss:.4f}, {found.counted(len(split))}"
+        f"loss {found.loss:.4f}, {counted(result)}"
     )
     if OUTPUT.value:
         Path(OUTPUT.value).write_text(json.dumps(result, indent=2) + "\n")

@@ -15,6 +15,7 @@ from cnn_jax.config.problems import InputError, hint
 from cnn_jax.data.dataset import Dataset
 from cnn_jax.data.records import Record
 from cnn_jax.data.streams import RecordSplit, whole_split
+from cnn_jax.data.tf_example import parse_example
 
 VERSION = re.compile(r"\d+\.\d+\.\d+")
 INFO = "dataset_info.json"
@@ -40,22 +41,19 @@ class TfdsRecords:
         self._split, self._image, self._label = split, image, label
         self._name = named[0] if named else None
         self.channels = channels
-        decode = tensorflow_datasets.decode
-        wanted = {key: features[key] for key in (image, label, *named[:1])}
-        self._source = builder.as_data_source(
-            split=split, decoders=decode.PartialDecoding(wanted, {image: decode.SkipDecoding()})
-        )
+        raw = tensorflow_datasets.decode.DeserializeMethod.RAW_BYTES
+        self._source = builder.as_data_source(split=split, deserialize_method=raw)
 
     def __len__(self) -> int:
         return len(self._source)
 
     def __getitem__(self, index: int) -> Record:
-        example = self._source[index]
-        name = f"{self._split} {index}"
-        if self._name is not None:
-            value = example[self._name]
-            name = value.decode() if isinstance(value, bytes) else str(value)
-        return Record(example[self._image], int(example[self._label]), name)
+        example = parse_example(self._source[index])
+        image, label = example[self._image], example[self._label]
+        assert isinstance(label, int)
+        name = example.get(self._name) if self._name else None
+        text = name.decode() if isinstance(name, bytes) else f"{self._split} {index}"
+        return Record(image if isinstance(image, bytes) else b"", label, text)
 
 
 def tfds(
