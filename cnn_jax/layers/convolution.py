@@ -27,10 +27,10 @@ def conv2d(
 ) -> jax.Array:
     """Convolve images with filters (cross-correlation, as in every network here).
 
-    On CPU the gradients are a custom VJP, bit-identical to JAX's own; groups are convolved one by
-    one, and filters of 1x1 or of the whole image, unpadded, and some convolutions of few channels
-    are matrix products: these agree to rounding. See `formulation.use` for forward-mode
-    derivatives.
+    On CPU the gradients are a custom VJP, bit-identical to JAX's own but where another form is
+    faster: groups are convolved one by one, filters of 1x1 or of the whole image, unpadded, are
+    matrix products, and few channels or filters that are no multiple of 16 have forms of their own.
+    These agree to rounding. See `formulation.use` for forward-mode derivatives.
 
     Args:
         x: images (N, H, W, C), floating.

@@ -9,13 +9,15 @@ from collections.abc import Iterable
 from cnn_jax.models.network import Network
 
 HEADING = re.compile(r"\bdiffers?\s+from\s+the\s+paper", re.IGNORECASE)
+ITEM = re.compile(r"(?:^|\n)\s*[-*] ")
 
 
 def departures(kind: type[Network], variant: str, variants: Iterable[str]) -> list[str]:
     """Returns what a network does otherwise than its paper, as its file says.
 
-    A paragraph of the docstring that says "differs from the paper" counts with the list behind it.
-    Where its heading names variants in backticks, it speaks of those alone.
+    A paragraph of the docstring that says "differs from the paper" counts with the list in it or
+    behind it. Where variants stand in backticks before these words, it speaks of those alone; where
+    it goes on "as `another`", what is said of the other holds as well.
 
     Args:
         kind: class of the network.
@@ -25,37 +27,33 @@ def departures(kind: type[Network], variant: str, variants: Iterable[str]) -> li
     Returns:
         One sentence or item for each departure; empty where the file lists none.
     """
-    return [
-        item
-        for heading, items in _paragraphs(sys.modules[kind.__module__].__doc__ or "")
-        if (named := _named(heading, variants)) is not None and (not named or variant in named)
-        for item in items or [heading]
-    ]
+    known = set(variants)
+    found: list[str] = []
+    for heading, items in _paragraphs(sys.modules[kind.__module__].__doc__ or ""):
+        said = HEADING.search(heading)
+        if said is None:
+            continue
+        subjects = _words(heading[: said.start()]) & known
+        others = _words(heading[said.end() :]) & known if subjects else set()
+        if subjects and variant not in subjects:
+            continue
+        for other in sorted(others - subjects):
+            found += departures(kind, other, known)
+        found += items or [heading]
+    return found
 
 
 def _paragraphs(text: str) -> list[tuple[str, list[str]]]:
     """Returns the paragraphs, each with the list that is in it or comes behind it."""
     found: list[tuple[str, list[str]]] = []
     for block in re.split(r"\n\s*\n", text.strip()):
-        heading, *items = re.split(r"(?:^|\n)\s*[-*] ", block)
-        listed = [" ".join(item.split()) for item in items]
-        if found and not heading.strip() and found[-1][0].endswith(":"):
-            found[-1][1].extend(listed)
+        heading, *items = (" ".join(part.split()) for part in ITEM.split(block))
+        if found and not heading and found[-1][0].endswith(":"):
+            found[-1][1].extend(items)
         else:
-            found.append((" ".join(heading.split()), listed))
+            found.append((heading, items))
     return found
 
 
-def _named(heading: str, variants: Iterable[str]) -> set[str] | None:
-    """Returns the variants that a heading speaks of; None where it is about something else.
-
-    In `x` differs from the paper as `y`, only what stands before counts, unless nothing does.
-    """
-    said = HEADING.search(heading)
-    if said is None:
-        return None
-    before, after = heading[: said.start()], heading[said.end() :].partition(":")[0]
-    for part in (before, after):
-        if words := set(re.findall(r"`([^`]+)`", part)) & set(variants):
-            return words
-    return set()
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"`([^`]+)`", text))
