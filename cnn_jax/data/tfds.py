@@ -59,7 +59,7 @@ class TfdsRecords:
 def tfds(
     directory: str | None,
     *,
-    name: str,
+    name: str = "imagenet2012",
     train: str = "train",
     validation: str = "",
     test: str = "test",

@@ -37,6 +37,8 @@ def overrides(directory: Path) -> dict[str, Any]:
         "model.kwargs": {"layers": (12,), "norm": "batch", "dropout_rate": 0.3},
         "train.epochs": 20 * 8 / 24,
         "data.workers": 2,
+        "data.resident_megabytes": 0.0,
+        "data.normalisation": "unit",
     }
 
 
@@ -100,7 +102,8 @@ def test_an_unreadable_image_ends_the_run_with_what_was_reached(
     workdir = tmp_path / "run"
     with pytest.raises(InputError, match=r"train/kind_1/1004.jpg cannot be read: .*truncated"):
         train(with_a_bad_image, workdir)
-    assert Checkpoints(workdir, read_only=True).latest is not None
+    made = [x for x in read_metrics(workdir / "metrics.jsonl") if x["kind"] == "train"]
+    assert Checkpoints(workdir, read_only=True).latest == len(made)
 
 
 def test_unreadable_images_are_counted_and_listed(
