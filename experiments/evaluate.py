@@ -47,6 +47,14 @@ def main(argv: list[str]) -> int:
         f"top-1 error {100 * found.top1_error:.2f} %, top-5 error {100 * found.top5_error:.2f} %, "
         f"loss {found.loss:.4f}, {counted(result)}"
     )
+    if restored.averaged:
+        beside = evaluate(restored.count_batch(averaged=True), split, BATCH_SIZE.value)
+        result["averaged"] = beside.to_tree()
+        print(
+            f"averaged parameters: top-1 error {100 * beside.top1_error:.2f} %, "
+            f"top-5 error {100 * beside.top5_error:.2f} %, loss {beside.loss:.4f}, "
+            f"n={beside.n}/{len(split)}"
+        )
     if OUTPUT.value:
         Path(OUTPUT.value).write_text(json.dumps(result, indent=2) + "\n")
     return 0

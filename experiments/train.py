@@ -3,8 +3,9 @@
   python -m experiments.train --config=configs/digits/lenet5.py --workdir=runs/digits-lenet5
 
 Runs until the last step, evaluates on the test split and leaves in the run directory: config.json,
-metrics.jsonl, tensorboard/, checkpoints/, curves.png and result.json. The same command again
-continues a run that was interrupted. Any key is overridden by --config.section.key=value.
+parameters.txt, metrics.jsonl, tensorboard/, checkpoints/, curves.png, card.md and result.json. The
+same command again continues a run that was interrupted. Any key is overridden by
+--config.section.key=value.
 
 Exit codes: 0 done; 2 bad configuration or input; 3 stopped by the guard; 75 preempted with a
 checkpoint saved: run the same command again.
@@ -75,11 +76,20 @@ def report(directory: Path, result: dict, fresh: bool) -> None:
         f"{result['images_per_second']:,.0f} images/s\n"
         f"test: top-1 error {100 * result['top1_error']:.2f} %, "
         f"top-5 error {100 * result['top5_error']:.2f} %, {counted(result)}\n"
-        f"everything lies in {directory}/\n"
+        f"{averaged_errors(result)}everything lies in {directory}/\n"
         "  result.json    the figures above      curves.png   loss and error\n"
         "  metrics.jsonl  every logged step      tensorboard/ the same as events\n"
-        "  config.json    the config             checkpoints/ newest and best"
+        "  config.json    the config             checkpoints/ newest and best\n"
+        "  parameters.txt decay and multipliers  card.md      what this run was"
     )
+
+
+def averaged_errors(result: dict) -> str:
+    """Returns a line on the averaged parameters; nothing where none were kept."""
+    if "averaged_loss" not in result:
+        return ""
+    top1, top5 = (100 * result[f"averaged_{name}_error"] for name in ("top1", "top5"))
+    return f"averaged parameters: top-1 error {top1:.2f} %, top-5 error {top5:.2f} %\n"
 
 
 if __name__ == "__main__":

@@ -1,52 +1,16 @@
-"""The table of configuration keys: default, unit, meaning, range, and what each one changes."""
+"""The table of configuration keys: default, unit, meaning, range, and what each one changes.
+
+The default of a key that is added later means: as before. Runs saved without it are completed so.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from cnn_jax.config.key import MATHS, RUN, Key, NumberMap, OpenDict
+from cnn_jax.config.training_keys import OPTIM, SCHEDULE, TRAIN
 
-MATHS = "maths"  # changes the numbers: part of the config hash, must agree on resume
-RUN = "run"  # does not: paths, logging, devices, prefetch
+__all__ = ["MATHS", "RUN", "SCHEMA", "Key", "NumberMap", "OpenDict"]
 
-
-@dataclass(frozen=True)
-class Key:
-    """One declared key.
-
-    Attributes:
-        default: the value when nobody sets it; None for an optional key.
-        kind: `MATHS` or `RUN`.
-        meaning: one line, with the unit where there is one.
-        choices: the allowed words, where the key is a word.
-        low: the smallest allowed number.
-        high: the largest allowed number.
-        positive: whether a number must be above zero.
-        optional: the type of an optional key (default None), else None.
-    """
-
-    default: Any
-    kind: str
-    meaning: str
-    choices: tuple[str, ...] = ()
-    low: float | None = None
-    high: float | None = None
-    positive: bool = False
-    optional: type | None = None
-
-    def value_type(self) -> type:
-        """The type that a value of this key has."""
-        return self.optional or type(self.default)
-
-
-@dataclass(frozen=True)
-class OpenDict:
-    """A dict of builder arguments, checked against the builder's signature."""
-
-    kind: str
-    meaning: str
-
-
-SCHEMA: dict[str, dict[str, Key | OpenDict]] = {
+SCHEMA: dict[str, dict[str, Key | OpenDict | NumberMap]] = {
     "seed": {
         "init": Key(0, MATHS, "seed of the initial parameters", low=0),
         "data": Key(0, MATHS, "seed of the data order and of augmentation", low=0),
@@ -122,49 +86,9 @@ SCHEMA: dict[str, dict[str, Key | OpenDict]] = {
         "name": Key("lenet5", MATHS, "name of the network"),
         "kwargs": OpenDict(MATHS, "arguments of the network"),
     },
-    "optim": {
-        "name": Key("momentum", MATHS, "name of the optimizer"),
-        "learning_rate": Key(0.1, MATHS, "base learning rate, before the schedule", low=0.0),
-        "momentum": Key(0.9, MATHS, "momentum (beta_1 of adam)", low=0.0, high=1.0),
-        "weight_decay": Key(0.0, MATHS, "lambda of the weight decay", low=0.0),
-        "weight_decay_form": Key(
-            "l2",
-            MATHS,
-            "l2: lambda/2 * sum of squared kernels in the loss; decoupled: beside the gradient",
-            choices=("l2", "decoupled"),
-        ),
-        "kwargs": OpenDict(MATHS, "further arguments of the optimizer"),
-    },
-    "schedule": {
-        "name": Key("constant", MATHS, "name of the schedule"),
-        "warmup_epochs": Key(0.0, MATHS, "linear warm-up, epochs", low=0.0),
-        "kwargs": OpenDict(MATHS, "arguments of the schedule"),
-    },
-    "train": {
-        "epochs": Key(10.0, MATHS, "length of the run, passes over train", positive=True),
-        "batch_size": Key(128, MATHS, "examples in one step, over all devices", low=1),
-        "loss": Key(
-            "softmax",
-            MATHS,
-            "cross-entropy of the logits, or with LeCun's extra logit for none of the classes",
-            choices=("softmax", "lecun_1998"),
-        ),
-        "label_smoothing": Key(0.0, MATHS, "mass moved from the label to all", low=0.0, high=1.0),
-        "dispatch": Key(
-            "chunk",
-            MATHS,
-            "chunk: many steps in one compiled loop; step: one dispatch a step",
-            choices=("chunk", "step"),
-        ),
-        "chunk_steps": Key(100, RUN, "most steps in one compiled loop", low=1),
-        "batch_norm_scope": Key(
-            "global",
-            MATHS,
-            "examples that share batch-norm statistics",
-            choices=("global", "per_device", "virtual"),
-        ),
-        "batch_norm_virtual_batch": Key(32, MATHS, "examples in a virtual batch", low=1),
-    },
+    "optim": OPTIM,
+    "schedule": SCHEDULE,
+    "train": TRAIN,
     "parallel": {
         "mode": Key(
             "jit",

@@ -31,6 +31,10 @@ class RunPlan:
     evaluate_every: int
     checkpoint_every: int
 
+    def steps(self, epochs: float) -> int:
+        """Returns the steps that make so many passes over train, rounded up."""
+        return _steps(epochs, self.train_examples, self.batch_size)
+
     def epoch(self, step: int) -> float:
         """Returns the passes over train made after `step` steps."""
         return step * self.batch_size / self.train_examples
@@ -47,8 +51,7 @@ def make_plan(config: Any, train_examples: int) -> RunPlan:
     batch = config.train.batch_size
 
     def steps(epochs: float) -> int:
-        # 1e-9: an epoch count like 0.1 * 3 must not round up to one step more.
-        return max(1, math.ceil(epochs * train_examples / batch - 1e-9))
+        return max(1, _steps(epochs, train_examples, batch))
 
     warmup = config.schedule.warmup_epochs
     return RunPlan(
@@ -57,6 +60,18 @@ def make_plan(config: Any, train_examples: int) -> RunPlan:
         total_steps=steps(config.train.epochs),
         warmup_steps=steps(warmup) if warmup > 0 else 0,
         steps_per_epoch=train_examples / batch,
-        evaluate_every=steps(config.evaluation.every_epochs),
+        evaluate_every=steps(_evaluation_epochs(config)),
         checkpoint_every=steps(config.checkpoint.every_epochs),
     )
+
+
+def _steps(epochs: float, examples: int, batch: int) -> int:
+    # 1e-9: an epoch count like 0.1 * 3 must not round up to one step more.
+    return math.ceil(epochs * examples / batch - 1e-9)
+
+
+def _evaluation_epochs(config: Any) -> float:
+    """A schedule that follows the validation error says itself how often it is measured."""
+    if config.schedule.name == "plateau":
+        return config.schedule.kwargs.every_epochs
+    return config.evaluation.every_epochs

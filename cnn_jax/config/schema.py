@@ -12,11 +12,22 @@ from typing import Any, TypeVar
 
 from ml_collections import ConfigDict, config_dict
 
-from cnn_jax.config.keys import MATHS, RUN, SCHEMA, Key, OpenDict
+from cnn_jax.config.keys import MATHS, RUN, SCHEMA, Key, NumberMap, OpenDict
 from cnn_jax.config.problems import InputError, hint
 
 T = TypeVar("T")
-__all__ = ["MATHS", "RUN", "SCHEMA", "Key", "OpenDict", "base_config", "choose", "describe"]
+__all__ = [
+    "MATHS",
+    "RUN",
+    "SCHEMA",
+    "Key",
+    "NumberMap",
+    "OpenDict",
+    "base_config",
+    "choose",
+    "describe",
+    "initial_value",
+]
 
 
 def base_config() -> ConfigDict:
@@ -25,12 +36,13 @@ def base_config() -> ConfigDict:
     for section, keys in SCHEMA.items():
         config[section] = ConfigDict()
         for name, key in keys.items():
-            config[section][name] = _initial_value(key)
+            config[section][name] = initial_value(key)
     return config.lock()
 
 
-def _initial_value(key: Key | OpenDict) -> Any:
-    if isinstance(key, OpenDict):
+def initial_value(key: Key | OpenDict | NumberMap) -> Any:
+    """Returns the default of a key as a config holds it."""
+    if not isinstance(key, Key):
         return ConfigDict()
     if key.optional is not None:
         return config_dict.placeholder(key.optional)
@@ -57,10 +69,10 @@ def describe() -> str:
     lines = []
     for section, keys in SCHEMA.items():
         for name, key in keys.items():
-            default = "{}" if isinstance(key, OpenDict) else repr(key.default)
-            choices = (
-                f" [{' | '.join(key.choices)}]" if isinstance(key, Key) and key.choices else ""
-            )
+            default, choices = "{}", ""
+            if isinstance(key, Key):
+                default = repr(key.default)
+                choices = f" [{' | '.join(key.choices)}]" if key.choices else ""
             path = f"--config.{section}.{name}"
             lines.append(f"  {path}={default}\n      ({key.kind}) {key.meaning}{choices}")
     return "\n".join(lines)

@@ -14,7 +14,7 @@ from typing import Any
 
 from ml_collections import ConfigDict, FrozenConfigDict
 
-from cnn_jax.config.keys import SCHEMA, Key
+from cnn_jax.config.keys import SCHEMA, Key, NumberMap
 from cnn_jax.config.problems import InputError, hint
 from cnn_jax.config.signatures import REGISTRIES, Argument, arguments, builder_field
 
@@ -77,7 +77,18 @@ def _value_problems(config: Any) -> list[str]:
                 problems += [f"{path} = {value!r}: {problem}"] if problem else []
             elif not isinstance(value, Mapping | ConfigDict):
                 problems.append(f"{path} = {value!r}: a dict of arguments is needed")
+            elif isinstance(key, NumberMap):
+                problems += _map_problems(path, value)
     return problems
+
+
+def _map_problems(path: str, given: Any) -> list[str]:
+    """What is wrong with a map from names to numbers."""
+    return [
+        f"{path}[{name!r}] = {value!r}: a number of at least 0 is needed"
+        for name, value in given.items()
+        if not _is_a(value, float) or not math.isfinite(value) or value < 0
+    ]
 
 
 def _value_problem(key: Key, value: Any) -> str:
@@ -167,6 +178,11 @@ def _cross_problems(config: Any) -> list[str]:
         problems.append(
             f"config.data.validation_fold = {data['validation_fold']}: folds are numbered from 0, "
             f"and there are {data['validation_folds']}"
+        )
+    if train["batch_size"] % train["accumulation_steps"]:
+        problems.append(
+            f"config.train.accumulation_steps = {train['accumulation_steps']} does not divide "
+            f"config.train.batch_size = {train['batch_size']}"
         )
     if schedule["warmup_epochs"] > train["epochs"]:
         problems.append(

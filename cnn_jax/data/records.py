@@ -41,12 +41,12 @@ class Request(NamedTuple):
     Attributes:
         ids: of the examples, int (b,).
         step: of the global batch.
-        position: of the first of these examples in the global batch.
+        positions: of these examples in the global batch, int (b,); None: 0, 1, ...
     """
 
     ids: np.ndarray
     step: int = 0
-    position: int = 0
+    positions: np.ndarray | None = None
 
 
 class Batch(NamedTuple):

@@ -10,12 +10,16 @@ from cnn_jax.config.problems import InputError, hint
 from cnn_jax.config.signatures import arguments
 from cnn_jax.config.validate import argument_problems
 from cnn_jax.models.alexnet import AlexNet
+from cnn_jax.models.cifar_preact_resnet import CifarPreActResNet
+from cnn_jax.models.cifar_resnet import CifarResNet
 from cnn_jax.models.lenet5 import LeNet5
 from cnn_jax.models.linear import Linear
 from cnn_jax.models.mlp import MLP
 from cnn_jax.models.network import Network, Prediction, check_knobs, check_layer_names
 from cnn_jax.models.overfeat import OverFeat
+from cnn_jax.models.preact_resnet import PreActResNet
 from cnn_jax.models.prelu_net import PReLUNet
+from cnn_jax.models.resnet import ResNet
 from cnn_jax.models.spp import SPPNet
 from cnn_jax.models.vgg import VGG
 from cnn_jax.models.zfnet import ZFNet
@@ -30,6 +34,10 @@ MODELS: dict[str, type[Network]] = {
     "spp": SPPNet,
     "vgg": VGG,
     "prelu_net": PReLUNet,
+    "resnet": ResNet,
+    "preact_resnet": PreActResNet,
+    "cifar_resnet": CifarResNet,
+    "cifar_preact_resnet": CifarPreActResNet,
 }
 
 __all__ = ["MODELS", "Network", "Prediction", "build", "check_layer_names"]

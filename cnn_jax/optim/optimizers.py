@@ -20,8 +20,20 @@ def sgd(rate: Rate, momentum: Rate) -> optax.GradientTransformation:
 
 
 def momentum(rate: Rate, momentum: Rate) -> optax.GradientTransformation:
-    """Gradient descent with momentum: v <- m v + g, w <- w - rate v."""
+    """Gradient descent with momentum, the common form: v <- m v + g, w <- w - rate v.
+
+    A change of the rate acts on the whole velocity at once.
+    """
     return optax.sgd(rate, momentum)
+
+
+def momentum_2012(rate: Rate, momentum: Rate) -> optax.GradientTransformation:
+    """Gradient descent with momentum as printed in 2012: v <- m v - rate g, w <- w + v.
+
+    Krizhevsky et al. 2012 (NIPS), section 5; Caffe has the same. After a change of the rate, the
+    velocity keeps what it gathered at the old one: the two forms agree while the rate is constant.
+    """
+    return optax.chain(optax.scale(-rate), optax.trace(momentum))
 
 
 def nesterov(rate: Rate, momentum: Rate) -> optax.GradientTransformation:
@@ -29,10 +41,38 @@ def nesterov(rate: Rate, momentum: Rate) -> optax.GradientTransformation:
     return optax.sgd(rate, momentum, nesterov=True)
 
 
+def rmsprop(
+    rate: Rate, momentum: Rate, *, decay: float = 0.9, epsilon: float = 1e-8
+) -> optax.GradientTransformation:
+    """RMSProp, the common form: v <- m v + g / (sqrt(s) + epsilon), w <- w - rate v.
+
+    s <- d s + (1 - d) g^2 begins at 0, epsilon stands outside the root (Tieleman & Hinton 2012,
+    lecture 6.5; PyTorch has the same).
+    """
+    scale = optax.scale_by_rms(decay, epsilon, initial_scale=0.0, eps_in_sqrt=False)
+    return optax.chain(scale, optax.trace(momentum), optax.scale(-rate))
+
+
+def rmsprop_tf(
+    rate: Rate, momentum: Rate, *, decay: float = 0.9, epsilon: float = 1.0
+) -> optax.GradientTransformation:
+    """RMSProp, TensorFlow's form: v <- m v + rate g / sqrt(s + epsilon), w <- w - v.
+
+    s <- d s + (1 - d) g^2 begins at 1, epsilon stands inside the root and the rate inside the
+    velocity: the form behind Szegedy et al. 2015, arXiv:1512.00567, section 8, with decay 0.9 and
+    epsilon 1.0.
+    """
+    scale = optax.scale_by_rms(decay, epsilon, initial_scale=1.0, eps_in_sqrt=True)
+    return optax.chain(scale, optax.scale(-rate), optax.trace(momentum))
+
+
 def adadelta(
     rate: Rate, momentum: Rate, *, rho: float = 0.95, epsilon: float = 1e-6
 ) -> optax.GradientTransformation:
-    """Adadelta (Zeiler 2012, arXiv:1212.5701); a rate of 1 is the paper's; momentum is ignored."""
+    """Adadelta (Zeiler 2012, arXiv:1212.5701); a rate of 1 is the paper's; momentum is ignored.
+
+    ConvNetJS has the same with epsilon 1e-8, and `weight_decay_form=l2_per_batch`.
+    """
     return optax.adadelta(rate, rho=rho, eps=epsilon)
 
 
@@ -46,7 +86,10 @@ def adam(
 OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {
     "sgd": sgd,
     "momentum": momentum,
+    "momentum_2012": momentum_2012,
     "nesterov": nesterov,
+    "rmsprop": rmsprop,
+    "rmsprop_tf": rmsprop_tf,
     "adadelta": adadelta,
     "adam": adam,
 }

@@ -52,6 +52,74 @@ def step(*, boundaries_epochs: tuple[float, ...] = (), factor: float = 0.1) -> S
     return shape
 
 
+def exponential(
+    *, factor: float = 0.96, every_epochs: float = 8.0, staircase: bool = True
+) -> Shape:
+    """Returns the shape that falls by `factor` every so many epochs.
+
+    The defaults are GoogLeNet's: 4 % every 8 epochs (Szegedy et al. 2014, arXiv:1409.4842, section
+    6); Inception-v3 has 0.94 every 2 (arXiv:1512.00567, section 8).
+
+    Args:
+        factor: multiplier of each fall.
+        every_epochs: passes over train between two falls.
+        staircase: whether it falls at once, or evenly with every step.
+    """
+
+    def shape(clock: Clock) -> jax.Array:
+        period = every_epochs * clock.steps_per_epoch
+        falls = clock.step / period
+        if staircase:
+            falls = jnp.floor(falls)
+            # The quotient is rounded: the first step of each period is held against its number.
+            falls += clock.step >= jnp.ceil((falls + 1) * period - 1e-3)
+            falls -= clock.step < jnp.ceil(falls * period - 1e-3)
+        return jnp.asarray(factor, float) ** falls
+
+    return shape
+
+
+def polynomial(*, power: float = 1.0, final_fraction: float = 0.0) -> Shape:
+    """Returns (1 - progress)^power, from 1 after the warm-up to `final_fraction` at the end.
+
+    Caffe's `poly`; a power of 1 is a straight line.
+    """
+
+    def shape(clock: Clock) -> jax.Array:
+        left = 1.0 - _progress(clock)
+        return final_fraction + (1.0 - final_fraction) * left**power
+
+    return shape
+
+
+def inverse(*, gamma: float = 1e-4, power: float = 0.75) -> Shape:
+    """Returns (1 + gamma * step)^-power: Caffe's `inv`, with the figures of its LeNet."""
+    return lambda clock: (1.0 + gamma * clock.step) ** -power
+
+
+def plateau(
+    *,
+    factor: float = 0.1,
+    patience: int = 5,
+    every_epochs: float = 1.0,
+    min_improvement: float = 0.0,
+    drops: int = 3,
+    stop: bool = False,
+) -> Shape:
+    """Returns 1: the drops are made where the validation error is known, see `optim.plateau`.
+
+    Args:
+        factor: multiplier of each drop.
+        patience: evaluations in a row without improvement that make a drop.
+        every_epochs: passes over train between two evaluations; `config.evaluation.every_epochs` is
+            not looked at.
+        min_improvement: by so much an error, as a fraction, must be below the best to improve.
+        drops: most drops.
+        stop: whether the run ends where the next one would follow.
+    """
+    return constant()
+
+
 def cosine(*, final_fraction: float = 0.0) -> Shape:
     """Returns half a cosine from 1 after the warm-up to `final_fraction` at the end.
 
@@ -59,23 +127,40 @@ def cosine(*, final_fraction: float = 0.0) -> Shape:
     """
 
     def shape(clock: Clock) -> jax.Array:
-        length = jnp.maximum(clock.total_steps - clock.warmup_steps, 1.0)
-        progress = jnp.clip((clock.step - clock.warmup_steps) / length, 0.0, 1.0)
-        half = 0.5 * (1.0 + jnp.cos(jnp.pi * progress))
+        half = 0.5 * (1.0 + jnp.cos(jnp.pi * _progress(clock)))
         return final_fraction + (1.0 - final_fraction) * half
 
     return shape
 
 
+def _progress(clock: Clock) -> jax.Array:
+    """How much of the run behind the warm-up is made, from 0 to 1."""
+    length = jnp.maximum(clock.total_steps - clock.warmup_steps, 1.0)
+    return jnp.clip((clock.step - clock.warmup_steps) / length, 0.0, 1.0)
+
+
 SCHEDULES: dict[str, Callable[..., Shape]] = {
     "constant": constant,
     "step": step,
+    "exponential": exponential,
+    "polynomial": polynomial,
+    "inverse": inverse,
+    "plateau": plateau,
     "cosine": cosine,
 }
 
 
-def warmed_up(shape: Shape) -> Shape:
-    """Returns a shape behind a linear warm-up: step t of w is multiplied by (t + 1) / w."""
+def warmed_up(shape: Shape, form: str = "linear", factor: float = 0.1) -> Shape:
+    """Returns a shape behind a warm-up of w steps.
+
+    Args:
+        shape: multiplied by what follows; from step w on it stands alone.
+        form: `linear`: step t is multiplied by (t + 1) / w. `constant`: by `factor`, as in He et
+            al. 2015, arXiv:1512.03385, section 4.2 (0.01 before 0.1).
+        factor: of the constant warm-up.
+    """
+    if form == "constant":
+        return lambda clock: jnp.where(clock.step < clock.warmup_steps, factor, 1.0) * shape(clock)
 
     def warm(clock: Clock) -> jax.Array:
         ramp = (clock.step + 1.0) / jnp.maximum(clock.warmup_steps, 1.0)

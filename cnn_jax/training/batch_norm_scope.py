@@ -20,15 +20,21 @@ def batch_view(train: Any, devices: Devices) -> BatchView:
         InputError: a device would hold no whole number of virtual batches.
     """
     scope, count = train.batch_norm_scope, len(devices.devices)
+    batch_size = train.batch_size // train.accumulation_steps
     axis = AXIS if devices.mode == "pmap" else None
     if scope == "global":
         return BatchView(axis_name=axis)
     if scope == "per_device":
-        return BatchView(axis_name=axis, statistics_group=train.batch_size // count)
+        return BatchView(axis_name=axis, statistics_group=batch_size // count)
     group = train.batch_norm_virtual_batch
-    if (train.batch_size // group) % count:
+    if batch_size % group:
         raise InputError(
-            f"config.train.batch_norm_virtual_batch = {group}: {train.batch_size // group} virtual "
+            f"config.train.batch_norm_virtual_batch = {group} does not divide the {batch_size} "
+            "examples of one of config.train.accumulation_steps parts"
+        )
+    if (batch_size // group) % count:
+        raise InputError(
+            f"config.train.batch_norm_virtual_batch = {group}: {batch_size // group} virtual "
             f"batches do not divide over {count} devices"
         )
     return BatchView(axis_name=axis, statistics_group=group)

@@ -11,6 +11,7 @@ from cnn_jax.config.problems import InputError
 from cnn_jax.data.dataset import Split
 from cnn_jax.data.order import Order
 from cnn_jax.data.records import Batch, Request
+from cnn_jax.training.gradients import laid_out
 from cnn_jax.training.parallel import HostMetrics
 from cnn_jax.training.run import Run
 from cnn_jax.training.state import TrainState
@@ -32,6 +33,7 @@ def make_feed(run: Run, like: TrainState) -> Advance:
         like: a placed state.
     """
     plan, devices = run.plan, run.devices
+    parts, count = run.recipe.accumulation_steps, len(devices.devices)
     order = Order(run.config.seed.data, plan.train_examples, plan.batch_size)
     step, split = make_train_step(run.recipe), run.dataset.train
     if run.config.train.dispatch == "chunk" and isinstance(split, Split):
@@ -42,7 +44,7 @@ def make_feed(run: Run, like: TrainState) -> Advance:
             state: TrainState, first: int, steps: int
         ) -> tuple[TrainState, HostMetrics]:
             ids = order.batches(first, steps)
-            state, metrics = chunk(state, ids)
+            state, metrics = chunk(state, laid_out(ids, parts, count))
             return state, metrics | {"ids": ids}
 
         return advance_by_chunk
@@ -81,7 +83,9 @@ class Batches:
 
     def __init__(self, run: Run, order: Order):
         self._split, self._order = run.dataset.train, order
-        self._mine = run.devices.host_slice(run.plan.batch_size)
+        parts, devices = run.recipe.accumulation_steps, len(run.devices.devices)
+        positions = laid_out(np.arange(run.plan.batch_size), parts, devices)
+        self._positions = positions[run.devices.host_slice(run.plan.batch_size)]
         self._end = run.plan.total_steps
         self._next = -1
         self._stream: Iterator[Batch] = iter(())
@@ -97,4 +101,4 @@ class Batches:
 
     def _requests(self, first: int) -> Iterator[Request]:
         for step in range(first, self._end):
-            yield Request(self._order.batch(step)[self._mine], step, self._mine.start)
+            yield Request(self._order.batch(step)[self._positions], step, self._positions)

@@ -76,7 +76,7 @@ class Training:
             while True:
                 self._evaluate_if_due()
                 self._save_if_due()
-                if self.step >= self.run.plan.total_steps:
+                if self.over:
                     break
                 self._make_steps(self._agree(self._steps_until_next_stop()))
         except (PreemptionRequested, InputError) as error:
@@ -89,17 +89,35 @@ class Training:
         self.checkpoints.wait()
         self.preemption.saved_step = self.checkpoints.latest
 
-    def evaluate(self, split: str) -> Evaluation:
-        """Returns the errors of the present parameters on a split."""
+    @property
+    def over(self) -> bool:
+        """Whether all steps are made, or the plateau schedule has ended the run."""
+        rule = self.run.plateau
+        ended = rule is not None and rule.over(self.state.plateau)
+        return ended or self.step >= self.run.plan.total_steps
+
+    def evaluate(self, split: str, averaged: bool = False) -> Evaluation:
+        """Returns the errors of the present parameters, or of their running average, on a split."""
         devices = self.run.devices
+        params, batch_stats = self.state.params, self.state.batch_stats
+        if averaged:
+            params, batch_stats = (self.state.averaged_params[k] for k in ("params", "batch_stats"))
         return evaluate(
-            lambda batch: self._eval_step(self.state.params, self.state.batch_stats, batch),
+            lambda batch: self._eval_step(params, batch_stats, batch),
             self.run.dataset.split(split),
             self.run.config.evaluation.batch_size // devices.processes,
             self._agree,
             devices.process,
             devices.processes,
         )
+
+    def errors(self, split: str) -> dict[str, Any]:
+        """Returns the errors on a split as the log holds them; `averaged_...` beside them."""
+        tree = self.evaluate(split).to_tree()
+        if self.state.averaged_params:
+            beside = self.evaluate(split, averaged=True).to_tree()
+            tree |= {f"averaged_{name}": value for name, value in beside.items() if name != "n"}
+        return tree
 
     def _agree(self, steps: int = 1) -> int:
         """Returns how many steps all processes make next: what process 0 says.
@@ -117,18 +135,26 @@ class Training:
 
     def _evaluate_if_due(self) -> None:
         plan = self.run.plan
-        due = self.step > 0 and (
-            self.step % plan.evaluate_every == 0 or self.step == plan.total_steps
-        )
-        if not due or not len(self.run.dataset.validation) or self.log.has_evaluation(self.step):
+        regular = self.step % plan.evaluate_every == 0
+        due = self.step > 0 and (regular or self.step == plan.total_steps)
+        if not due or not len(self.run.dataset.validation):
             return
-        found = self.evaluate("validation")
-        self._validation_error = found.top1_error
-        self.log.write("validation", self.step, plan.epoch(self.step), found.to_tree())
+        logged, rule = self.log.has_evaluation(self.step), self.run.plateau
+        # A kill between the log and the checkpoint leaves an evaluation that was not counted.
+        to_count = rule is not None and regular and int(self.state.plateau["counted"]) < self.step
+        if logged and not to_count:
+            return
+        found = self.errors("validation")
+        self._validation_error = found["top1_error"]
+        if rule is not None and to_count:
+            plateau = rule.after(self.state.plateau, self.step, found["top1_error"])
+            self.state = self.state.replace(plateau=self.run.devices.place(plateau))
+        if not logged:
+            self.log.write("validation", self.step, plan.epoch(self.step), found)
 
     def _save_if_due(self) -> None:
         plan = self.run.plan
-        if self.step % plan.checkpoint_every == 0 or self.step == plan.total_steps:
+        if self.step % plan.checkpoint_every == 0 or self.over:
             self._save()
         self._validation_error = None
 

@@ -8,6 +8,8 @@ from typing import Any, Final
 import jax
 import jax.numpy as jnp
 
+from cnn_jax.optim.parameter_rules import ParameterRules, Rule, name_of
+
 Loss = Callable[[jax.Array, jax.Array, jax.Array | float], jax.Array]
 # j of equation 9; the paper prints no value. The two nearest digit codes are 44 apart: halfway, at
 # a penalty of 11, they are still pushed apart, and a class whose code is 44 away is left alone.
@@ -46,25 +48,23 @@ def lecun_1998(logits: jax.Array, labels: jax.Array, smoothing: jax.Array | floa
 LOSSES: dict[str, Loss] = {"softmax": cross_entropy, "lecun_1998": lecun_1998}
 
 
-def l2_penalty(params: Any) -> jax.Array:
-    """Returns half the sum of the squared kernels; biases and batch norm are left out."""
-    return 0.5 * jnp.asarray([jnp.sum(jnp.square(leaf)) for leaf in _kernels(params)]).sum()
+def l2_penalty(params: Any, rules: ParameterRules) -> jax.Array:
+    """Returns half the sum of the squares of what decays, each by its multiplier."""
+    squares = []
+    for path, leaf in jax.tree_util.tree_leaves_with_path(params):
+        decay = rules.of(name_of(path)).decay
+        if decay:
+            square = jnp.sum(jnp.square(leaf))
+            squares.append(square if decay == 1 else decay * square)
+    return 0.5 * jnp.asarray(squares).sum()
 
 
-def decayed(updates: Any, params: Any, amount: jax.Array) -> Any:
-    """Returns the updates with `amount` times every kernel taken off: decoupled weight decay."""
+def decayed(updates: Any, params: Any, amount: jax.Array, rules: ParameterRules) -> Any:
+    """Returns the updates with `amount` times what decays taken off: decoupled weight decay."""
 
-    def leaf(path: Any, update: jax.Array, parameter: jax.Array) -> jax.Array:
-        return update - amount * parameter if is_kernel(path) else update
+    def leaf(rule: Rule, update: jax.Array, parameter: jax.Array) -> jax.Array:
+        if not rule.decay:
+            return update
+        return update - (amount if rule.decay == 1 else amount * rule.decay) * parameter
 
-    return jax.tree_util.tree_map_with_path(leaf, updates, params)
-
-
-def is_kernel(path: Any) -> bool:
-    """Whether a path in the parameter tree ends in a kernel."""
-    return path[-1].key == "kernel"
-
-
-def _kernels(params: Any) -> list[jax.Array]:
-    leaves = jax.tree_util.tree_leaves_with_path(params)
-    return [leaf for path, leaf in leaves if is_kernel(path)]
+    return rules.map(leaf, updates, params)

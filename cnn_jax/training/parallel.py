@@ -8,7 +8,7 @@ part of the batch, and the step averages over the axis.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -20,6 +20,7 @@ from cnn_jax.training.state import TrainState
 from cnn_jax.training.steps import METRICS, Batch, EvalStep, Metrics, TrainStep
 
 AXIS = "data"
+Placed = TypeVar("Placed")  # a tree of arrays
 HostMetrics = dict[str, np.ndarray]
 Chunk = Callable[[TrainState, np.ndarray], tuple[TrainState, HostMetrics]]
 JAX = jax.__version_info__[:2]
@@ -73,12 +74,18 @@ class Devices:
         processes = f", {self.processes} processes" if self.processes > 1 else ""
         return f"{len(self.devices)} x {self.devices[0].device_kind}, {self.mode}{processes}"
 
-    def check_batch(self, key: str, batch_size: int) -> None:
-        """Checks that a batch divides over the devices.
+    def check_batch(self, key: str, batch_size: int, parts: int = 1) -> None:
+        """Checks that a batch, or each of its `parts`, divides over the devices.
 
         Raises:
             InputError: it does not.
         """
+        unit = parts * len(self.devices)
+        if parts > 1 and batch_size % unit:
+            raise InputError(
+                f"{key} = {batch_size}: {parts} parts (accumulation_steps) do not divide over "
+                f"{len(self.devices)} devices; allowed: a multiple of {unit}"
+            )
         if batch_size % len(self.devices):
             raise InputError(
                 f"{key} = {batch_size} does not divide over {len(self.devices)} devices; "
@@ -90,7 +97,7 @@ class Devices:
         size = batch_size // self.processes
         return slice(self.process * size, (self.process + 1) * size)
 
-    def place(self, state: TrainState) -> TrainState:
+    def place(self, state: Placed) -> Placed:
         """Returns a state on the devices: copied to each, or its large arrays spread over them."""
         return jax.tree.map(lambda leaf: _put(leaf, self._sharding(leaf)), state)
 
@@ -103,13 +110,11 @@ class Devices:
         return NamedSharding(self.mesh, PartitionSpec(*spec))
 
     def compile_train_step(self, step: TrainStep, like: TrainState) -> TrainStep:
-        """Returns the compiled step.
-
-        It takes the part of the global batch that this process brings, and gives up the old state.
+        """Returns the compiled step, for the part of the global batch that this process brings.
 
         Args:
             step: the train step.
-            like: a placed state.
+            like: a placed state; the step gives up the old one.
         """
         if self.mode == "pmap":
             mapped = self._pmap(step, in_axes=(None, 0), donate=True)

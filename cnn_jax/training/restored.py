@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
-from ml_collections import ConfigDict
 
 from cnn_jax import models
+from cnn_jax.config.saved import complete
 from cnn_jax.config.validate import validate
 from cnn_jax.data.preprocessing import Preprocessing
 from cnn_jax.evaluation.exact import CountBatch
@@ -32,6 +33,8 @@ class Restored:
         params: its parameters.
         batch_stats: its running statistics.
         preprocessing: what its inputs go through.
+        averaged: running averages of `params` and `batch_stats`; empty where none were kept.
+        completed: keys that the saved config lacked, and got at their defaults.
     """
 
     step: int
@@ -40,6 +43,8 @@ class Restored:
     params: Any
     batch_stats: Any
     preprocessing: Preprocessing
+    averaged: Mapping[str, Any] = field(default_factory=dict)
+    completed: tuple[str, ...] = ()
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """Returns the probabilities of uint8 images (B, H, W, C), float (B, classes)."""
@@ -47,11 +52,18 @@ class Restored:
         compiled = Devices(count=1).compile_inference(step)
         return np.asarray(compiled(self.params, self.batch_stats, images))
 
-    def count_batch(self) -> CountBatch:
-        """Returns the compiled function batch -> `Counts` that `evaluate` needs."""
+    def count_batch(self, averaged: bool = False) -> CountBatch:
+        """Returns the compiled function batch -> `Counts` that `evaluate` needs.
+
+        Args:
+            averaged: whether the averaged parameters stand in for the last ones.
+        """
         step = make_eval_step(self.model, self.preprocessing)
         compiled = Devices(count=1).compile_inference(step)
-        return lambda batch: compiled(self.params, self.batch_stats, batch)
+        params, batch_stats = self.params, self.batch_stats
+        if averaged:
+            params, batch_stats = self.averaged["params"], self.averaged["batch_stats"]
+        return lambda batch: compiled(params, batch_stats, batch)
 
 
 def restore(workdir: str | Path, which: str = LATEST) -> Restored:
@@ -66,7 +78,8 @@ def restore(workdir: str | Path, which: str = LATEST) -> Restored:
     """
     checkpoints = Checkpoints(Path(workdir), read_only=True)
     step = checkpoints.resolve(which)
-    config = validate(ConfigDict(checkpoints.read_record(step)["config"]))
+    saved, completed = complete(checkpoints.read_record(step)["config"])
+    config = validate(saved)
     set_precision(config.precision)  # before the arrays: float64 would be read as float32
     arrays, record = checkpoints.read_arrays(step)
     checkpoints.close()
@@ -77,5 +90,12 @@ def restore(workdir: str | Path, which: str = LATEST) -> Restored:
         dtype=config.precision.compute,
         **config.model.kwargs.to_dict(),
     )
-    params, batch_stats = jax.tree.map(jax.numpy.asarray, (arrays["params"], arrays["batch_stats"]))
-    return Restored(step, config, model, params, batch_stats, preprocessing)
+    averaged = dict(arrays.get("averaged_params") or {})
+    if averaged:
+        averaged.setdefault("batch_stats", {})  # an empty tree is not stored
+    params, batch_stats, averaged = jax.tree.map(
+        jax.numpy.asarray, (arrays["params"], arrays["batch_stats"], averaged)
+    )
+    return Restored(
+        step, config, model, params, batch_stats, preprocessing, averaged, tuple(completed)
+    )

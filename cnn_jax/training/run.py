@@ -10,17 +10,21 @@ import jax
 
 from cnn_jax import models
 from cnn_jax.config.plan import RunPlan, make_plan
+from cnn_jax.config.problems import InputError
 from cnn_jax.data import sources
 from cnn_jax.data.augment import augmentation
 from cnn_jax.data.dataset import Dataset
 from cnn_jax.data.preprocessing import Preprocessing, preprocessing_for
+from cnn_jax.optim.averaging import AVERAGES
 from cnn_jax.optim.optimizers import OPTIMIZERS
+from cnn_jax.optim.parameter_rules import rules_of
+from cnn_jax.optim.plateau import Plateau
 from cnn_jax.optim.schedules import SCHEDULES, warmed_up
 from cnn_jax.training.batch_norm_scope import batch_view
 from cnn_jax.training.objective import LOSSES
 from cnn_jax.training.parallel import Devices
-from cnn_jax.training.state import TrainState, create_state
-from cnn_jax.training.steps import Recipe
+from cnn_jax.training.recipe import Recipe
+from cnn_jax.training.state import TrainState, create_state, plateau_of
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,11 @@ class Run:
         """The record that goes with the weights."""
         return self.recipe.preprocess
 
+    @property
+    def plateau(self) -> Plateau | None:
+        """The rule of a schedule that follows the validation error."""
+        return plateau_of(self.config.schedule)
+
     def initial_state(self) -> TrainState:
         """Returns the state before the first step, on every device."""
         state = create_state(self.config, self.plan, self.recipe.model, self.dataset.image_shape)
@@ -66,8 +75,14 @@ def prepare(config: Any, preprocessing: Preprocessing | None = None) -> Run:
     dataset = sources.dataset_for(config)
     parallel = config.parallel
     devices = Devices(parallel.mode, parallel.devices, parallel.shard_parameters)
-    devices.check_batch("config.train.batch_size", config.train.batch_size)
+    parts = config.train.accumulation_steps
+    devices.check_batch("config.train.batch_size", config.train.batch_size, parts)
     devices.check_batch("config.evaluation.batch_size", config.evaluation.batch_size)
+    if config.schedule.name == "plateau" and not len(dataset.validation):
+        raise InputError(
+            "config.schedule.name = 'plateau' follows the validation error, and there is no "
+            "validation split; allowed: config.data.validation_folds of at least 2"
+        )
     model = models.build(
         config.model.name,
         num_classes=dataset.num_classes,
@@ -79,9 +94,18 @@ def prepare(config: Any, preprocessing: Preprocessing | None = None) -> Run:
         preprocess=preprocessing or preprocessing_for(dataset, config.data.normalisation),
         augment=augmentation(config.data),
         optimizer=functools.partial(OPTIMIZERS[config.optim.name], **config.optim.kwargs.to_dict()),
-        schedule=warmed_up(SCHEDULES[config.schedule.name](**config.schedule.kwargs.to_dict())),
+        schedule=warmed_up(
+            SCHEDULES[config.schedule.name](**config.schedule.kwargs.to_dict()),
+            config.schedule.warmup_form,
+            config.schedule.warmup_factor,
+        ),
         loss=LOSSES[config.train.loss],
         decoupled_decay=config.optim.weight_decay_form == "decoupled",
+        rules=rules_of(config.optim),
+        averaging=AVERAGES.get(config.optim.averaging),
+        accumulation_steps=config.train.accumulation_steps,
+        shards=len(devices.devices) if devices.mode == "jit" else 1,
+        remat=config.train.remat == "pointwise",
         explosion_factor=config.guard.explosion_factor,
         view=batch_view(config.train, devices),
     )

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from cnn_jax import __version__
-from cnn_jax.config.identity import config_hash, difference
+from cnn_jax.config.identity import config_hash, difference, to_tree
 from cnn_jax.config.problems import InputError
+from cnn_jax.config.saved import complete
 
 LIBRARIES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
@@ -48,6 +49,8 @@ class RunDirectory:
     def claim(self, config: dict[str, Any]) -> None:
         """Writes `config.json`: from here on the directory belongs to this run.
 
+        `completed` are the keys that an earlier version did not have when the run began.
+
         Args:
             config: the config tree.
 
@@ -55,7 +58,13 @@ class RunDirectory:
             InputError: as `check_directory`.
         """
         check_directory(self.path, config)
-        self.write("config.json", {"config": config, "config_hash": config_hash(config)} | origin())
+        saved = self.read("config.json") or {}
+        completed = saved.get("completed", [])
+        if "config" in saved:
+            new = set(complete(saved["config"])[1]) - set(complete(config)[1])
+            completed = sorted(new.union(completed))
+        record = {"config": config, "config_hash": config_hash(config), "completed": completed}
+        self.write("config.json", record | origin())
 
     def read(self, name: str) -> Any:
         """Returns the JSON in a file of the directory; None when it is not there."""
@@ -63,9 +72,13 @@ class RunDirectory:
 
     def write(self, name: str, tree: Any) -> None:
         """Writes JSON into a file, in one step: a reader sees the old text or the new one."""
+        self.write_text(name, json.dumps(tree, indent=2) + "\n")
+
+    def write_text(self, name: str, text: str) -> None:
+        """Writes text into a file, in one step."""
         fresh = self.path / f".{name}.new"
         with fresh.open("w") as file:
-            file.write(json.dumps(tree, indent=2) + "\n")
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(self.path / name)
@@ -92,7 +105,7 @@ def check_directory(path: str | Path, config: dict[str, Any]) -> None:
                 f"--workdir={path} holds {', '.join(others[:5])} but no config.json: it is not a "
                 "run directory; choose an empty or a new one"
             )
-    elif lines := difference(saved["config"], config):
+    elif lines := difference(*(to_tree(complete(tree)[0]) for tree in (saved["config"], config))):
         raise InputError(
             f"--workdir={path} holds a run with another config; nothing was changed.\n  "
             + "\n  ".join(lines)

@@ -10,14 +10,16 @@ from typing import Any
 from cnn_jax.config.identity import config_hash, to_tree
 from cnn_jax.config.problems import InputError
 from cnn_jax.data.streams import RecordSplit
+from cnn_jax.training.card import card
 from cnn_jax.training.checkpoints import Checkpoints
 from cnn_jax.training.distributed import lead_says, wait_for_all
 from cnn_jax.training.loop import Training
 from cnn_jax.training.metrics_log import MetricsLog, read_metrics
+from cnn_jax.training.parameter_table import parameter_summary, parameter_table, parameters_of
 from cnn_jax.training.preemption import Preemption
 from cnn_jax.training.progress import ProgressReport
 from cnn_jax.training.run import Run, prepare
-from cnn_jax.training.run_directory import RunDirectory, read_json
+from cnn_jax.training.run_directory import RunDirectory, origin, read_json
 from cnn_jax.training.state import bytes_on_device, parameter_count
 
 
@@ -63,11 +65,13 @@ def train(config: Any, workdir: str | Path, preemption: Preemption, began: float
     try:
         lead_says(problem)
         finished = read_json(Path(workdir) / "result.json")
-        if finished and finished["step"] == run.plan.total_steps:
+        if finished and (finished["step"] == run.plan.total_steps or finished.get("plateau_end")):
             return Outcome(Path(workdir), finished, fresh=False, lead=run.devices.lead)
         result = _train(run, Path(workdir), preemption, began)
         if directory is not None:
             draw(directory.path, config, result)
+            log = read_metrics(directory.path / "metrics.jsonl")
+            directory.write_text("card.md", card(run, result, log, origin()))
             directory.write("result.json", result)
         return Outcome(Path(workdir), result, fresh=True, lead=run.devices.lead)
     finally:
@@ -90,6 +94,11 @@ def _train(run: Run, directory: Path, preemption: Preemption, began: float) -> d
     wait_for_all("log opened")
     progress = ProgressReport(run.plan.total_steps, step, config.log.progress_bar, lead)
     progress.say(_opening(run, step, parameters, held, restored is not None))
+    listed = parameters_of(state.params, run.recipe.rules)
+    progress.say("\n".join(parameter_summary(listed, config.optim.weight_decay)))
+    if lead:
+        table = parameter_table(listed, config.optim.weight_decay)
+        (directory / "parameters.txt").write_text(table)
     first_step_seconds: list[float] = []
 
     def on_first_step() -> None:
@@ -99,15 +108,15 @@ def _train(run: Run, directory: Path, preemption: Preemption, began: float) -> d
     training = Training(run, state, checkpoints, log, progress, preemption, on_first_step)
     try:
         training.fit()
-        test = training.evaluate("test")
+        test = training.errors("test")
         epoch = run.plan.epoch(training.step)
-        log.write("test", training.step, epoch, test.to_tree())
+        log.write("test", training.step, epoch, test)
     finally:
         progress.close()
         log.close()
         checkpoints.close()
     return (
-        test.to_tree()
+        test
         | _unreadable(run)
         | {
             "split": "test",
@@ -117,6 +126,7 @@ def _train(run: Run, directory: Path, preemption: Preemption, began: float) -> d
             "first_step_seconds": first_step_seconds[0] if first_step_seconds else None,
             "images_per_second": training.images_per_second,
             "parameters": parameters,
+            "plateau_end": training.step < run.plan.total_steps,
             "config_hash": config_hash(to_tree(config)),
             "precision": to_tree(config.precision),
             "devices": run.devices.describe(),

@@ -11,7 +11,7 @@ from cnn_jax.config.problems import InputError
 def config(epochs: float, batch: int, warmup: float = 0.0) -> Section:
     return Section(
         train=Section(epochs=epochs, batch_size=batch),
-        schedule=Section(warmup_epochs=warmup),
+        schedule=Section(name="constant", warmup_epochs=warmup),
         evaluation=Section(every_epochs=1.0),
         checkpoint=Section(every_epochs=2.0),
     )
@@ -38,3 +38,9 @@ def test_fractions_of_epochs_do_not_round_up() -> None:
 def test_empty_train_split() -> None:
     with pytest.raises(InputError, match="nothing to train on"):
         make_plan(config(1.0, 8), 0)
+
+
+def test_a_plateau_schedule_says_itself_when_to_evaluate() -> None:
+    given = config(10.0, 8)
+    given.schedule = Section(name="plateau", warmup_epochs=0.0, kwargs=Section(every_epochs=0.5))
+    assert make_plan(given, 80).evaluate_every == 5

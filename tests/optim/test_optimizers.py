@@ -1,4 +1,4 @@
-"""Ten steps of every optimizer against its formula in numpy."""
+"""Ten steps of every optimizer against its formula in numpy; the rate falls at the sixth."""
 
 import jax
 import numpy as np
@@ -7,40 +7,59 @@ import pytest
 
 from cnn_jax.optim.optimizers import OPTIMIZERS
 
-RATE, MOMENTUM = 0.1, 0.8
+MOMENTUM = 0.8
+RATES = [0.1] * 5 + [0.01] * 5
 
 
-def sgd(state: dict, g: np.ndarray, t: int) -> np.ndarray:
-    return -RATE * g
+def sgd(state: dict, g: np.ndarray, t: int, rate: float) -> np.ndarray:
+    return -rate * g
 
 
-def momentum(state: dict, g: np.ndarray, t: int) -> np.ndarray:
+def momentum(state: dict, g: np.ndarray, t: int, rate: float) -> np.ndarray:
     state["v"] = MOMENTUM * state.get("v", 0) + g
-    return -RATE * state["v"]
+    return -rate * state["v"]
 
 
-def nesterov(state: dict, g: np.ndarray, t: int) -> np.ndarray:
+def nesterov(state: dict, g: np.ndarray, t: int, rate: float) -> np.ndarray:
     state["v"] = MOMENTUM * state.get("v", 0) + g
-    return -RATE * (MOMENTUM * state["v"] + g)
+    return -rate * (MOMENTUM * state["v"] + g)
 
 
-def adadelta(state: dict, g: np.ndarray, t: int) -> np.ndarray:
+def momentum_2012(state: dict, g: np.ndarray, t: int, rate: float) -> np.ndarray:
+    state["v"] = MOMENTUM * state.get("v", 0) - rate * g
+    return state["v"]
+
+
+def rmsprop(state: dict, g: np.ndarray, t: int, rate: float) -> np.ndarray:
+    state["s"] = 0.9 * state.get("s", 0) + 0.1 * g**2
+    state["v"] = MOMENTUM * state.get("v", 0) + g / (np.sqrt(state["s"]) + 1e-8)
+    return -rate * state["v"]
+
+
+def rmsprop_tf(state: dict, g: np.ndarray, t: int, rate: float) -> np.ndarray:
+    state["s"] = 0.9 * state.get("s", 1) + 0.1 * g**2
+    state["v"] = MOMENTUM * state.get("v", 0) + rate * g / np.sqrt(state["s"] + 1.0)
+    return -state["v"]
+
+
+def adadelta(state: dict, g: np.ndarray, t: int, rate: float) -> np.ndarray:
     rho, epsilon = 0.95, 1e-6
     state["g"] = rho * state.get("g", 0) + (1 - rho) * g**2
     step = -np.sqrt(state.get("x", 0) + epsilon) / np.sqrt(state["g"] + epsilon) * g
     state["x"] = rho * state.get("x", 0) + (1 - rho) * step**2
-    return RATE * step
+    return rate * step
 
 
-def adam(state: dict, g: np.ndarray, t: int) -> np.ndarray:
+def adam(state: dict, g: np.ndarray, t: int, rate: float) -> np.ndarray:
     beta_2 = 0.999
     state["m"] = MOMENTUM * state.get("m", 0) + (1 - MOMENTUM) * g
     state["v"] = beta_2 * state.get("v", 0) + (1 - beta_2) * g**2
     m, v = state["m"] / (1 - MOMENTUM**t), state["v"] / (1 - beta_2**t)
-    return -RATE * m / (np.sqrt(v) + 1e-8)
+    return -rate * m / (np.sqrt(v) + 1e-8)
 
 
-FORMULAS = {f.__name__: f for f in (sgd, momentum, nesterov, adadelta, adam)}
+ALL = (sgd, momentum, momentum_2012, nesterov, rmsprop, rmsprop_tf, adadelta, adam)
+FORMULAS = {f.__name__: f for f in ALL}
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -50,16 +69,27 @@ def test_against_the_formula(name: str) -> None:
         w = rng.normal(size=5)
         expected, state = w.copy(), {}
         params = jax.numpy.asarray(w)
-        optimizer_state = OPTIMIZERS[name](RATE, MOMENTUM).init(params)
+        optimizer_state = OPTIMIZERS[name](0.0, 0.0).init(params)
 
         @jax.jit
         def update(gradient, optimizer_state, params, rate, decay):
             optimizer = OPTIMIZERS[name](rate, decay)
             return optimizer.update(gradient, optimizer_state, params)
 
-        for t in range(1, 11):
+        for t, now in enumerate(RATES, start=1):
             gradient = rng.normal(size=5)
-            expected = expected + FORMULAS[name](state, gradient, t)
-            updates, optimizer_state = update(gradient, optimizer_state, params, RATE, MOMENTUM)
+            expected = expected + FORMULAS[name](state, gradient, t, now)
+            updates, optimizer_state = update(gradient, optimizer_state, params, now, MOMENTUM)
             params = optax.apply_updates(params, updates)
         np.testing.assert_allclose(params, expected, rtol=1e-9)
+
+
+def test_the_two_forms_of_momentum_part_where_the_rate_changes() -> None:
+    """The common form drops its velocity with the rate, that of 2012 keeps it."""
+    after = {}
+    for name in ("momentum", "momentum_2012"):
+        state: dict = {}
+        updates = [FORMULAS[name](state, np.ones(1), t, rate) for t, rate in enumerate(RATES)]
+        after[name] = np.concatenate(updates)
+    np.testing.assert_allclose(after["momentum"][:5], after["momentum_2012"][:5])
+    assert after["momentum_2012"][5] < 5 * after["momentum"][5] < 0

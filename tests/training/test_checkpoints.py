@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 
 from cnn_jax.config.problems import InputError
+from cnn_jax.evaluation.exact import evaluate
 from cnn_jax.training.checkpoints import Checkpoints
+from cnn_jax.training.loop import checkpoint_record
 from cnn_jax.training.restored import restore
 from cnn_jax.training.run import prepare
 from tests import configs
@@ -68,3 +70,29 @@ def test_no_run_no_checkpoint(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds no checkpoints"):
         restore(tmp_path / "nowhere")
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_checkpoint_of_an_earlier_version_is_read(tmp_path: Path) -> None:
+    run, checkpoints = prepare(configs.quick()), Checkpoints(tmp_path)
+    record = checkpoint_record(run)
+    del record["config"]["train"]["remat"], record["config"]["optim"]["averaging"]
+    checkpoints.save(0, run.initial_state(), record, None)
+    checkpoints.close()
+    restored = restore(tmp_path)
+    assert restored.config.train.remat == "none" and not restored.averaged
+    assert {"train.remat", "optim.averaging"} <= set(restored.completed)
+
+
+def test_averaged_parameters_are_restored(tmp_path: Path) -> None:
+    run = prepare(configs.quick({"optim.averaging": "ema"}))
+    state, checkpoints = run.initial_state(), Checkpoints(tmp_path)
+    half = jax.tree.map(lambda leaf: leaf / 2, state.averaged_params)
+    checkpoints.save(0, state.replace(averaged_params=half), checkpoint_record(run), None)
+    checkpoints.close()
+    restored = restore(tmp_path)
+    np.testing.assert_array_equal(
+        restored.averaged["params"]["fc1"]["kernel"], restored.params["fc1"]["kernel"] / 2
+    )
+    split = run.dataset.test
+    whole, average = (evaluate(restored.count_batch(a), split, 17) for a in (False, True))
+    assert whole.n == average.n == 17 and whole.loss != average.loss

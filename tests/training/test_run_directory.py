@@ -54,3 +54,18 @@ def test_a_damaged_config_is_named(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"config":')
     with pytest.raises(InputError, match=r"config.json is damaged"):
         check_directory(tmp_path, to_tree(configs.make()))
+
+
+def test_a_run_of_an_earlier_version_is_recognised(tmp_path: Path) -> None:
+    """It knew fewer keys: they stand at their defaults, and the directory says so from then on."""
+    directory, tree = RunDirectory(tmp_path), to_tree(configs.make())
+    earlier = to_tree(configs.make())
+    del earlier["train"]["remat"], earlier["optim"]["frozen"]
+    directory.write("config.json", {"config": earlier})
+    check_directory(tmp_path, tree)
+    directory.claim(tree)
+    directory.claim(tree)
+    assert directory.read("config.json")["completed"] == ["optim.frozen", "train.remat"]
+    with pytest.raises(InputError, match="optim.frozen: '' in the run directory, 'C1' now"):
+        directory.claim(to_tree(configs.make({"optim.frozen": "C1"})))
+    directory.close()

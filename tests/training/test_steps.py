@@ -6,6 +6,7 @@ import numpy as np
 import optax
 import pytest
 
+from cnn_jax.optim.optimizers import OPTIMIZERS
 from cnn_jax.training.feeds import make_feed
 from cnn_jax.training.run import Run, prepare
 from tests import configs
@@ -114,9 +115,9 @@ def test_both_feeds_see_the_same_batches() -> None:
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["sgd", "momentum", "nesterov", "adadelta", "adam"])
+@pytest.mark.parametrize("name", list(OPTIMIZERS))
 def test_every_optimizer_lowers_the_loss(name: str) -> None:
-    rate = {"adadelta": 1.0, "adam": 1e-3}.get(name, 0.01)
+    rate = {"adadelta": 1.0, "adam": 1e-3, "rmsprop": 1e-4}.get(name, 0.01)
     keys = LINEAR | {"optim.name": name, "optim.learning_rate": rate, "optim.kwargs": {}}
     _, metrics = steps(prepare(configs.make(keys)), 60)
     assert metrics["loss"][-10:].mean() < 0.7 * metrics["loss"][0]

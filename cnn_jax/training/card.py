@@ -1,0 +1,132 @@
+"""`card.md`: what a finished run was, so that somebody else can judge and repeat it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from cnn_jax.config.identity import to_tree
+from cnn_jax.config.keys import SCHEMA
+from cnn_jax.config.schema import initial_value
+from cnn_jax.data.dataset import Dataset
+from cnn_jax.training.run import Run
+
+RECIPE = ("optim", "schedule", "train")
+LONGEST_CURVE = 12  # rows of the table of validation errors
+
+
+def card(
+    run: Run, result: Mapping[str, Any], log: list[dict[str, Any]], made_by: Mapping[str, Any]
+) -> str:
+    """Returns the card of a run in markdown.
+
+    Args:
+        run: its parts.
+        result: the content of `result.json`.
+        log: the lines of `metrics.jsonl`.
+        made_by: `command` and `versions`, as in `config.json`.
+    """
+    config = to_tree(run.config)
+    model, seeds = config["model"], config["seed"]
+    recipe = [line for section in RECIPE for line in _section(section, config[section])]
+    sections = {
+        "Errors": _errors(result),
+        "Network": [
+            f"`{model['name']}`, {result['parameters']:,} parameters, "
+            f"{config['precision']['compute']}; arguments:",
+            "",
+            _json(model["kwargs"]),
+        ],
+        "Recipe": [
+            f"Seeds: {', '.join(f'{name} {value}' for name, value in seeds.items())}. "
+            f"{result['step']:,} steps, {result['epoch']:g} epochs. Keys at their defaults, which "
+            "`python -m experiments.train --help` lists, are left out.",
+            "",
+            *recipe,
+        ],
+        "Data": _data(run.dataset, config["data"]),
+        "Preprocessing": [_json(_without_names(run.preprocessing.to_tree()))],
+        "Curve": [*_curve(log), "", "![Loss and error](curves.png)"],
+        "Environment": [
+            f"{result['devices']}, {result['images_per_second']:,.0f} images/s, "
+            f"{result['seconds']:,.0f} s in the last call; products in precision "
+            f"`{result['precision']['matmul']}`.",
+            ", ".join(f"{name} {version}" for name, version in made_by["versions"].items()) + ".",
+        ],
+        "Command": [f"```sh\n{shlex.join(['python', *made_by['command'][1:]])}\n```"],
+    }
+    title = f"# {model['name']} on {config['data']['source']}, config {result['config_hash']}"
+    parts = [f"## {head}\n\n" + "\n".join(lines) for head, lines in sections.items()]
+    return "\n\n".join([title, *parts]) + "\n"
+
+
+def _errors(result: Mapping[str, Any]) -> list[str]:
+    n = result["n"]
+    rows = [
+        "| parameters | top-1 error, % | top-5 error, % | loss, nats | n |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    for name, prefix in (("of the last step", ""), ("averaged", "averaged_")):
+        if f"{prefix}loss" in result:
+            top1, top5 = (100 * result[f"{prefix}{key}_error"] for key in ("top1", "top5"))
+            rows.append(
+                f"| {name} | {top1:.2f} | {top5:.2f} | {result[f'{prefix}loss']:.4f} | {n}/{n} |"
+            )
+    ended = " The plateau schedule ended the run." if result.get("plateau_end") else ""
+    return [*rows, "", f"On the split `{result['split']}`, each example once, one view.{ended}"]
+
+
+def _section(section: str, values: Mapping[str, Any]) -> list[str]:
+    """Returns what a section of the config sets, a line each."""
+    named = {"name", "learning_rate", "epochs", "batch_size"}
+    lines = []
+    for key, value in values.items():
+        default = json.loads(json.dumps(_plain(initial_value(SCHEMA[section][key]))))
+        if key in named or value != default:
+            lines.append(f"- `{section}.{key}` = {_words(value)}")
+    return lines
+
+
+def _data(dataset: Dataset, data: Mapping[str, Any]) -> list[str]:
+    shape = "x".join(map(str, dataset.image_shape))
+    lines = [f"`{data['source']}`, {dataset.num_classes} classes, {shape}; `data` of the config:"]
+    lines += ["", _json(data), "", "| split | examples | SHA-256 of the labels |", "|---|---:|---|"]
+    for name in ("train", "validation", "test"):
+        labels = getattr(dataset, name).labels
+        digest = hashlib.sha256(np.asarray(labels, "<i4").tobytes()).hexdigest()[:16]
+        lines.append(f"| {name} | {len(labels):,} | {digest} |")
+    return lines
+
+
+def _curve(log: list[dict[str, Any]]) -> list[str]:
+    lines = [line for line in log if line["kind"] == "validation"]
+    if not lines:
+        return ["No validation split: the curve of training alone."]
+    chosen = np.unique(np.linspace(0, len(lines) - 1, LONGEST_CURVE).round().astype(int))
+    rows = ["| epoch | validation loss, nats | validation top-1 error, % |", "|---:|---:|---:|"]
+    for line in (lines[i] for i in chosen):
+        rows.append(f"| {line['epoch']:g} | {line['loss']:.4f} | {100 * line['top1_error']:.2f} |")
+    best = min(lines, key=lambda line: line["top1_error"])
+    note = f"Lowest: {100 * best['top1_error']:.2f} % at epoch {best['epoch']:g}, n={best['n']}."
+    return [*rows, "", note]
+
+
+def _without_names(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in record.items() if name != "class_names"}
+
+
+def _plain(value: Any) -> Any:
+    return value.to_dict() if hasattr(value, "to_dict") else value
+
+
+def _words(value: Any) -> str:
+    return f"`{json.dumps(value)}`" if isinstance(value, dict | list) else f"`{value}`"
+
+
+def _json(tree: Any) -> str:
+    return f"```json\n{json.dumps(tree, indent=2)}\n```"
