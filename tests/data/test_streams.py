@@ -42,7 +42,9 @@ def global_batches(data: Dataset, first: int, last: int, hosts: int = 1) -> list
     parts = []
     for host in range(hosts):
         mine = slice(host * size, (host + 1) * size)
-        requests = (Request(order.batch(t)[mine], t, mine.start) for t in range(first, last))
+        requests = (
+            Request(order.batch(t)[mine], t, np.arange(8)[mine]) for t in range(first, last)
+        )
         parts.append(list(data.train.batches(requests, train=True)))
     joined = [
         [np.concatenate(p) for p in zip(*step, strict=True)] for step in zip(*parts, strict=True)
