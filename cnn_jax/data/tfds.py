@@ -1,6 +1,8 @@
 """Any image-classification data set that TFDS has prepared, read without TensorFlow.
 
-`python -m experiments.prepare` writes such sets, in array_record; `as_data_source` reads them.
+`python -m experiments.prepare` writes such sets, in array_record; `as_data_source` reads them. The
+records are taken raw: TFDS's own decoding of one, in Python, takes 300 us, as long as half a
+photograph; its protocol buffer 7.
 """
 
 from __future__ import annotations
@@ -15,7 +17,6 @@ from cnn_jax.config.problems import InputError, hint
 from cnn_jax.data.dataset import Dataset
 from cnn_jax.data.records import Record
 from cnn_jax.data.streams import RecordSplit, whole_split
-from cnn_jax.data.tf_example import parse_example
 
 VERSION = re.compile(r"\d+\.\d+\.\d+")
 INFO = "dataset_info.json"
@@ -35,7 +36,9 @@ class TfdsRecords:
 
     def __init__(self, builder: Any, split: str, image: str, label: str, channels: int):
         import tensorflow_datasets
+        from tensorflow_datasets.proto import tf_example_pb2
 
+        self._message = tf_example_pb2.Example
         features = builder.info.features
         named = [key for key in ("file_name", "id") if key in features]
         self._split, self._image, self._label = split, image, label
@@ -48,12 +51,12 @@ class TfdsRecords:
         return len(self._source)
 
     def __getitem__(self, index: int) -> Record:
-        example = parse_example(self._source[index])
-        image, label = example[self._image], example[self._label]
-        assert isinstance(label, int)
-        name = example.get(self._name) if self._name else None
-        text = name.decode() if isinstance(name, bytes) else f"{self._split} {index}"
-        return Record(image if isinstance(image, bytes) else b"", label, text)
+        example = self._message.FromString(self._source[index]).features.feature
+        images = example[self._image].bytes_list.value
+        named = example[self._name].bytes_list.value if self._name else ()
+        name = named[0].decode() if named else f"{self._split} {index}"
+        label = example[self._label].int64_list.value[0]
+        return Record(images[0] if images else b"", int(label), name)
 
 
 def tfds(

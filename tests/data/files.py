@@ -1,5 +1,6 @@
 """Image files as ILSVRC has them, the odd ones among them, and its tar files with a few classes."""
 
+import importlib.util
 import io
 import tarfile
 from pathlib import Path
@@ -81,3 +82,8 @@ def folder(root: Path, classes: int = 3, each: int = 10, test_each: int = 5) -> 
                 content = jpeg(photograph(number, height, width))
                 (here / f"{number}.jpg").write_bytes(content)
     return root
+
+
+def has(module: str) -> bool:
+    """Whether a module is installed."""
+    return importlib.util.find_spec(module) is not None
