@@ -51,7 +51,7 @@ class InputRequest:
         seconds: of a turn.
     """
 
-    folder: Path | None = None
+    folder: str | None = None
     images: int = 1000
     size: int = 224
     batch_size: int = 64
@@ -70,9 +70,9 @@ def main_input(request: InputRequest) -> dict[str, Any]:
     """
     workers = request.workers or len(os.sched_getaffinity(0))
     with tempfile.TemporaryDirectory() as temporary:
-        root = request.folder or folder_of_photographs(
-            Path(temporary, "photographs"), 10, max(1, request.images // 10), 1
-        )
+        root = Path(request.folder or Path(temporary, "photographs"))
+        if request.folder is None:
+            folder_of_photographs(root, 10, max(1, request.images // 10), 1)
         dataset = folder(str(root))
         split = first_images(dataset, request, workers)
         made = Path(temporary, "store")

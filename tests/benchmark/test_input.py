@@ -34,7 +34,7 @@ def test_the_bottleneck_is_named() -> None:
 def test_everything_is_timed_over_a_folder(tmp_path: Path) -> None:
     root = files.folder(tmp_path / "photographs", classes=2, each=6, test_each=1)
     request = InputRequest(
-        folder=root, images=10, size=16, batch_size=4, workers=2, rounds=1, seconds=0.01
+        folder=str(root), images=10, size=16, batch_size=4, workers=2, rounds=1, seconds=0.01
     )
     found = main_input(request)
     assert found["images"] == 10 and found["workers"] == 2
@@ -48,4 +48,4 @@ def test_everything_is_timed_over_a_folder(tmp_path: Path) -> None:
 def test_pytorch_is_optional(tmp_path: Path) -> None:
     root = files.folder(tmp_path / "photographs", classes=1, each=2, test_each=1)
     with pytest.raises(InputError, match="needs PyTorch"):
-        main_input(InputRequest(folder=root, images=2, size=8, batch_size=2, against="torch"))
+        main_input(InputRequest(folder=str(root), images=2, size=8, batch_size=2, against="torch"))
