@@ -65,12 +65,13 @@ def main(argv: list[str]) -> int:
 
 def measure_input() -> int:
     """Times the input and reports."""
-    from cnn_jax.benchmark import input as images
+    from cnn_jax.benchmark.input import InputRequest, main_input
+    from cnn_jax.benchmark.input_report import input_as_text
 
     names = ("folder", "batch_size", "workers", "against", "needed", "rounds", "seconds")
-    given = {name: flags.FLAGS[name].value for name in names}
-    found = images.main_input(images.InputRequest(size=SIZE.value or 224, **given))
-    print(json.dumps(found) if JSON.value else images.input_as_text(found))
+    given: dict[str, Any] = {name: flags.FLAGS[name].value for name in names}
+    found = main_input(InputRequest(size=SIZE.value or 224, **given))
+    print(json.dumps(found) if JSON.value else input_as_text(found))
     return 0
 
 

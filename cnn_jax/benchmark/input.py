@@ -18,6 +18,7 @@ import jax
 import numpy as np
 
 from cnn_jax.benchmark.bursts import Contender, alternate
+from cnn_jax.benchmark.input_report import LIMIT, STORE, STREAM, TORCH, bottleneck
 from cnn_jax.benchmark.photographs import folder_of_photographs
 from cnn_jax.config.problems import InputError
 from cnn_jax.data.crops import RandomResized, ShorterSide, draws
@@ -30,8 +31,6 @@ from cnn_jax.data.store import store
 from cnn_jax.data.store_building import build_store
 from cnn_jax.data.streams import Reading, RecordSplit, pixels_of, stream
 
-STREAM, STORE, LIMIT, TORCH = "stream", "stream of a store", "plain decoding", "PyTorch, Pillow"
-STAGES = ("read", "decode", "crop")
 STORE_FORMAT = "uint8_256"
 
 
@@ -68,6 +67,8 @@ def main_input(request: InputRequest) -> dict[str, Any]:
     Raises:
         InputError: the folder cannot be used, or PyTorch is asked for and not installed.
     """
+    if request.against not in (None, "torch"):
+        raise InputError(f"--against={request.against}: input is timed against torch")
     workers = request.workers or len(os.sched_getaffinity(0))
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(request.folder or Path(temporary, "photographs"))
@@ -102,45 +103,6 @@ def main_input(request: InputRequest) -> dict[str, Any]:
         "bottleneck": bottleneck(speeds, workers, request.needed),
         "disturbed": timings.disturbed,
     }
-
-
-def input_as_text(found: dict[str, Any]) -> str:
-    """Returns the figures as a table, with the bottleneck in one sentence."""
-    lines = [
-        f"{found['images']} images of {found['bytes_each']:,} bytes, crops of {found['size']}, "
-        f"batches of {found['batch_size']}, {found['workers']} threads",
-        *(
-            f"{name:>28}: {speed:10,.0f} images/s"
-            for name, speed in found["images_per_second"].items()
-        ),
-        *(
-            f"{name}: {middle:.2f} ({low:.2f} to {high:.2f})"
-            for name, (middle, low, high) in found["ratios"].items()
-        ),
-        found["bottleneck"],
-    ]
-    if found["disturbed"]:
-        lines.append("other programs used the machine meanwhile: the figures are rough")
-    return "\n".join(lines)
-
-
-def bottleneck(speeds: dict[str, float], workers: int, needed: float | None) -> str:
-    """Returns one sentence on where a core's time goes, and whether it is enough."""
-    seconds = {stage: 1 / speeds[f"{stage}, one thread"] for stage in STAGES}
-    # A stage is timed with those before it: its own share is what it adds.
-    own = {"read": seconds["read"]}
-    own["decode"] = max(0.0, seconds["decode"] - seconds["read"])
-    own["crop"] = max(0.0, seconds["crop"] - seconds["decode"])
-    slowest = max(own, key=lambda stage: own[stage])
-    share = 100 * own[slowest] / sum(own.values())
-    text = (
-        f"the bottleneck is to {slowest}: {share:.0f} % of a core's time; "
-        f"{speeds[STREAM] / workers:,.0f} images/s a core"
-    )
-    if needed is not None:
-        cores = needed / (speeds[STREAM] / workers)
-        text += f"; {needed:,.0f} images/s take {cores:.1f} cores, or a store"
-    return text
 
 
 def _contenders(
