@@ -1,9 +1,14 @@
 """Runs over images that are read as they are needed: the same run, whoever reads them."""
 
+import json
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 
@@ -71,20 +76,19 @@ def test_stopped_and_resumed_with_other_workers(
     stopped_at = Checkpoints(tmp_path, read_only=True).latest
     assert stopped_at is not None and 9 <= stopped_at < STEPS
     train(photographs, tmp_path, **{"data.workers": after})
-    assert (whole / "metrics.jsonl").read_text() == (tmp_path / "metrics.jsonl").read_text()
+    assert_same(whole, tmp_path)
+
+
+def assert_same(one: Path, other: Path) -> None:
+    """The same log and the same state at the end, bit for bit."""
+    assert (one / "metrics.jsonl").read_text() == (other / "metrics.jsonl").read_text()
     trees = []
-    for workdir in (whole, tmp_path):
+    for workdir in (one, other):
         checkpoints = Checkpoints(workdir, read_only=True)
-        trees.append(checkpoints.read_arrays(STEPS)[0])
+        trees.append(jax.tree.leaves(checkpoints.read_arrays(STEPS)[0]))
         checkpoints.close()
-    for one, other in zip(*map(leaves, trees), strict=True):
-        np.testing.assert_array_equal(one, other)
-
-
-def leaves(tree: Any) -> list[Any]:
-    import jax
-
-    return jax.tree.leaves(tree)
+    for a, b in zip(*trees, strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 @pytest.fixture
@@ -130,6 +134,31 @@ def evaluate_in_process(workdir: Path, monkeypatch: pytest.MonkeyPatch, capsys: 
         flags.FLAGS.unparse_flags()
         evaluate_binary.main(["evaluate", f"--workdir={workdir}", "--split=test"])
     return capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_alexnet_killed_hard_is_bit_equal(photographs: Path, tmp_path: Path) -> None:
+    """20 steps with 2 workers, against 11 with none, kill -9, and the rest with 2."""
+    alexnet = overrides(photographs) | {
+        "model.name": "alexnet",
+        "model.kwargs": {"width": 0.05},
+        "train_crop.kwargs": {"size": 227},
+        "test_crop.kwargs": {"size": 227, "shorter_side": 240},
+        "checkpoint.every_epochs": 8 * 8 / 24,
+    }
+
+    def run(name: str, kill_at: int, workers: int) -> int:
+        words = [sys.executable, "-m", "tests.training.killed_run", str(tmp_path / name)]
+        words += [str(kill_at), json.dumps(alexnet | {"data.workers": workers})]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=300)
+        assert done.returncode in (0, -signal.SIGKILL), done.stderr
+        return done.returncode
+
+    assert run("whole", 0, 2) == 0
+    assert run("broken", 11, 0) == -signal.SIGKILL
+    assert Checkpoints(tmp_path / "broken", read_only=True).latest == 8
+    assert run("broken", 0, 2) == 0
+    assert_same(tmp_path / "whole", tmp_path / "broken")
 
 
 @pytest.mark.slow
