@@ -68,13 +68,14 @@ def default_workdir(config_file: str) -> str:
 
 def report(directory: Path, result: dict, fresh: bool) -> None:
     """Prints what was reached and where everything lies."""
-    n = result["n"]
+    from cnn_jax.evaluation.exact import counted
+
     print(
         f"{'done' if fresh else 'finished before; nothing was trained'}: step {result['step']}, "
         f"epoch {result['epoch']:g}, {result['seconds']:.1f} s, "
         f"{result['images_per_second']:,.0f} images/s\n"
         f"test: top-1 error {100 * result['top1_error']:.2f} %, "
-        f"top-5 error {100 * result['top5_error']:.2f} %, n={n}/{n}\n"
+        f"top-5 error {100 * result['top5_error']:.2f} %, {counted(result)}\n"
         f"{averaged_errors(result)}everything lies in {directory}/\n"
         "  result.json    the figures above      curves.png   loss and error\n"
         "  metrics.jsonl  every logged step      tensorboard/ the same as events\n"

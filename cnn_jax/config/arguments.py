@@ -7,7 +7,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from cnn_jax.config.signatures import REGISTRIES, arguments
+from cnn_jax.config.signatures import REGISTRIES, arguments, builder_field
 
 
 def fill_defaults(config: ConfigDict) -> ConfigDict:
@@ -22,6 +22,29 @@ def fill_defaults(config: ConfigDict) -> ConfigDict:
             if name not in given and not argument.required:
                 with given.unlocked():
                     given[name] = argument.default
+    return config
+
+
+def change_builders(config: ConfigDict, overrides: list[str]) -> ConfigDict:
+    """Names other builders, as in `--config.data.source=folder`, ahead of all other overrides.
+
+    The arguments of the file's builder go with it: the new one begins from its own defaults, and
+    those can then be overridden. An unknown name is left for `validate` to tell.
+
+    Args:
+        config: as a file makes it.
+        overrides: of the command line.
+    """
+    for section in REGISTRIES:
+        flag = f"--config.{section}.{builder_field(section)}="
+        names = [text.removeprefix(flag) for text in overrides if text.startswith(flag)]
+        here = config.get(section)
+        if not names or not isinstance(here, ConfigDict) or here.get("kwargs") is None:
+            continue
+        if names[-1] in arguments(section) and names[-1] != here[builder_field(section)]:
+            here[builder_field(section)] = names[-1]
+            with here.unlocked():
+                here.kwargs = ConfigDict()
     return config
 
 
@@ -43,7 +66,7 @@ def _builder(config: ConfigDict, section: str) -> tuple[dict[str, Any], Any]:
     nothing: tuple[dict[str, Any], Any] = {}, {}
     if section not in config or not isinstance(config[section], ConfigDict):
         return nothing
-    here, field = config[section], "source" if section == "data" else "name"
+    here, field = config[section], builder_field(section)
     if field not in here or "kwargs" not in here or not isinstance(here.kwargs, ConfigDict):
         return nothing
     return arguments(section).get(here[field], {}), here.kwargs

@@ -9,6 +9,7 @@ from typing import Any
 
 from cnn_jax.config.identity import config_hash, to_tree
 from cnn_jax.config.problems import InputError
+from cnn_jax.data.streams import RecordSplit
 from cnn_jax.training.card import card
 from cnn_jax.training.checkpoints import Checkpoints
 from cnn_jax.training.distributed import lead_says, wait_for_all
@@ -114,19 +115,30 @@ def _train(run: Run, directory: Path, preemption: Preemption, began: float) -> d
         progress.close()
         log.close()
         checkpoints.close()
-    return test | {
-        "split": "test",
-        "step": training.step,
-        "epoch": epoch,
-        "seconds": time.time() - began,
-        "first_step_seconds": first_step_seconds[0] if first_step_seconds else None,
-        "images_per_second": training.images_per_second,
-        "parameters": parameters,
-        "plateau_end": training.step < run.plan.total_steps,
-        "config_hash": config_hash(to_tree(config)),
-        "precision": to_tree(config.precision),
-        "devices": run.devices.describe(),
-    }
+    return (
+        test
+        | _unreadable(run)
+        | {
+            "split": "test",
+            "step": training.step,
+            "epoch": epoch,
+            "seconds": time.time() - began,
+            "first_step_seconds": first_step_seconds[0] if first_step_seconds else None,
+            "images_per_second": training.images_per_second,
+            "parameters": parameters,
+            "plateau_end": training.step < run.plan.total_steps,
+            "config_hash": config_hash(to_tree(config)),
+            "precision": to_tree(config.precision),
+            "devices": run.devices.describe(),
+        }
+    )
+
+
+def _unreadable(run: Run) -> dict[str, Any]:
+    """The images that this call met and could not read, name -> reason, where there are any."""
+    train = run.dataset.train
+    met = train.reading.unreadable if isinstance(train, RecordSplit) else {}
+    return {"unreadable_images": dict(sorted(met.items()))} if met else {}
 
 
 def _opening(run: Run, step: int, parameters: int, held: tuple[int, int], resumed: bool) -> str:
