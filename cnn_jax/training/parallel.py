@@ -192,6 +192,14 @@ class Devices:
         """Returns a compiled function of which everything lies on every device."""
         return self._jit(step, self.everywhere, donate=False)
 
+    def scratch_bytes(self, step: TrainStep, state: TrainState, batch: Batch) -> int | None:
+        """Returns what a step over these shapes needs on a device beside its state, if known."""
+        shape = jax.ShapeDtypeStruct
+        state = jax.tree.map(lambda x: shape(x.shape, x.dtype, sharding=self._sharding(x)), state)
+        step = self._jit(step, self._outputs(state), donate=True)
+        memory = step.lower(state, batch).compile().memory_analysis()  # type: ignore[attr-defined]
+        return None if memory is None else memory.temp_size_in_bytes
+
     def _jit(self, step: Callable[..., Any], outputs: Any, donate: bool) -> Callable[..., Any]:
         return jax.jit(
             step,

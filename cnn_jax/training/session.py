@@ -38,6 +38,24 @@ class Outcome:
     fresh: bool
     lead: bool
 
+    def describe(self) -> str:
+        """Returns what was reached and where everything lies."""
+        result, n = self.result, self.result["n"]
+        done = "done" if self.fresh else "finished before; nothing was trained"
+        beside = ""
+        if "averaged_loss" in result:
+            beside = f"averaged parameters: {_errors(result, 'averaged_')}\n"
+        return (
+            f"{done}: step {result['step']}, epoch {result['epoch']:g}, "
+            f"{result['seconds']:.1f} s, {result['images_per_second']:,.0f} images/s\n"
+            f"test: {_errors(result)}, n={n}/{n}\n"
+            f"{beside}everything lies in {self.directory}/\n"
+            "  result.json    the figures above      curves.png   loss and error\n"
+            "  metrics.jsonl  every logged step      tensorboard/ the same as events\n"
+            "  config.json    the config             checkpoints/ newest and best\n"
+            "  parameters.txt decay and multipliers  card.md      what this run was"
+        )
+
 
 def train(config: Any, workdir: str | Path, preemption: Preemption, began: float) -> Outcome:
     """Trains a run from where it stands to its end.
@@ -141,6 +159,11 @@ def _opening(run: Run, step: int, parameters: int, resumed: bool) -> str:
         f"{begin}: {run.plan.total_steps} steps of {run.plan.batch_size}, "
         f"{run.config.train.epochs:g} epochs"
     )
+
+
+def _errors(result: dict[str, Any], prefix: str = "") -> str:
+    top1, top5 = (100 * result[f"{prefix}{name}_error"] for name in ("top1", "top5"))
+    return f"top-1 error {top1:.2f} %, top-5 error {top5:.2f} %"
 
 
 def draw(directory: Path, config: Any, result: dict[str, Any]) -> None:
