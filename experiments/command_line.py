@@ -6,6 +6,7 @@ preempted with a checkpoint saved.
 
 from __future__ import annotations
 
+import ast
 import inspect
 import runpy
 import sys
@@ -64,11 +65,60 @@ def parse_config(
     Raises:
         InputError: anything in the file, the overrides or the other flags that cannot be used.
     """
+    if not _config_files(argv) and not HELP & set(argv[1:]):
+        raise InputError("--config is missing, as in --config=configs/digits/lenet5.py")
+    file, config, extra = _parse_config(argv, usage, values)
+    if extra:
+        raise InputError(f"unexpected arguments: {' '.join(extra)}")
+    return file, config
+
+
+def parse_origin(
+    argv: list[str], usage: str, values: flags.FlagValues = flags.FLAGS
+) -> tuple[FrozenConfigDict | None, list[str]]:
+    """Parses the flags of a binary that takes a trained network: a run directory, or weights.
+
+    Args:
+        argv: the program and its arguments; of its flags, --workdir=DIRECTORY or --weights=FILE
+            with --config=FILE.
+        usage: what the program does, for `--help`.
+        values: the flags.
+
+    Returns:
+        The validated config, None where a run directory brings its own, and the arguments that are
+        no flags.
+
+    Raises:
+        InputError: as `parse_config`, or the flags do not name one network.
+    """
+    config = None
+    if _config_files(argv):
+        _, config, extra = _parse_config(argv, usage, values)
+    else:
+        extra = parse(argv, usage, values)
+    workdir, weights = values["workdir"].value, values["weights"].value
+    if weights is None and config is not None:
+        raise InputError("--config goes with --weights; a run directory brings its own config")
+    if weights is None and workdir is None:
+        raise InputError("--workdir is missing, as in --workdir=runs/digits-lenet5")
+    if weights is not None and config is None:
+        raise InputError("--weights needs --config=FILE: network, data and preprocessing")
+    if weights is not None and values["checkpoint"].present:
+        raise InputError("--checkpoint goes with --workdir alone, not with --weights")
+    return config, extra
+
+
+def _config_files(argv: list[str]) -> list[str]:
+    return [a.removeprefix("--config=") for a in argv[1:] if a.startswith("--config=")]
+
+
+def _parse_config(
+    argv: list[str], usage: str, values: flags.FlagValues
+) -> tuple[str, FrozenConfigDict, list[str]]:
+    """Returns the last config file given, the validated config, and what is no flag."""
     if HELP & set(argv[1:]):
         usage += f"\n\nConfig keys (defaults; a config file sets its own):\n{schema.describe()}"
-    files = [a.removeprefix("--config=") for a in argv[1:] if a.startswith("--config=")]
-    if not files and not HELP & set(argv[1:]):
-        raise InputError("--config is missing, as in --config=configs/digits/lenet5.py")
+    files = _config_files(argv)
     config = schema.base_config()
     for file in files:
         config = fill_defaults(load_config_file(file))
@@ -80,9 +130,7 @@ def parse_config(
     except Exception as error:  # two overrides of which one undoes the other
         raise InputError(" ".join(str(error).split())) from error
     extra = parse(overrides, usage, values)
-    if extra:
-        raise InputError(f"unexpected arguments: {' '.join(extra)}")
-    return files[-1], validate(read_literals(values.config))
+    return files[-1], validate(read_literals(values.config)), extra
 
 
 def load_config_file(value: str) -> ConfigDict:
@@ -109,6 +157,24 @@ def load_config_file(value: str) -> ConfigDict:
     if not isinstance(config, ConfigDict):
         raise InputError(f"--config={value}: get_config returned a {type(config).__name__}")
     return config
+
+
+def assignments(flag: str, texts: list[str]) -> dict[str, Any]:
+    """Returns arguments from texts such as `depth=50`, `layers=(100,)`, `variant=paper`.
+
+    Raises:
+        InputError: a text is no such thing.
+    """
+    found = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not (equals and name.isidentifier()):
+            raise InputError(f"{flag}={text}: give a name and a value, as in {flag}=depth=50")
+        try:
+            found[name] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            found[name] = value
+    return found
 
 
 def _check_override(argument: str, config: ConfigDict) -> None:

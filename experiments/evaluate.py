@@ -1,9 +1,12 @@
-"""Evaluate a checkpoint on a split.
+"""Evaluate a checkpoint, or weights out of a file, on a split.
 
   python -m experiments.evaluate --workdir=runs/digits-lenet5 --split=test
+  python -m experiments.evaluate --weights=resnet50.pth --config=CONFIG --workdir=runs/resnet50
 
-The network, its preprocessing and its data come from the checkpoint. Every example counts exactly
-once; the count is printed with the result.
+The network, its preprocessing and its data come from the checkpoint, or from the config that is
+given with --weights: a state dict with torchvision's names (.pth, .safetensors or .npz), which a
+new --workdir then keeps as a checkpoint. Every example counts exactly once; the count is printed
+with the result.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from absl import flags
 from experiments import command_line
 
 WORKDIR = flags.DEFINE_string("workdir", None, "run directory")
+WEIGHTS = flags.DEFINE_string("weights", None, "state dict with torchvision's names, a file")
 CHECKPOINT = flags.DEFINE_string("checkpoint", "latest", "latest, best (on validation) or a step")
 SPLIT = flags.DEFINE_enum("split", "test", ["train", "validation", "test"], "split to evaluate on")
 BATCH_SIZE = flags.DEFINE_integer("batch_size", 256, "examples in one step", lower_bound=1)
@@ -24,24 +28,24 @@ OUTPUT = flags.DEFINE_string("output", None, "also write the result into this JS
 
 def main(argv: list[str]) -> int:
     """Parses, restores, evaluates and reports."""
-    extra = command_line.parse(argv, __doc__ or "")
+    config, extra = command_line.parse_origin(argv, __doc__ or "")
     if extra:
         raise command_line.InputError(f"unexpected arguments: {' '.join(extra)}")
-    if WORKDIR.value is None:
-        raise command_line.InputError("--workdir is missing, as in --workdir=runs/digits-lenet5")
     # Imported here: jax takes seconds, and a bad flag need not wait for it.
     from cnn_jax.data import sources
     from cnn_jax.evaluation.exact import evaluate
-    from cnn_jax.training.restored import restore
+    from cnn_jax.transfer.trained_network import trained_network
 
-    restored = restore(WORKDIR.value, CHECKPOINT.value)
-    split = sources.load(restored.config.data).split(SPLIT.value)
+    restored = trained_network(WORKDIR.value, CHECKPOINT.value, WEIGHTS.value, config)
+    dataset = sources.dataset_for(restored.config, resident=(SPLIT.value,))
+    split = dataset.split(SPLIT.value)
     found = evaluate(restored.count_batch(), split, BATCH_SIZE.value)
     result = found.to_tree() | {"split": SPLIT.value, "step": restored.step}
+    origin = Path(WEIGHTS.value).name if WEIGHTS.value else f"step {restored.step}"
     print(
-        f"{restored.config.model.name}, step {restored.step}, {SPLIT.value}: "
+        f"{restored.config.model.name}, {origin}, {SPLIT.value}: "
         f"top-1 error {100 * found.top1_error:.2f} %, top-5 error {100 * found.top5_error:.2f} %, "
-        f"loss {found.loss:.4f}, n={found.n}/{len(split)}"
+        f"loss {found.loss:.4f}, {found.counted(len(split))}"
     )
     if restored.averaged:
         beside = evaluate(restored.count_batch(averaged=True), split, BATCH_SIZE.value)
@@ -49,7 +53,7 @@ def main(argv: list[str]) -> int:
         print(
             f"averaged parameters: top-1 error {100 * beside.top1_error:.2f} %, "
             f"top-5 error {100 * beside.top5_error:.2f} %, loss {beside.loss:.4f}, "
-            f"n={beside.n}/{len(split)}"
+            f"{beside.counted(len(split))}"
         )
     if OUTPUT.value:
         Path(OUTPUT.value).write_text(json.dumps(result, indent=2) + "\n")

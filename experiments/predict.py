@@ -1,9 +1,12 @@
 """Classify image files: the five most probable classes of each.
 
   python -m experiments.predict --workdir=runs/digits-lenet5 seven.png folder/
+  python -m experiments.predict --weights=resnet50.pth --config=CONFIG folder/
 
-Files go through the preprocessing that the network was trained with. A file that is no image is
-reported and left out; the exit code is then 2.
+Files go through the preprocessing that the network was trained with. With --weights, a state dict
+with torchvision's names (.pth, .safetensors or .npz), network and preprocessing are those of the
+config, and a new --workdir keeps them as a checkpoint. A file that is no image is reported and left
+out; the exit code is then 2.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from cnn_jax.data.preprocessing import Preprocessing
 
 WORKDIR = flags.DEFINE_string("workdir", None, "run directory")
+WEIGHTS = flags.DEFINE_string("weights", None, "state dict with torchvision's names, a file")
 CHECKPOINT = flags.DEFINE_string("checkpoint", "latest", "latest, best (on validation) or a step")
 TOP = flags.DEFINE_integer("top", 5, "classes to print for each image", lower_bound=1)
 JSON = flags.DEFINE_bool("json", False, "one JSON object a line instead of text")
@@ -30,18 +34,18 @@ BATCH = 64
 
 def main(argv: list[str]) -> int:
     """Parses, restores, predicts and prints."""
-    paths = command_line.parse(argv, __doc__ or "")
-    if WORKDIR.value is None or not paths:
+    config, paths = command_line.parse_origin(argv, __doc__ or "")
+    if not paths:
         raise command_line.InputError(
-            "--workdir and images are needed, as in --workdir=runs/digits-lenet5 seven.png"
+            "images are needed, as in --workdir=runs/digits-lenet5 seven.png"
         )
     from cnn_jax.data.image_files import find_images
 
     files = find_images(paths)
     # Imported here: jax takes seconds, and a bad path need not wait for it.
-    from cnn_jax.training.restored import restore
+    from cnn_jax.transfer.trained_network import trained_network
 
-    restored = restore(WORKDIR.value, CHECKPOINT.value)
+    restored = trained_network(WORKDIR.value, CHECKPOINT.value, WEIGHTS.value, config)
     failed = 0
     for first in range(0, len(files), BATCH):
         loaded = [

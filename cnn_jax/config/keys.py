@@ -19,6 +19,9 @@ SCHEMA: dict[str, dict[str, Key | OpenDict | NumberMap]] = {
     "data": {
         "source": Key("digits", MATHS, "name of the source"),
         "kwargs": OpenDict(MATHS, "arguments of the source"),
+        "directory": Key(
+            None, RUN, "where the data lies: sources tfds, folder and store", optional=str
+        ),
         "validation_folds": Key(
             10, MATHS, "one part in so many of train is held out as validation; 0: none", low=0
         ),
@@ -32,6 +35,28 @@ SCHEMA: dict[str, dict[str, Key | OpenDict | NumberMap]] = {
         "train_examples": Key(
             None, MATHS, "train on the first n examples only", low=1, optional=int
         ),
+        "resident_megabytes": Key(
+            2000.0,
+            MATHS,
+            "a split read from files is decoded once and kept if it is no larger, and its crop is "
+            "not random; 0: never",
+            low=0.0,
+        ),
+        "unreadable": Key(
+            "fail",
+            MATHS,
+            "an image that cannot be read ends the run, or is replaced by the next one in "
+            "training and left out of the count in evaluation",
+            choices=("fail", "skip"),
+        ),
+        "workers": Key(
+            None,
+            RUN,
+            "threads that read, decode and crop; 0: none beside the loop; all cores when unset",
+            low=0,
+            optional=int,
+        ),
+        "prefetch_batches": Key(2, RUN, "batches made ahead of the one in use", low=1),
         "normalisation": Key(
             "standardise",
             MATHS,
@@ -48,6 +73,14 @@ SCHEMA: dict[str, dict[str, Key | OpenDict | NumberMap]] = {
             choices=("edge", "zero"),
         ),
         "flip": Key(False, MATHS, "mirror left-right with probability 1/2"),
+    },
+    "train_crop": {
+        "name": Key("whole", MATHS, "name of the crop in training; whole: the image as it is"),
+        "kwargs": OpenDict(MATHS, "arguments of the crop"),
+    },
+    "test_crop": {
+        "name": Key("whole", MATHS, "name of the crop in evaluation"),
+        "kwargs": OpenDict(MATHS, "arguments of the crop"),
     },
     "model": {
         "name": Key("lenet5", MATHS, "name of the network"),

@@ -1,17 +1,20 @@
-"""What a source gives: splits of uint8 images with labels, and the names of the classes."""
+"""What a source gives: splits of labelled images, in memory or read as needed, and class names."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from cnn_jax.config.problems import InputError, hint
+from cnn_jax.data.records import Batch, Request
+from cnn_jax.data.streams import RecordSplit
 
 
 @dataclass(frozen=True)
 class Split:
-    """Labelled images.
+    """Labelled images in memory.
 
     Attributes:
         images: uint8 (N, H, W, C).
@@ -24,9 +27,28 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of an image."""
+        height, width, channels = self.images.shape[1:]
+        return height, width, channels
+
     def take(self, indices: np.ndarray) -> Split:
         """Returns the examples at `indices`, in that order."""
         return Split(self.images[indices], self.labels[indices])
+
+    def name(self, example: int) -> str:
+        """Returns by what a message names an example."""
+        return f"example {example}"
+
+    def batches(self, requests: Iterable[Request], train: bool = False) -> Iterator[Batch]:
+        """Yields the batch of each request, in order; the images are as large as they are."""
+        for request in requests:
+            part = self.take(request.ids)
+            yield Batch(part.images, part.labels, np.ones(len(part), bool))
+
+
+AnySplit = Split | RecordSplit
 
 
 @dataclass(frozen=True)
@@ -40,9 +62,9 @@ class Dataset:
         class_names: one name a class.
     """
 
-    train: Split
-    validation: Split
-    test: Split
+    train: AnySplit
+    validation: AnySplit
+    test: AnySplit
     class_names: tuple[str, ...]
 
     @property
@@ -53,10 +75,9 @@ class Dataset:
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """Height, width and channels of an image."""
-        height, width, channels = self.train.images.shape[1:]
-        return height, width, channels
+        return self.train.image_shape
 
-    def split(self, name: str) -> Split:
+    def split(self, name: str) -> AnySplit:
         """Returns the split called `name`.
 
         Raises:

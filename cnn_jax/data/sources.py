@@ -2,34 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from cnn_jax.config.problems import InputError
+from cnn_jax.data import cropping
 from cnn_jax.data.dataset import Dataset, carve_validation
 from cnn_jax.data.digits import digits
+from cnn_jax.data.folder import folder
+from cnn_jax.data.store import store
 from cnn_jax.data.synthetic import synthetic
+from cnn_jax.data.tfds import tfds
 
 SOURCES: dict[str, Callable[..., Dataset]] = {
     "digits": digits,
+    "folder": folder,
+    "store": store,
     "synthetic": synthetic,
+    "tfds": tfds,
 }
+ON_DISK = frozenset({"folder", "store", "tfds"})  # these are told `config.data.directory`
+
+
+def dataset_for(config: Any, resident: Collection[str] = cropping.SPLITS) -> Dataset:
+    """Returns the dataset of a config, of images as the network sees them.
+
+    Args:
+        config: validated.
+        resident: the splits that may be kept in memory, if they are small.
+
+    Raises:
+        InputError: the source cannot be read, or the crops do not fit its images.
+    """
+    return cropping.cropped(load(config.data), config, resident)
 
 
 def load(data: Any) -> Dataset:
-    """Returns the dataset that the section `data` of a config describes.
+    """Returns the dataset that the section `data` of a config describes, as its source holds it.
 
     Args:
         data: `config.data`, validated.
 
     Raises:
-        InputError: more training examples are asked for than there are.
+        InputError: the source cannot be read, or more training examples are asked for than there
+            are.
     """
+    where = (data.directory,) if data.source in ON_DISK else ()
     dataset = carve_validation(
-        SOURCES[data.source](**data.kwargs.to_dict()),
+        SOURCES[data.source](*where, **data.kwargs.to_dict()),
         data.validation_folds,
         data.validation_fold,
         data.validation_rule,

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from cnn_jax.config.validate import validate
+from cnn_jax.data.dataset import Split
 from cnn_jax.models.layer_table import Row, layer_table
 from cnn_jax.training.run import Run, prepare
 from cnn_jax.training.state import create_state, parameter_count
@@ -43,8 +44,8 @@ class Estimate:
         batch_size: over all devices.
         batch_step: what a batch size must be a multiple of.
         image_bytes: activations of one image that the backward pass needs, by the layer table.
-        compiled: batch size -> bytes beside the states, gradients included, as compiled; empty
-            where it is not known.
+        compiled: batch size -> bytes of the step with its states, as compiled; empty where it is
+            not known.
         backend: that it was compiled for.
         forward_flops: of one image, 2 for each multiply-accumulate.
         images: passed through the network in training, an epoch and all of the run.
@@ -65,24 +66,23 @@ class Estimate:
     forward_flops: int
     images: tuple[float, float]
 
-    @property
-    def fixed_bytes(self) -> int:
-        """What does not depend on the batch: states and resident data."""
-        return self.parameter_bytes + self.optimizer_bytes + self.other_bytes + self.data_bytes
+    def needs(self, batch_size: int) -> float:
+        """Returns what a batch needs on one device: a line through two compiled sizes.
 
-    def step_bytes(self, batch_size: int) -> float:
-        """Returns gradients and activations of a batch; through two compiled sizes a line."""
+        By the layer table: states, gradients and the outputs of all layers.
+        """
         if len(self.compiled) < 2:
-            return self.parameter_bytes + batch_size * self.image_bytes / self.devices
+            states = 2 * self.parameter_bytes + self.optimizer_bytes + self.other_bytes
+            return self.data_bytes + states + batch_size * self.image_bytes / self.devices
         (small, low), (large, high) = sorted(self.compiled.items())
         slope = max((high - low) / (large - small), 0.0)
-        return max(low + slope * (batch_size - small), 0.0)
+        return self.data_bytes + max(low + slope * (batch_size - small), 0.0)
 
     def largest_batch(self, memory: float) -> int:
         """Returns the largest batch over all devices for so many bytes a device; 0: none fits."""
 
         def fits(count: int) -> bool:
-            return self._needs(count * self.batch_step) <= memory
+            return self.needs(count * self.batch_step) <= memory
 
         low, high = 0, 1
         while fits(high) and high < 1 << 24:
@@ -91,9 +91,6 @@ class Estimate:
             middle = (low + high) // 2
             low, high = (middle, high) if fits(middle) else (low, middle)
         return low * self.batch_step
-
-    def _needs(self, batch_size: int) -> float:
-        return self.fixed_bytes + self.step_bytes(batch_size)
 
     def describe(self, images_per_second: float | None, memory_gib: float | None) -> str:
         """Returns the estimate as text.
@@ -112,9 +109,9 @@ class Estimate:
             *_memory("optimizer state", self.optimizer_bytes),
             *_memory("averages, running statistics", self.other_bytes),
             *_memory("training images", self.data_bytes),
-            *_memory(f"a step, {how}", self.step_bytes(self.batch_size)),
-            *_memory("in all, on each device", self._needs(self.batch_size)),
-            f"  (outputs of all layers, by the layer table: {table / MIB:,.2f} MiB)",
+            *_memory("gradients", self.parameter_bytes),
+            *_memory("outputs of all layers, by the layer table", table),
+            *_memory(f"a step in all, {how}", self.needs(self.batch_size)),
             f"FLOPs: forward {self.forward_flops / 1e9:,.4g} G an image; training, taken as "
             f"{TRAINING_OVER_FORWARD} x forward: {epoch:.3g} an epoch, {run:.3g} the run",
         ]
@@ -149,7 +146,7 @@ def estimate(config: Any, compiled: bool = True) -> Estimate:
     rows = layer_table(run.recipe.model, run.dataset.image_shape)
     train, plan, devices = run.dataset.train, run.plan, run.devices
     batch_step = len(devices.devices) * run.recipe.accumulation_steps
-    resident = run.config.train.dispatch == "chunk"
+    resident = run.config.train.dispatch == "chunk" and isinstance(train, Split)
     return Estimate(
         title=f"{config.model.name} on {config.data.source}: batch {plan.batch_size} on "
         f"{devices.describe()}, {plan.train_examples:,} training images, "
@@ -178,8 +175,10 @@ def _for_jit(config: Any) -> Any:
 
 
 def _compiled_bytes(run: Run, state: Any, batch_step: int) -> dict[int, int]:
-    """Returns what the step needs beside its states at the run's batch size and at half of it."""
+    """Returns what the step needs with its states at the run's batch size and at half of it."""
     shape = functools.partial(jax.ShapeDtypeStruct, sharding=run.devices.by_example)
+    devices = run.devices
+    state = jax.tree.map(lambda leaf: leaf.update(sharding=devices.sharding(leaf)), state)
     size, step = run.plan.batch_size, make_train_step(run.recipe)
     half = max(size // 2 // batch_step, 1) * batch_step
     found = {}
@@ -188,7 +187,7 @@ def _compiled_bytes(run: Run, state: Any, batch_step: int) -> dict[int, int]:
             "image": shape((batch_size, *run.dataset.image_shape), jnp.uint8),
             "label": shape((batch_size,), jnp.int32),
         }
-        needed = run.devices.scratch_bytes(step, state, batch)
+        needed = devices.peak_bytes(step, state, batch)
         if needed is None:
             return {}
         found[batch_size] = needed
@@ -206,4 +205,4 @@ def _bytes(tree: Any) -> int:
 
 
 def _memory(what: str, count: float) -> list[str]:
-    return [f"  {what:<40} {count / MIB:>14,.2f} MiB"] if count else []
+    return [f"  {what:<42} {count / MIB:>14,.2f} MiB"] if count else []

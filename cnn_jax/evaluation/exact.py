@@ -8,10 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from cnn_jax.data.dataset import Split
+from cnn_jax.config.problems import InputError
+from cnn_jax.data.dataset import AnySplit
+from cnn_jax.data.records import Request
 from cnn_jax.evaluation.counts import Counts
+from cnn_jax.training.distributed import gather
 
 CountBatch = Callable[[dict[str, np.ndarray]], Counts]
+BATCHES_IN_FLIGHT = 3  # the host does not run further ahead of the device: batches take memory
 
 
 @dataclass(frozen=True)
@@ -19,16 +23,18 @@ class Evaluation:
     """The result over one split.
 
     Attributes:
-        n: examples counted; always all of the split.
+        n: examples counted: all of the split, less those that could not be read.
         top1_error: fraction wrong.
         top5_error: fraction whose label is not among the five largest.
         loss: mean cross-entropy, nats.
+        unreadable: names of the images that could not be read; they are not among the n.
     """
 
     n: int
     top1_error: float
     top5_error: float
     loss: float
+    unreadable: tuple[str, ...] = ()
 
     def to_tree(self) -> dict[str, Any]:
         """Returns the result as JSON holds it: errors as fractions."""
@@ -37,11 +43,22 @@ class Evaluation:
             "top1_error": self.top1_error,
             "top5_error": self.top5_error,
             "n": self.n,
-        }
+        } | ({"unreadable": list(self.unreadable)} if self.unreadable else {})
+
+    def counted(self, examples: int) -> str:
+        """Returns `n=50000/50000`, and which images of the split could not be read."""
+        text = f"n={self.n}/{examples}"
+        if self.unreadable:
+            text += f", {examples - self.n} unreadable: {', '.join(self.unreadable)}"
+        return text
 
 
 def padded_batches(
-    split: Split, batch_size: int, host: int = 0, hosts: int = 1
+    split: AnySplit,
+    batch_size: int,
+    host: int = 0,
+    hosts: int = 1,
+    unreadable: list[str] | None = None,
 ) -> Iterator[dict[str, np.ndarray]]:
     """Yields the batches of one host: all of one size, filled up with examples of weight 0.
 
@@ -53,18 +70,22 @@ def padded_batches(
         batch_size: examples in a batch of one host.
         host: which one this is.
         hosts: how many there are.
+        unreadable: the names of the images that cannot be read are added to it.
     """
-    for start in range(0, len(split), hosts * batch_size):
-        first = start + host * batch_size
-        wanted = np.arange(first, first + batch_size)
-        inside = wanted < len(split)
-        part = split.take(np.where(inside, wanted, 0))
-        yield {"image": part.images, "label": part.labels, "weight": inside.astype(np.int32)}
+    starts = range(host * batch_size, host * batch_size + len(split), hosts * batch_size)
+    wanted = [np.arange(first, first + batch_size) for first in starts]
+    requests = (Request(np.where(ids < len(split), ids, 0)) for ids in wanted)
+    for ids, batch in zip(wanted, split.batches(requests), strict=True):
+        inside = ids < len(split)
+        if unreadable is not None:
+            unreadable += [split.name(int(i)) for i in ids[inside & ~batch.readable]]
+        weight = (inside & batch.readable).astype(np.int32)
+        yield {"image": batch.images, "label": batch.labels, "weight": weight}
 
 
 def evaluate(
     count_batch: CountBatch,
-    split: Split,
+    split: AnySplit,
     batch_size: int,
     poll: Callable[[], object] = lambda: None,
     host: int = 0,
@@ -81,20 +102,28 @@ def evaluate(
         hosts: how many there are.
 
     Raises:
+        InputError: an image cannot be read and is not to be skipped, or none can be read.
         RuntimeError: not every example was counted once.
     """
     pending: list[Counts] = []
-    for batch in padded_batches(split, batch_size, host, hosts):
+    unreadable: list[str] = []
+    for batch in padded_batches(split, batch_size, host, hosts, unreadable):
         poll()
         pending.append(count_batch(batch))
+        if len(pending) > BATCHES_IN_FLIGHT:
+            np.asarray(pending[-BATCHES_IN_FLIGHT].n)
     # Fetched only now: while one batch is read, the next is already being computed.
     counts = [{name: np.asarray(value) for name, value in one._asdict().items()} for one in pending]
     n, top1, top5 = (sum(int(one[name]) for one in counts) for name in ("n", "top1", "top5"))
-    if n != len(split):
+    skipped = int(gather([len(unreadable)]).sum()) if hosts > 1 else len(unreadable)
+    if n + skipped != len(split):
         raise RuntimeError(f"evaluated n={n}/{len(split)}: an example was lost or counted twice")
+    if n == 0:
+        raise InputError("none of the images of the split can be read")
     return Evaluation(
         n=n,
         top1_error=(n - top1) / n,
         top5_error=(n - top5) / n,
         loss=sum(float(one["loss"]) for one in counts) / n,
+        unreadable=tuple(unreadable),
     )

@@ -8,11 +8,14 @@ that order, but not inside the body of a loop, where JAX's own gradient convolut
 from functools import partial
 
 import jax
+import jax.numpy as jnp
 from jax import lax
 
+from cnn_jax.layers import few_channels
 from cnn_jax.layers.window import Borders, Pair
 
 _LAYOUT = ("NHWC", "HWIO", "NHWC")
+_FILTERS_AT_ONCE = 16
 
 
 def canonical_convolution(
@@ -20,6 +23,8 @@ def canonical_convolution(
 ) -> jax.Array:
     """Convolve images with one group of filters; gradients bit-identical to JAX's own.
 
+    Where few channels are faster in another form (`few_channels`), or filters are more than 16 and
+    no multiple of it, they agree to rounding.
     Reverse mode to any order and `vmap` work; forward mode is excluded by the custom gradient.
 
     Args:
@@ -35,6 +40,9 @@ def canonical_convolution(
     # Under shard_map a gradient must vary over the mapped axes that its argument varies over: the
     # cast makes both arguments alike, and its transpose sums the gradient of a replicated kernel.
     x, kernel = _vary_like(x, kernel), _vary_like(kernel, x)
+    if strides == dilation == (1, 1) and few_channels.suits_band(x, kernel, borders):
+        padded = jnp.pad(x, ((0, 0), *borders, (0, 0)))
+        return few_channels.banded_convolution(padded, kernel)
     return _convolve(x, kernel, strides, borders, dilation)
 
 
@@ -53,6 +61,8 @@ def _varying_axes(x: jax.Array) -> frozenset[str]:
 def _convolve(
     x: jax.Array, kernel: jax.Array, strides: Pair, borders: Borders, dilation: Pair
 ) -> jax.Array:
+    if strides == dilation == (1, 1) and few_channels.suits_pairs(kernel):
+        return few_channels.paired_convolution(x, kernel, borders)
     return lax.conv_general_dilated(
         x, kernel, strides, borders, rhs_dilation=dilation, dimension_numbers=_LAYOUT
     )
@@ -72,10 +82,12 @@ def _backward(
     gradient: jax.Array,
 ) -> tuple[jax.Array, jax.Array]:
     x, kernel = residuals
-    return (
-        _gradient_of_images(x, kernel, strides, borders, dilation, gradient),
-        _gradient_of_filters(x, kernel, strides, borders, dilation, gradient),
-    )
+    by_images = _gradient_of_images(x, kernel, strides, borders, dilation, gradient)
+    if strides == dilation == (1, 1) and few_channels.suits_rows(kernel):
+        by_filters = few_channels.gradient_of_filters_by_rows(x, kernel, borders, gradient)
+    else:
+        by_filters = _gradient_of_filters(x, kernel, strides, borders, dilation, gradient)
+    return by_images, by_filters
 
 
 _convolve.defvjp(_forward, _backward)
@@ -116,6 +128,17 @@ def _gradient_of_filters(
     dilation: Pair,
     gradient: jax.Array,
 ) -> jax.Array:
+    filters = gradient.shape[3]
+    even = filters - filters % _FILTERS_AT_ONCE
+    if 0 < even < filters:
+        # The kernel takes filters by 16; a rest slows the others down, so it goes alone.
+        parts = [
+            _gradient_of_filters(x, of_part, strides, borders, dilation, part)
+            for of_part, part in zip(
+                jnp.split(kernel, [even], -1), jnp.split(gradient, [even], -1), strict=True
+            )
+        ]
+        return jnp.concatenate(parts, axis=-1)
     padding = []
     for axis in range(2):
         extent = (kernel.shape[axis] - 1) * dilation[axis] + 1
@@ -126,7 +149,7 @@ def _gradient_of_filters(
     images, windows = lax.optimization_barrier(
         (x.transpose(3, 1, 2, 0), gradient.transpose(1, 2, 0, 3))
     )
-    filters = lax.conv_general_dilated(
+    by_filters = lax.conv_general_dilated(
         images,
         windows,
         window_strides=dilation,
@@ -134,4 +157,4 @@ def _gradient_of_filters(
         rhs_dilation=strides,
         dimension_numbers=_LAYOUT,
     )
-    return filters.transpose(1, 2, 0, 3)
+    return by_filters.transpose(1, 2, 0, 3)

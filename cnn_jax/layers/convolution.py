@@ -9,7 +9,6 @@ from jax import lax
 from jax.typing import DTypeLike
 
 from cnn_jax.layers import formulation
-from cnn_jax.layers.banded_convolution import banded_convolution, suits
 from cnn_jax.layers.canonical_convolution import canonical_convolution
 from cnn_jax.layers.window import Borders, Padding, Pair, fit_window, pair
 
@@ -28,9 +27,10 @@ def conv2d(
 ) -> jax.Array:
     """Convolve images with filters (cross-correlation, as in every network here).
 
-    On CPU the gradients are a custom VJP, bit-identical to JAX's own; groups are convolved one by
-    one, and filters of 1x1 or of the whole image, unpadded, are matrix products: these agree to
-    rounding. See `formulation.use` for forward-mode derivatives.
+    On CPU the gradients are a custom VJP, bit-identical to JAX's own but where another form is
+    faster: groups are convolved one by one, filters of 1x1 or of the whole image, unpadded, are
+    matrix products, and few channels or filters that are no multiple of 16 have forms of their own.
+    These agree to rounding. See `formulation.use` for forward-mode derivatives.
 
     Args:
         x: images (N, H, W, C), floating.
@@ -153,8 +153,6 @@ def _convolve_one_group(
         if kernel.shape[:3] == x.shape[1:]:
             matrix = kernel.reshape(-1, kernel.shape[3])
             return (x.reshape(x.shape[0], -1) @ matrix)[:, None, None]
-    if suits(x, kernel, strides, borders, dilation):
-        return banded_convolution(x, kernel, borders)
     return canonical_convolution(x, kernel, strides, borders, dilation)
 
 

@@ -34,47 +34,51 @@ def first_match_max_pool(x: jax.Array, window: Pair, strides: Pair, borders: Bor
 
 def _forward(
     x: jax.Array, window: Pair, strides: Pair, borders: Borders
-) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-    y = first_match_max_pool(x, window, strides, borders)
-    return y, (x, y)
+) -> tuple[jax.Array, jax.Array]:
+    return first_match_max_pool(x, window, strides, borders), x
 
 
 def _backward(
     window: Pair,
     strides: Pair,
     borders: Borders,
-    residuals: tuple[jax.Array, jax.Array],
+    x: jax.Array,
     gradient: jax.Array,
 ) -> tuple[jax.Array]:
-    x, y = residuals
+    outputs = (gradient.shape[1], gradient.shape[2])
     # The barrier keeps XLA from searching again for every window that covers a pixel.
-    winners = lax.optimization_barrier(_first_matches(x, y, window, strides, borders))
+    winners = lax.optimization_barrier(_first_maxima(x, outputs, window, strides, borders))
     return (_spread(winners, gradient, (x.shape[1], x.shape[2]), window, strides, borders),)
 
 
 first_match_max_pool.defvjp(_forward, _backward)
 
 
-def _first_matches(
-    x: jax.Array, y: jax.Array, window: Pair, strides: Pair, borders: Borders
+def _first_maxima(
+    x: jax.Array, outputs: Pair, window: Pair, strides: Pair, borders: Borders
 ) -> jax.Array:
-    """Find the first element of each window that is its maximum, as row * width + column."""
+    """Find the first element of each window that is its maximum, as row * width + column.
+
+    The maximum is searched again: XLA may compute `x` once more here and round it otherwise, and
+    an element that is compared with the output of the forward pass would then not be found.
+    """
     padded = lax.pad(
         x,
         jnp.array(-jnp.inf, x.dtype),
         ((0, 0, 0), *((low, high, 0) for low, high in borders), (0, 0, 0)),
     )
-    spans = [(y.shape[1 + axis] - 1) * strides[axis] + 1 for axis in range(2)]
-    winners = jnp.zeros(y.shape, jnp.int32)
-    # Walking backwards leaves the first of several.
-    for row, column in reversed(list(product(range(window[0]), range(window[1])))):
-        element = lax.slice(
-            padded,
-            (0, row, column, 0),
-            (x.shape[0], row + spans[0], column + spans[1], x.shape[3]),
-            (1, *strides, 1),
-        )
-        winners = jnp.where(element == y, row * window[1] + column, winners)
+    spans = [(outputs[axis] - 1) * strides[axis] + 1 for axis in range(2)]
+
+    def element(row: int, column: int) -> jax.Array:
+        end = (x.shape[0], row + spans[0], column + spans[1], x.shape[3])
+        return lax.slice(padded, (0, row, column, 0), end, (1, *strides, 1))
+
+    largest = element(0, 0)
+    winners = jnp.zeros(largest.shape, jnp.int32)
+    for row, column in list(product(range(window[0]), range(window[1])))[1:]:
+        larger = element(row, column) > largest
+        winners = jnp.where(larger, row * window[1] + column, winners)
+        largest = jnp.where(larger, element(row, column), largest)
     return winners
 
 

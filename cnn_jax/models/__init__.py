@@ -9,15 +9,27 @@ import jax.numpy as jnp
 from cnn_jax.config.problems import InputError, hint
 from cnn_jax.config.signatures import arguments
 from cnn_jax.config.validate import argument_problems
+from cnn_jax.models.alexnet import AlexNet
 from cnn_jax.models.lenet5 import LeNet5
 from cnn_jax.models.linear import Linear
 from cnn_jax.models.mlp import MLP
 from cnn_jax.models.network import Network, Prediction, check_knobs, check_layer_names
+from cnn_jax.models.overfeat import OverFeat
+from cnn_jax.models.prelu_net import PReLUNet
+from cnn_jax.models.spp import SPPNet
+from cnn_jax.models.vgg import VGG
+from cnn_jax.models.zfnet import ZFNet
 
 MODELS: dict[str, type[Network]] = {
     "linear": Linear,
     "mlp": MLP,
     "lenet5": LeNet5,
+    "alexnet": AlexNet,
+    "zfnet": ZFNet,
+    "overfeat": OverFeat,
+    "spp": SPPNet,
+    "vgg": VGG,
+    "prelu_net": PReLUNet,
 }
 
 __all__ = ["MODELS", "Network", "Prediction", "build", "check_layer_names"]

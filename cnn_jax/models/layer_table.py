@@ -19,7 +19,7 @@ Field = tuple[Pair, Pair]  # receptive field and stride, (vertical, horizontal),
 IN_PLACE = {
     "normalise": ("batch_norm", "_bn"),
     "activate": ("prelu", "_prelu"),
-    "dropout": ("dropout", ""),
+    "dropout": ("dropout", "_dropout"),
     "local_response_norm": ("local_response_norm", ""),
 }
 LEARNED = {"Dense": "dense", "LocallyConnected": "local", "SubSampling": "subsample"}

@@ -80,14 +80,10 @@ class Devices:
         Raises:
             InputError: it does not.
         """
-        if parts > 1 and batch_size % (parts * len(self.devices)):
+        if batch_size % (parts * len(self.devices)):
+            over = f"{len(self.devices)} devices" + (f" in {parts} parts" if parts > 1 else "")
             raise InputError(
-                f"{key} = {batch_size}: {parts} parts (accumulation_steps) do not divide over "
-                f"{len(self.devices)} devices; allowed: a multiple of {parts * len(self.devices)}"
-            )
-        if batch_size % len(self.devices):
-            raise InputError(
-                f"{key} = {batch_size} does not divide over {len(self.devices)} devices; "
+                f"{key} = {batch_size} does not divide over {over}; "
                 "allowed: a multiple, or fewer devices by config.parallel.devices"
             )
 
@@ -98,9 +94,10 @@ class Devices:
 
     def place(self, state: Placed) -> Placed:
         """Returns a state on the devices: copied to each, or its large arrays spread over them."""
-        return jax.tree.map(lambda leaf: _put(leaf, self._sharding(leaf)), state)
+        return jax.tree.map(lambda leaf: _put(leaf, self.sharding(leaf)), state)
 
-    def _sharding(self, leaf: jax.Array) -> NamedSharding:
+    def sharding(self, leaf: jax.Array) -> NamedSharding:
+        """Returns how `place` lays an array of the state."""
         divisible = [i for i, n in enumerate(leaf.shape) if n % len(self.devices) == 0]
         if not self._shard_parameters or leaf.size < SMALLEST_SHARDED or not divisible:
             return self.everywhere
@@ -180,6 +177,15 @@ class Devices:
 
         return run
 
+    def peak_bytes(self, step: TrainStep, like: TrainState, batch: Batch) -> int | None:
+        """Returns the bytes of the compiled step with its arguments, None where it is not known."""
+        compiled = self._jit(step, self._outputs(like), donate=True).lower(like, batch).compile()
+        memory = compiled.memory_analysis()
+        if memory is None:
+            return None
+        held = memory.argument_size_in_bytes + memory.output_size_in_bytes
+        return held + memory.temp_size_in_bytes - memory.alias_size_in_bytes
+
     def compile_eval_step(self, step: EvalStep) -> EvalStep:
         """Returns the compiled evaluation step; it takes the part that this process brings."""
         if self.mode == "pmap":
@@ -192,15 +198,7 @@ class Devices:
         """Returns a compiled function of which everything lies on every device."""
         return self._jit(step, self.everywhere, donate=False)
 
-    def scratch_bytes(self, step: TrainStep, state: TrainState, batch: Batch) -> int | None:
-        """Returns what a step over these shapes needs on a device beside its state, if known."""
-        shape = jax.ShapeDtypeStruct
-        state = jax.tree.map(lambda x: shape(x.shape, x.dtype, sharding=self._sharding(x)), state)
-        step = self._jit(step, self._outputs(state), donate=True)
-        memory = step.lower(state, batch).compile().memory_analysis()  # type: ignore[attr-defined]
-        return None if memory is None else memory.temp_size_in_bytes
-
-    def _jit(self, step: Callable[..., Any], outputs: Any, donate: bool) -> Callable[..., Any]:
+    def _jit(self, step: Callable[..., Any], outputs: Any, donate: bool) -> jax.stages.Wrapped:
         return jax.jit(
             step,
             donate_argnums=(0,) if donate else (),

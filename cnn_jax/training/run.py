@@ -72,7 +72,7 @@ def prepare(config: Any, preprocessing: Preprocessing | None = None) -> Run:
         InputError: the parts do not fit one another.
     """
     set_precision(config.precision)
-    dataset = sources.load(config.data)
+    dataset = sources.dataset_for(config)
     parallel = config.parallel
     devices = Devices(parallel.mode, parallel.devices, parallel.shard_parameters)
     parts = config.train.accumulation_steps

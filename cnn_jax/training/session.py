@@ -19,7 +19,7 @@ from cnn_jax.training.preemption import Preemption
 from cnn_jax.training.progress import ProgressReport
 from cnn_jax.training.run import Run, prepare
 from cnn_jax.training.run_directory import RunDirectory, origin, read_json
-from cnn_jax.training.state import parameter_count
+from cnn_jax.training.state import bytes_on_device, parameter_count
 
 
 @dataclass(frozen=True)
@@ -106,11 +106,11 @@ def _train(run: Run, directory: Path, preemption: Preemption, began: float) -> d
         state = restored[0].replace(hyper=state.hyper)
         preemption.saved_step = int(state.step)
     step = int(state.step)
-    parameters = parameter_count(state.params)
+    parameters, held = parameter_count(state.params), bytes_on_device(state)
     log = MetricsLog(directory, step, config.log.tensorboard, lead)
     wait_for_all("log opened")
     progress = ProgressReport(run.plan.total_steps, step, config.log.progress_bar, lead)
-    progress.say(_opening(run, step, parameters, restored is not None))
+    progress.say(_opening(run, step, parameters, held, restored is not None))
     listed = parameters_of(state.params, run.recipe.rules)
     progress.say("\n".join(parameter_summary(listed, config.optim.weight_decay)))
     if lead:
@@ -147,12 +147,13 @@ def _train(run: Run, directory: Path, preemption: Preemption, began: float) -> d
     }
 
 
-def _opening(run: Run, step: int, parameters: int, resumed: bool) -> str:
+def _opening(run: Run, step: int, parameters: int, held: tuple[int, int], resumed: bool) -> str:
     data = run.dataset
     begin = f"resuming at step {step}" if resumed else "starting"
     return (
         f"{run.config.model.name}: {parameters:,} parameters, {run.devices.describe()}, "
         f"{run.config.precision.compute}\n"
+        f"parameters and optimizer state: {held[0]:,} bytes on each device, {held[1]:,} in all\n"
         f"{run.config.data.source}: train {len(data.train)}, validation {len(data.validation)}, "
         f"test {len(data.test)}, {data.num_classes} classes, "
         f"{'x'.join(map(str, data.image_shape))}\n"

@@ -153,3 +153,12 @@ def _first_average(config: Any, variables: ArrayTree) -> ArrayTree:
 def parameter_count(params: ArrayTree) -> int:
     """Returns the number of parameters in a tree."""
     return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(params))
+
+
+def bytes_on_device(tree: ArrayTree) -> tuple[int, int]:
+    """Returns the bytes of a placed tree on one device, and of the tree as a whole."""
+    leaves = jax.tree.leaves(tree)
+    here = sum(
+        math.prod(leaf.sharding.shard_shape(leaf.shape)) * leaf.dtype.itemsize for leaf in leaves
+    )
+    return here, sum(leaf.nbytes for leaf in leaves)

@@ -66,6 +66,12 @@ def losses(workdir: Path) -> list[float]:
     ]
 
 
+def largest_difference(one: Path, other: Path, steps: int) -> float:
+    pairs = list(zip(losses(one)[:steps], losses(other)[:steps], strict=True))
+    assert len(pairs) == steps
+    return max(abs(a - b) / a for a, b in pairs)
+
+
 @pytest.fixture(scope="module")
 def one_process(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tmp_path = tmp_path_factory.mktemp("one")
@@ -81,13 +87,23 @@ def test_processes_are_one_run(
     words = command(tmp_path, tmp_path / "run", processes, **{"parallel.mode": mode})
     done = run(root, words)
     assert done.returncode == 0, done.stdout + done.stderr
-    pairs = list(zip(losses(one_process)[:20], losses(tmp_path / "run")[:20], strict=True))
-    difference = max(abs(a - b) / a for a, b in pairs)
+    difference = largest_difference(one_process, tmp_path / "run", 20)
     print(f"{processes} processes, {mode}: largest relative difference {difference:.1e}")
-    assert len(pairs) == 20 and difference < 1e-9
+    assert difference < 1e-9
     one, other = (read_json(d / "result.json") for d in (one_process, tmp_path / "run"))
     assert other["n"] == 17 and other["top1_error"] == one["top1_error"]
     assert done.stdout.count("everything lies in") == 1, "one process speaks for all"
+
+
+def test_processes_agree_in_float32(root: Path, tmp_path: Path) -> None:
+    short = {"precision.compute": "float32", "train.epochs": 0.8, "schedule.warmup_epochs": 0.0}
+    for processes in (1, 2, 4):
+        done = run(root, command(tmp_path, tmp_path / f"run{processes}", processes, **short))
+        assert done.returncode == 0, done.stdout + done.stderr
+    for processes in (2, 4):
+        difference = largest_difference(tmp_path / "run1", tmp_path / f"run{processes}", 5)
+        print(f"{processes} processes, float32: largest relative difference {difference:.1e}")
+        assert difference < 1e-5
 
 
 def started(root: Path, words: list[str], workdir: Path) -> subprocess.Popen[str]:

@@ -11,6 +11,7 @@ import pytest
 from cnn_jax.config.problems import InputError
 from cnn_jax.training.feeds import make_feed
 from cnn_jax.training.run import prepare
+from cnn_jax.training.state import bytes_on_device
 from cnn_jax.training.steps import make_train_step
 from tests import configs
 
@@ -160,6 +161,9 @@ def test_sharded_parameters_are_the_same_and_smaller() -> None:
     assert held == {kernel.nbytes // 8}
     momentum = [leaf for leaf in jax.tree.leaves(state.opt_state) if leaf.shape == kernel.shape]
     assert {leaf.sharding for leaf in momentum} == {kernel.sharding}
+    here, in_all = bytes_on_device(state)
+    kernels = [leaf.nbytes for leaf in jax.tree.leaves(state) if leaf.size >= 1 << 14]
+    assert here == in_all - sum(kernels) * 7 // 8
     small = state.params["logits"]["kernel"]
     assert {shard.data.nbytes for shard in small.addressable_shards} == {small.nbytes}
 

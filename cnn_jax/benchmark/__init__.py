@@ -1,0 +1,1 @@
+"""How fast things are: the step, the input, and comparisons of both."""

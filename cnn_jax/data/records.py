@@ -1,0 +1,67 @@
+"""Examples that stay where they are until a batch asks for them: on disk, in files or archives."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+
+class Record(NamedTuple):
+    """One example as its source holds it.
+
+    Attributes:
+        image: the content of an image file, or its pixels, uint8 (H, W, C).
+        label: its class.
+        name: by which a message can name it.
+    """
+
+    image: bytes | np.ndarray
+    label: int
+    name: str
+
+
+class Records(Protocol):
+    """Random access to the examples of one split; several threads may read at once."""
+
+    @property
+    def channels(self) -> int:
+        """Channels that an image is decoded to: 1 or 3."""
+
+    def __len__(self) -> int:
+        """The number of examples."""
+
+    def __getitem__(self, index: int) -> Record:
+        """One example."""
+
+
+class Request(NamedTuple):
+    """What one process wants of one batch.
+
+    Attributes:
+        ids: of the examples, int (b,).
+        step: of the global batch.
+        positions: of these examples in the global batch, int (b,); None: 0, 1, ...
+    """
+
+    ids: np.ndarray
+    step: int = 0
+    positions: np.ndarray | None = None
+
+    def position(self, row: int) -> int:
+        """Returns the position of one of these examples in the global batch."""
+        return row if self.positions is None else int(self.positions[row])
+
+
+class Batch(NamedTuple):
+    """A batch on the host.
+
+    Attributes:
+        images: uint8 (b, H, W, C).
+        labels: int32 (b,).
+        readable: bool (b,); False: the image could not be read and is black.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    readable: np.ndarray

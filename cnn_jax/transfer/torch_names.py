@@ -1,0 +1,91 @@
+"""The layers here under the names that they have in torchvision."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from cnn_jax.config.problems import InputError, hint
+from cnn_jax.models import MODELS, Network
+from cnn_jax.models.layer_table import Row
+
+Names = dict[str, str]  # layer here -> module there
+
+
+def torch_names(model: Network, rows: Sequence[Row]) -> Names:
+    """Returns the modules of torchvision by the layers of a network.
+
+    Args:
+        model: the network.
+        rows: its layer table.
+
+    Raises:
+        InputError: torchvision has no such network, or has it in another variant.
+    """
+    name = next((name for name, kind in MODELS.items() if kind is type(model)), "")
+    if name not in NAMED:
+        raise InputError(f"torchvision has no weights for {name!r}{hint(name, NAMED)}")
+    naming, allowed = NAMED[name]
+    for field, values in allowed.items():
+        value = getattr(model, field)
+        strided_alike = name == "resnet" and field == "variant" and model.depth < BOTTLENECKS  # type: ignore[attr-defined]
+        if value not in values and not strided_alike:
+            raise InputError(
+                f"torchvision has no weights for {name} with {field} = {value!r}; "
+                f"allowed: {', '.join(map(str, values))}"
+            )
+    return naming(rows)
+
+
+def sequential(classifier: Names) -> Callable[[Sequence[Row]], Names]:
+    """Returns the naming of AlexNet and VGG: layers counted, with those that have no parameters.
+
+    Args:
+        classifier: names of the fully connected layers.
+    """
+
+    def names(rows: Sequence[Row]) -> Names:
+        found, position = {}, 0
+        for row in rows:
+            if row.kind == "conv":
+                found[row.name] = f"features.{position}"
+                position += 2  # with its ReLU
+            elif row.kind == "batch_norm":
+                found[row.name] = f"features.{position - 1}"  # before that
+                position += 1
+            elif row.kind == "max_pool":
+                position += 1
+        return found | classifier
+
+    return names
+
+
+def resnet(rows: Sequence[Row]) -> Names:
+    """Returns the names of a ResNet: `conv3_1/a` is `layer2.0.conv1`."""
+    places = {"a": "1", "b": "2", "c": "3"}
+    found = {"conv1": "conv1", "conv1_bn": "bn1", "logits": "fc"}
+    for row in rows:
+        match = re.fullmatch(r"conv(\d+)_(\d+)/(a|b|c|shortcut)(_bn)?", row.name)
+        if match:
+            stage, block, layer, norm = match.groups()
+            inside = ("bn" if norm else "conv") + places.get(layer, "")
+            if layer == "shortcut":
+                inside = "downsample.1" if norm else "downsample.0"
+            found[row.name] = f"layer{int(stage) - 1}.{int(block) - 1}.{inside}"
+    return found
+
+
+BOTTLENECKS: Final = 50  # from this depth on the stride of a ResNet stands elsewhere in v1.5
+# Network -> its naming, and the fields in which torchvision leaves no choice.
+NAMED: Final[dict[str, tuple[Callable[[Sequence[Row]], Names], dict[str, tuple[Any, ...]]]]] = {
+    "alexnet": (
+        sequential({"fc6": "classifier.1", "fc7": "classifier.4", "fc8": "classifier.6"}),
+        {"variant": ("torchvision",)},
+    ),
+    "vgg": (
+        sequential({"fc6": "classifier.0", "fc7": "classifier.3", "fc8": "classifier.6"}),
+        {"variant": ("A", "B", "D", "E")},
+    ),
+    "resnet": (resnet, {"variant": ("v1.5",), "shortcut": ("B",), "residual": (True,)}),
+}

@@ -1,0 +1,126 @@
+"""A state dict with torchvision's names and layouts, as parameters of a network here.
+
+Filters go from (O, I, H, W) to (H, W, I, O), fully connected layers from (O, I) to (I, O); the
+first one behind a map reads it in (H, W, C) order here and in (C, H, W) order there. Weight and
+bias of batch norm are `scale` and `bias`, its running statistics `mean` and `var`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any, Final
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax.traverse_util import flatten_dict, unflatten_dict
+
+from cnn_jax.config.problems import InputError
+from cnn_jax.models import Network
+from cnn_jax.models.layer_table import Row, layer_table
+from cnn_jax.transfer.state_dicts import StateDict
+from cnn_jax.transfer.torch_names import torch_names
+
+Size = tuple[int, int, int]
+LEAVES: Final = {
+    "kernel": "weight",
+    "scale": "weight",
+    "bias": "bias",
+    "mean": "running_mean",
+    "var": "running_var",
+}
+IGNORED: Final = ".num_batches_tracked"  # a counter beside the running statistics
+
+
+def convert(state_dict: StateDict, model: Network, input_size: Size) -> dict[str, Any]:
+    """Returns the variables of a network out of a state dict.
+
+    Args:
+        state_dict: arrays under torchvision's names; auxiliary heads where the network has them.
+        model: the network, unbound.
+        input_size: (H, W, C) of the images.
+
+    Returns:
+        `{'params': tree, 'batch_stats': tree}`, in the dtypes of the network.
+
+    Raises:
+        InputError: torchvision has no such network, or entries are missing, left over, or of
+            another shape: all are named.
+    """
+    rows = layer_table(model, input_size)
+    names, maps = torch_names(model, rows), flattened_maps(rows)
+    found, missing, misshapen, used = {}, [], [], set()
+    for path, leaf in expected_leaves(model, input_size).items():
+        layer, ours = "/".join(path[1:-1]), "/".join(path)
+        if layer not in names:
+            missing.append(f"missing: torchvision has no layer like {ours}")
+            continue
+        name = f"{names[layer]}.{LEAVES[path[-1]]}"
+        used.add(name)
+        if name not in state_dict:
+            missing.append(f"missing: {name} (here {ours})")
+            continue
+        array, shape = state_dict[name], torch_shape(leaf.shape)
+        if array.shape != shape:
+            misshapen.append(
+                f"misshapen: {name} is {_by(array.shape)}, and {_by(shape)} is needed (here {ours})"
+            )
+            continue
+        found[path] = jnp.asarray(reordered(array, maps.get(layer)), leaf.dtype)
+    left = [name for name in state_dict if name not in used and not name.endswith(IGNORED)]
+    if problems := missing + misshapen + [f"left over: {name}" for name in left]:
+        raise InputError(problems)
+    variables = unflatten_dict(found)
+    return {"params": variables["params"], "batch_stats": variables.get("batch_stats", {})}
+
+
+def expected_leaves(model: Network, input_size: Size) -> dict[tuple[str, ...], Any]:
+    """Returns shape and dtype of every leaf of a network by its path."""
+    rngs = {"params": jax.random.key(0), "dropout": jax.random.key(0)}
+    images = jax.ShapeDtypeStruct((1, *input_size), jnp.float32)
+    variables = jax.eval_shape(model.init, rngs, images)
+    kept = {k: v for k, v in variables.items() if k in ("params", "batch_stats")}
+    return flatten_dict(kept)
+
+
+def flattened_maps(rows: Sequence[Row]) -> dict[str, Size]:
+    """Returns the map (H, W, C) that a fully connected layer reads flattened, by layer."""
+    found: dict[str, Size] = {}
+    last: tuple[int, ...] = ()
+    for row in rows:
+        if row.kind == "dense" and len(last) == 3:
+            height, width, channels = last
+            found[row.name] = (height, width, channels)
+        # Dropout does not say whether it stands before or behind the flattening.
+        if row.kind != "dropout":
+            last = row.output
+    return found
+
+
+def torch_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Returns the shape that a leaf of ours has in PyTorch."""
+    if len(shape) == 4:
+        height, width, inputs, outputs = shape
+        return outputs, inputs, height, width
+    return shape[::-1]
+
+
+def reordered(array: np.ndarray, map_size: Size | None) -> np.ndarray:
+    """Returns an array of PyTorch in our layout.
+
+    Args:
+        array: filters, a matrix, or a vector.
+        map_size: (H, W, C) of the map whose pixels a matrix reads; None for all else.
+    """
+    if array.ndim == 4:
+        return array.transpose(2, 3, 1, 0)
+    if array.ndim == 2 and map_size is not None:
+        height, width, channels = map_size
+        maps = array.reshape(-1, channels, height, width)
+        return maps.transpose(2, 3, 1, 0).reshape(prod(map_size), -1)
+    return array.T
+
+
+def _by(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape)) or "one number"
