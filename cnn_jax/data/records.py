@@ -48,10 +48,6 @@ class Request(NamedTuple):
     step: int = 0
     positions: np.ndarray | None = None
 
-    def position(self, row: int) -> int:
-        """Returns the position of one of these examples in the global batch."""
-        return row if self.positions is None else int(self.positions[row])
-
 
 class Batch(NamedTuple):
     """A batch on the host.

@@ -172,7 +172,8 @@ def fill(split: RecordSplit, request: Request, train: bool, batch: Batch, rows: 
             continue
         pixels, label = found
         rule = reading.rule if train else reading.test_rule
-        rng = draws(reading.seed, request.step, request.position(row))
+        position = row if request.positions is None else int(request.positions[row])
+        rng = draws(reading.seed, request.step, position)
         crop = rule(rng, *pixels.shape[:2])
         if crop.window[2:] != split.image_shape[:2]:
             raise InputError(

@@ -10,12 +10,24 @@ from cnn_jax.config.problems import InputError, hint
 from cnn_jax.config.signatures import arguments
 from cnn_jax.config.validate import argument_problems
 from cnn_jax.models.alexnet import AlexNet
+from cnn_jax.models.all_cnn import AllCNN
+from cnn_jax.models.bn_inception import BNInception
+from cnn_jax.models.caffe_lenet import CaffeLeNet
+from cnn_jax.models.cifar_preact_resnet import CifarPreActResNet
+from cnn_jax.models.cifar_resnet import CifarResNet
+from cnn_jax.models.convnet import ConvNet
+from cnn_jax.models.cudaconvnet import CudaConvNet
+from cnn_jax.models.googlenet import GoogLeNet
+from cnn_jax.models.inception_v3 import InceptionV3
 from cnn_jax.models.lenet5 import LeNet5
 from cnn_jax.models.linear import Linear
 from cnn_jax.models.mlp import MLP
 from cnn_jax.models.network import Network, Prediction, check_knobs, check_layer_names
+from cnn_jax.models.nin import NIN
 from cnn_jax.models.overfeat import OverFeat
+from cnn_jax.models.preact_resnet import PreActResNet
 from cnn_jax.models.prelu_net import PReLUNet
+from cnn_jax.models.resnet import ResNet
 from cnn_jax.models.spp import SPPNet
 from cnn_jax.models.vgg import VGG
 from cnn_jax.models.zfnet import ZFNet
@@ -30,6 +42,18 @@ MODELS: dict[str, type[Network]] = {
     "spp": SPPNet,
     "vgg": VGG,
     "prelu_net": PReLUNet,
+    "resnet": ResNet,
+    "preact_resnet": PreActResNet,
+    "cifar_resnet": CifarResNet,
+    "cifar_preact_resnet": CifarPreActResNet,
+    "convnet": ConvNet,
+    "caffe_lenet": CaffeLeNet,
+    "cudaconvnet": CudaConvNet,
+    "nin": NIN,
+    "all_cnn": AllCNN,
+    "googlenet": GoogLeNet,
+    "bn_inception": BNInception,
+    "inception_v3": InceptionV3,
 }
 
 __all__ = ["MODELS", "Network", "Prediction", "build", "check_layer_names"]

@@ -24,7 +24,7 @@ IN_PLACE = {
 }
 LEARNED = {"Dense": "dense", "LocallyConnected": "local", "SubSampling": "subsample"}
 POOLINGS = ("max_pool", "average_pool")
-WHOLE_IMAGE = ("global_average_pool", "spatial_pyramid_pool")
+WHOLE_IMAGE = ("global_average_pool", "spatial_pyramid_pool", "adaptive_average_pool")
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,8 @@ class Row:
     Attributes:
         name: as in the paper, behind the part it is in.
         kind: conv, dense, local, subsample, max_pool, average_pool, global_average_pool,
-            spatial_pyramid_pool, local_response_norm, batch_norm, prelu, dropout, concatenate, add.
+            spatial_pyramid_pool, adaptive_average_pool, local_response_norm, batch_norm, prelu,
+            dropout, concatenate, add.
         output: (H, W, C), or (C,) behind the last map.
         kernel: (height, width) of the window, or None.
         strides: (vertical, horizontal), or None.

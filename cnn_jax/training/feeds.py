@@ -76,9 +76,9 @@ class Batches:
 
     def __init__(self, run: Run, order: Order):
         self._split, self._order = run.dataset.train, order
-        size, parts = run.plan.batch_size, run.recipe.accumulation_steps
-        layout = laid_out(np.arange(size), parts, len(run.devices.devices))
-        self._positions = layout[run.devices.host_slice(size)]
+        parts, devices = run.recipe.accumulation_steps, len(run.devices.devices)
+        positions = laid_out(np.arange(run.plan.batch_size), parts, devices)
+        self._positions = positions[run.devices.host_slice(run.plan.batch_size)]
         self._end = run.plan.total_steps
         self._next = -1
         self._stream: Iterator[Batch] = iter(())

@@ -106,13 +106,11 @@ class Devices:
         return NamedSharding(self.mesh, PartitionSpec(*spec))
 
     def compile_train_step(self, step: TrainStep, like: TrainState) -> TrainStep:
-        """Returns the compiled step.
-
-        It takes the part of the global batch that this process brings, and gives up the old state.
+        """Returns the compiled step, for the part of the global batch that this process brings.
 
         Args:
             step: the train step.
-            like: a placed state.
+            like: a placed state; the step gives up the old one.
         """
         if self.mode == "pmap":
             mapped = self._pmap(step, in_axes=(None, 0), donate=True)

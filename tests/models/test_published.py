@@ -67,7 +67,7 @@ def printed(reference_id: str) -> list[Line]:
     for fields in map(str.split, lines):
         _, kind, kernel, stride, _, groups, output, weights, biases, _, macs, branch = fields
         shape = tuple(map(int, output.split("x")))
-        if branch != "aux":
+        if not branch.startswith("aux"):
             numbers = 1 if groups == "-" else int(groups), int(weights) + int(biases), int(macs)
             found.append(line(KINDS[kind], f"{kernel}/{stride}", shape, *numbers))
     return found
