@@ -195,7 +195,8 @@ def _compiled_bytes(run: Run, state: Any, batch_step: int) -> dict[int, int]:
 
 
 def _image_bytes(run: Run, rows: Iterable[Row]) -> int:
-    kept = [row for row in rows if not run.recipe.remat or row.kind in KEPT_BY_REMAT]
+    pointwise = run.recipe.remat == "pointwise"
+    kept = [row for row in rows if not pointwise or row.kind in KEPT_BY_REMAT]
     values = sum(math.prod(row.output) for row in kept) * jnp.dtype(run.recipe.model.dtype).itemsize
     return values // run.recipe.accumulation_steps
 

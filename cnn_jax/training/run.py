@@ -105,7 +105,7 @@ def prepare(config: Any, preprocessing: Preprocessing | None = None) -> Run:
         averaging=AVERAGES.get(config.optim.averaging),
         accumulation_steps=config.train.accumulation_steps,
         shards=len(devices.devices) if devices.mode == "jit" else 1,
-        remat=config.train.remat == "pointwise",
+        remat=config.train.remat,
         explosion_factor=config.guard.explosion_factor,
         view=batch_view(config.train, devices),
     )

@@ -66,13 +66,6 @@ def test_parts_that_do_not_divide_are_refused() -> None:
 
 
 @pytest.mark.parametrize(("mode", "devices"), WAYS)
-def test_rematerialisation_changes_memory_not_numbers(mode: str, devices: int) -> None:
-    way = {"parallel.mode": mode, "parallel.devices": devices}
-    one, other = (train(5, FLOAT64 | way | {"train.remat": word}) for word in ("none", "pointwise"))
-    np.testing.assert_allclose(one[0], other[0], rtol=1e-10)
-
-
-@pytest.mark.parametrize(("mode", "devices"), WAYS)
 @pytest.mark.parametrize("kind", ["ema", "polyak"])
 def test_averages_of_a_run(kind: str, mode: str, devices: int) -> None:
     """Against numpy over the parameters after every step."""
