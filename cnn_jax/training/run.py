@@ -53,7 +53,7 @@ class Run:
     @property
     def plateau(self) -> Plateau | None:
         """The rule of a schedule that follows the validation error."""
-        return plateau_of(self.config.schedule)
+        return plateau_of(self.config)
 
     def initial_state(self) -> TrainState:
         """Returns the state before the first step, on every device."""
