@@ -19,7 +19,7 @@ from cnn_jax.training.preemption import Preemption
 from cnn_jax.training.progress import ProgressReport
 from cnn_jax.training.run import Run, prepare
 from cnn_jax.training.run_directory import RunDirectory, origin, read_json
-from cnn_jax.training.state import bytes_on_device, parameter_count
+from cnn_jax.training.state import TrainState, bytes_on_device, parameter_count
 
 
 @dataclass(frozen=True)
@@ -106,16 +106,15 @@ def _train(run: Run, directory: Path, preemption: Preemption, began: float) -> d
         state = restored[0].replace(hyper=state.hyper)
         preemption.saved_step = int(state.step)
     step = int(state.step)
-    parameters, held = parameter_count(state.params), bytes_on_device(state)
     log = MetricsLog(directory, step, config.log.tensorboard, lead)
     wait_for_all("log opened")
     progress = ProgressReport(run.plan.total_steps, step, config.log.progress_bar, lead)
-    progress.say(_opening(run, step, parameters, held, restored is not None))
+    progress.say(_opening(run, state, restored is not None))
     listed = parameters_of(state.params, run.recipe.rules)
-    progress.say("\n".join(parameter_summary(listed, config.optim.weight_decay)))
+    decay = float(state.hyper["weight_decay"])
+    progress.say("\n".join(parameter_summary(listed, decay)))
     if lead:
-        table = parameter_table(listed, config.optim.weight_decay)
-        (directory / "parameters.txt").write_text(table)
+        (directory / "parameters.txt").write_text(parameter_table(listed, decay))
     first_step_seconds: list[float] = []
 
     def on_first_step() -> None:
@@ -139,7 +138,7 @@ def _train(run: Run, directory: Path, preemption: Preemption, began: float) -> d
         "seconds": time.time() - began,
         "first_step_seconds": first_step_seconds[0] if first_step_seconds else None,
         "images_per_second": training.images_per_second,
-        "parameters": parameters,
+        "parameters": parameter_count(training.state.params),
         "plateau_end": training.step < run.plan.total_steps,
         "config_hash": config_hash(to_tree(config)),
         "precision": to_tree(config.precision),
@@ -147,18 +146,21 @@ def _train(run: Run, directory: Path, preemption: Preemption, began: float) -> d
     }
 
 
-def _opening(run: Run, step: int, parameters: int, held: tuple[int, int], resumed: bool) -> str:
-    data = run.dataset
-    begin = f"resuming at step {step}" if resumed else "starting"
+def _opening(run: Run, state: TrainState, resumed: bool) -> str:
+    data, held = run.dataset, bytes_on_device(state)
+    begin = f"resuming at step {int(state.step)}" if resumed else "starting"
+    untrained = ""
+    if any(name.startswith("aux") for name in state.params) and "auxiliary" not in state.hyper:
+        untrained = "\nthe auxiliary heads are not trained: config.train.auxiliary_weight is 0"
     return (
-        f"{run.config.model.name}: {parameters:,} parameters, {run.devices.describe()}, "
-        f"{run.config.precision.compute}\n"
+        f"{run.config.model.name}: {parameter_count(state.params):,} parameters, "
+        f"{run.devices.describe()}, {run.config.precision.compute}\n"
         f"parameters and optimizer state: {held[0]:,} bytes on each device, {held[1]:,} in all\n"
         f"{run.config.data.source}: train {len(data.train)}, validation {len(data.validation)}, "
         f"test {len(data.test)}, {data.num_classes} classes, "
         f"{'x'.join(map(str, data.image_shape))}\n"
         f"{begin}: {run.plan.total_steps} steps of {run.plan.batch_size}, "
-        f"{run.config.train.epochs:g} epochs"
+        f"{run.config.train.epochs:g} epochs{untrained}"
     )
 
 
