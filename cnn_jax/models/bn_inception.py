@@ -18,7 +18,7 @@ classes; the four towers of a module stand side by side in this order:
 | inception_4b | 14x14x576  | 192 |     96, 128 |     96, 128, 128 | average, 128  |   665,344 |
 | inception_4c | 14x14x608  | 160 |    128, 160 |    128, 160, 160 | average, 128  |   914,432 |
 | inception_4d | 14x14x608  |  96 |    128, 192 |    160, 192, 192 | average, 128  | 1,142,912 |
-| inception_4e | 7x7x1056   |     |  128, 192/2 |   192, 256, 256/2| max 3/2       | 1,449,984 |
+| inception_4e | 7x7x1056   |     |  128, 192/2 |  192, 256, 256/2 | max 3/2       | 1,449,984 |
 | inception_5a | 7x7x1024   | 352 |    192, 320 |    160, 224, 224 | average, 128  | 2,208,896 |
 | inception_5b | 7x7x1024   | 352 |    192, 320 |    192, 224, 224 | max, 128      | 2,279,616 |
 | pool5        | 1024       |     |             |                  | average       |         0 |

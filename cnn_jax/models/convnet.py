@@ -5,16 +5,16 @@ architectures", section "Layer patterns"; and ConvNetJS (software), demos CIFAR-
 is the length of `filters`, K that of `hidden_layers`. The two demos, and the net of the notes with
 N = 2, at ten classes:
 
-| layer   | CIFAR-10 | 32x32x3 | MNIST  | 24x24x1 | layer            | N = 2    | 32x32x3 |
-|---------|----------|--------:|--------|--------:|------------------|----------|--------:|
-| conv1   | 32x32x16 |   1,216 | 24x24x8|     208 | conv1_1, conv1_2 | 32x32x10 |   1,190 |
-| pool1   | 16x16x16 |       0 | 12x12x8|       0 | pool1            | 16x16x10 |       0 |
-| conv2   | 16x16x20 |   8,020 |12x12x16|   3,216 | conv2_1, conv2_2 | 16x16x10 |   1,820 |
-| pool2   | 8x8x20   |       0 | 4x4x16 |       0 | pool2            | 8x8x10   |       0 |
-| conv3   | 8x8x20   |  10,020 |        |         | conv3_1, conv3_2 | 8x8x10   |   1,820 |
-| pool3   | 4x4x20   |       0 |        |         | pool3            | 4x4x10   |       0 |
-| softmax | 10       |   3,210 | 10     |   2,570 | softmax          | 10       |   1,610 |
-| total   |          |  22,466 |        |   5,994 |                  |          |   6,440 |
+| layer   | CIFAR-10 | 32x32x3 | MNIST    | 24x24x1 | layer            | N = 2    | 32x32x3 |
+|---------|----------|--------:|----------|--------:|------------------|----------|--------:|
+| conv1   | 32x32x16 |   1,216 | 24x24x8  |     208 | conv1_1, conv1_2 | 32x32x10 |   1,190 |
+| pool1   | 16x16x16 |       0 | 12x12x8  |       0 | pool1            | 16x16x10 |       0 |
+| conv2   | 16x16x20 |   8,020 | 12x12x16 |   3,216 | conv2_1, conv2_2 | 16x16x10 |   1,820 |
+| pool2   | 8x8x20   |       0 | 4x4x16   |       0 | pool2            | 8x8x10   |       0 |
+| conv3   | 8x8x20   |  10,020 |          |         | conv3_1, conv3_2 | 8x8x10   |   1,820 |
+| pool3   | 4x4x20   |       0 |          |         | pool3            | 4x4x10   |       0 |
+| softmax | 10       |   3,210 | 10       |   2,570 | softmax          | 10       |   1,610 |
+| total   |          |  22,466 |          |   5,994 |                  |          |   6,440 |
 
 CIFAR-10 is `filters=(16, 20, 20), kernel_size=5, pools=(2, 2, 2)`, MNIST `filters=(8, 16),
 kernel_size=5, pools=(2, 3)`, the third `filters=(10, 10, 10), kernel_size=3, convs_per_stage=2`.

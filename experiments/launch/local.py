@@ -93,8 +93,12 @@ def hand_on(processes: list[subprocess.Popen[str]], received: int) -> None:
 
 
 def wait(processes: list[subprocess.Popen[str]], patience: float) -> list[int]:
-    """Returns all exit codes; after one is lost the others get `patience` seconds to end."""
-    lost: list[int] = []
+    """Returns the exit codes, that of the first to end in front.
+
+    After one has ended the others get `patience` seconds: they may wait for it, even where it was
+    only preempted before they had met.
+    """
+    ended: list[int] = []
     running = dict(enumerate(processes))
     deadline = float("inf")
     while running:
@@ -103,19 +107,17 @@ def wait(processes: list[subprocess.Popen[str]], patience: float) -> list[int]:
             if code is None:
                 continue
             del running[i]
-            if code not in (0, PREEMPTED) and not lost:
-                lost.append(i)
+            if not ended:
                 deadline = time.monotonic() + patience
+            if code not in (0, PREEMPTED) and set(ended) <= {0, PREEMPTED}:
                 print(f"process {i} was lost: {meaning(code)}", file=sys.stderr, flush=True)
+            ended.append(code)
         if time.monotonic() > deadline:
             print(f"processes {sorted(running)} did not end: killed", file=sys.stderr, flush=True)
             hand_on(processes, signal.SIGKILL)
             deadline = float("inf")
         time.sleep(0.05)
-    codes = [process.returncode for process in processes]
-    if lost:
-        codes.insert(0, codes[lost[0]])
-    return codes
+    return ended
 
 
 def meaning(code: int) -> str:
@@ -128,8 +130,8 @@ def meaning(code: int) -> str:
 
 def exit_code(codes: list[int]) -> int:
     """Returns the code of the run: the one that all share or that the first failure had."""
-    first = codes[0]
-    return 1 if first < 0 else next((code for code in [first, *codes] if code), 0)
+    first = next((code for code in codes if code), 0)
+    return 1 if first < 0 else first
 
 
 if __name__ == "__main__":
