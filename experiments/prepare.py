@@ -9,9 +9,9 @@ imagenet2012: ILSVRC2012_img_train.tar and ILSVRC2012_img_val.tar are checked fi
 and list of members, and by MD5 with --digests. TFDS then writes array_record; every image is looked
 at; the counts must be the official ones. Other names are those of TFDS. folder: images in
 sub-folders, one a class, are looked at and stay where they are. --store: images resized once so
-that the shorter side has 256 pixels, as raw pixels (uint8_256) or JPEG (jpeg_256). --pca: prints the
-principal components of RGB, by which AlexNet jitters colours, of up to 10,000 images of train; a run
-computes them by itself with config.colour.components = "train".
+that the shorter side has 256 pixels, as raw pixels (uint8_256) or JPEG (jpeg_256). --pca: prints
+the principal components of RGB, by which AlexNet jitters colours, of up to 10,000 images of train;
+a run computes its own with config.colour.components = "train".
 
 What was found is written to manifest.json, last of all. A preparation that was killed leaves
 nothing that looks finished; run the same command again.

@@ -112,7 +112,8 @@ def load_predictions(file: str | Path) -> Predictions:
         with np.load(file, allow_pickle=False) as arrays:
             return Predictions(**{name: arrays[name] for name in ARRAYS})
     except (OSError, KeyError, ValueError, zipfile.BadZipFile, AttributeError) as error:
-        raise InputError(f"{file} holds no predictions: {error}") from error
+        text = f"{file} holds no predictions: --save_predictions of evaluate writes such a file"
+        raise InputError(text) from error
 
 
 def averaged(members: Sequence[Predictions]) -> Predictions:

@@ -25,7 +25,7 @@ from cnn_jax.training.run import prepare
 from tests import configs
 
 RECORD = Preprocessing(12, 12, 3, "bilinear", (0.0,) * 3, (1.0,) * 3, tuple("abcdef"))
-WEIGHTS = np.random.default_rng(9).normal(0, 0.1, (3, 6))
+WEIGHTS = np.random.default_rng(9).normal(0, 0.005, (3, 6))
 
 
 def softmax(scores: np.ndarray) -> np.ndarray:
