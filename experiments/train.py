@@ -49,11 +49,12 @@ def main(argv: list[str]) -> int:
     check_directory(workdir, to_tree(config))
     if config.distributed.detect or config.distributed.coordinator:
         # Before the signals: a handler installed earlier would never run.
-        from cnn_jax.training import distributed
+        from cnn_jax.training.distributed import start
 
-        distributed.start(config.distributed)
+        start(config.distributed)
     with Preemption(config.checkpoint.grace_seconds) as preemption:
         # Imported here: jax takes seconds, and a bad config or a signal need not wait for it.
+        from cnn_jax.training import distributed
         from cnn_jax.training.guard import DivergedError
         from cnn_jax.training.session import train
 
@@ -66,6 +67,9 @@ def main(argv: list[str]) -> int:
         except DivergedError as error:
             print(error, file=sys.stderr)
             return DIVERGED
+        except Exception as error:
+            distributed.leave(error)
+            raise
     if outcome.lead:
         print(outcome.describe())
     return 0
