@@ -130,7 +130,7 @@ def _parse_config(
     except Exception as error:  # two overrides of which one undoes the other
         raise InputError(" ".join(str(error).split())) from error
     extra = parse(overrides, usage, values)
-    return files[-1], validate(read_literals(values.config)), extra
+    return files[-1], validate(read_literals(fill_defaults(values.config))), extra
 
 
 def load_config_file(value: str) -> ConfigDict:

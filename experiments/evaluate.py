@@ -53,7 +53,7 @@ def main(argv: list[str]) -> int:
         print(
             f"averaged parameters: top-1 error {100 * beside.top1_error:.2f} %, "
             f"top-5 error {100 * beside.top5_error:.2f} %, loss {beside.loss:.4f}, "
-            f"n={beside.n}/{len(split)}"
+            f"{counted(beside.to_tree())}"
         )
     if OUTPUT.value:
         Path(OUTPUT.value).write_text(json.dumps(result, indent=2) + "\n")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from ml_collections import ConfigDict
+from ml_collections import ConfigDict, FrozenConfigDict
 
 from cnn_jax.config.signatures import REGISTRIES, arguments, builder_field
 
@@ -48,6 +48,18 @@ def change_builders(config: ConfigDict, overrides: list[str]) -> ConfigDict:
     return config
 
 
+def argument_of(config: Any, section: str, name: str) -> Any:
+    """Returns an argument of the builder that a section names: as given, or the default.
+
+    Args:
+        config: validated.
+        section: a key of `REGISTRIES`.
+        name: of the argument.
+    """
+    builder, given = _builder(config, section)
+    return given[name] if name in given else builder[name].default
+
+
 def read_literals(config: ConfigDict) -> ConfigDict:
     """Reads numbers and maps that the command line gave as text, where an argument allows both.
 
@@ -64,10 +76,14 @@ def read_literals(config: ConfigDict) -> ConfigDict:
 
 def _builder(config: ConfigDict, section: str) -> tuple[dict[str, Any], Any]:
     nothing: tuple[dict[str, Any], Any] = {}, {}
-    if section not in config or not isinstance(config[section], ConfigDict):
+    if section not in config or not isinstance(config[section], ConfigDict | FrozenConfigDict):
         return nothing
     here, field = config[section], builder_field(section)
-    if field not in here or "kwargs" not in here or not isinstance(here.kwargs, ConfigDict):
+    if (
+        field not in here
+        or "kwargs" not in here
+        or not isinstance(here.kwargs, ConfigDict | FrozenConfigDict)
+    ):
         return nothing
     return arguments(section).get(here[field], {}), here.kwargs
 

@@ -114,5 +114,10 @@ def _unequal(first: Any, second: Any) -> list[tuple[str, Any, Any]]:
     if not isinstance(first, Mapping) or not isinstance(second, Mapping):
         return [("", first, second)]
     keys = [*first, *(key for key in second if key not in first)]
-    pairs = [(key, first.get(key, "unset"), second.get(key, "unset")) for key in keys]
+    pairs = [(key, _of(first, key), _of(second, key)) for key in keys]
     return [pair for pair in pairs if pair[1] != pair[2]]
+
+
+def _of(by_name: Mapping[str, Any], key: str) -> Any:
+    """Returns what a map says of a layer; `*` stands for the rest."""
+    return by_name.get(key, by_name.get("*", "none"))

@@ -116,7 +116,8 @@ class Training:
         tree = self.evaluate(split).to_tree()
         if self.state.averaged_params:
             beside = self.evaluate(split, averaged=True).to_tree()
-            tree |= {f"averaged_{name}": value for name, value in beside.items() if name != "n"}
+            errors = ("loss", "top1_error", "top5_error")
+            tree |= {f"averaged_{name}": beside[name] for name in errors}
         return tree
 
     def _agree(self, steps: int = 1) -> int:

@@ -76,6 +76,46 @@ def resnet(rows: Sequence[Row]) -> Names:
     return found
 
 
+def inception(towers: Names, others: Names) -> Callable[[Sequence[Row]], Names]:
+    """Returns the naming of GoogLeNet and Inception-v3: every convolution is a unit with its norm.
+
+    Args:
+        towers: names inside a module, where they differ.
+        others: names outside modules, and those of parts, where they differ.
+    """
+
+    def names(rows: Sequence[Row]) -> Names:
+        found = {}
+        for row in rows:
+            layer, norm = row.name.removesuffix("_bn"), row.name.endswith("_bn")
+            part, _, last = layer.rpartition("/")
+            if layer in others:
+                module = others[layer]
+            elif part:
+                module = f"{others.get(part, part)}.{towers.get(last, last)}"
+            else:
+                module = layer
+            module = module.replace("inception_", "inception")
+            found[row.name] = (
+                module if row.kind == "dense" else f"{module}.{'bn' if norm else 'conv'}"
+            )
+        return found
+
+    return names
+
+
+GOOGLENET_TOWERS: Final = {
+    "1x1": "branch1",
+    "3x3_reduce": "branch2.0",
+    "3x3": "branch2.1",
+    "5x5_reduce": "branch3.0",
+    "5x5": "branch3.1",
+    "pool_proj": "branch4.1",
+    # of an auxiliary head
+    "fc": "fc1",
+    "linear": "fc2",
+}
+GOOGLENET_OTHERS: Final = {"conv2_reduce": "conv2", "conv2": "conv3", "linear": "fc"}
 BOTTLENECKS: Final = 50  # from this depth on the stride of a ResNet stands elsewhere in v1.5
 # Network -> its naming, and the fields in which torchvision leaves no choice.
 NAMED: Final[dict[str, tuple[Callable[[Sequence[Row]], Names], dict[str, tuple[Any, ...]]]]] = {
@@ -86,6 +126,11 @@ NAMED: Final[dict[str, tuple[Callable[[Sequence[Row]], Names], dict[str, tuple[A
     "vgg": (
         sequential({"fc6": "classifier.0", "fc7": "classifier.3", "fc8": "classifier.6"}),
         {"variant": ("A", "B", "D", "E")},
+    ),
+    "googlenet": (inception(GOOGLENET_TOWERS, GOOGLENET_OTHERS), {"variant": ("torchvision",)}),
+    "inception_v3": (
+        inception({"linear": "fc"}, {"aux": "AuxLogits", "linear": "fc"}),
+        {"variant": ("released",)},
     ),
     "resnet": (resnet, {"variant": ("v1.5",), "shortcut": ("B",), "residual": (True,)}),
 }

@@ -15,12 +15,25 @@ class Small(NamedTuple):
         return models.build(self.name, num_classes=10, dtype=dtype, **kwargs)
 
     @property
+    def slow(self) -> bool:
+        return (self.name, self.kwargs.get("variant")) in SLOW
+
+    @property
     def title(self) -> str:
         return "-".join([self.name, *(f"{k}={v}" for k, v in self.kwargs.items() if k != "width")])
 
 
 # Initialisers whose published widths the scale belongs to starve a net of a tenth of its width.
 HE = {"kernel_init": "he_normal"}
+# Compiled in seconds each, and variants of a network that is tested anyway.
+SLOW = {
+    ("googlenet", "torchvision"),
+    ("googlenet", "bn_5x5"),
+    ("bn_inception", "576"),
+    ("bn_inception", "caffe"),
+    ("inception_v3", "keras"),
+    ("inception_v3", "paper"),
+}
 SMALL = [
     Small("linear", {}, (8, 8, 1)),
     Small("mlp", {"layers": (7, 5)}, (8, 8, 1)),
@@ -58,7 +71,7 @@ SMALL = [
         {"variant": "D", "width": 0.05, "convolutions": (2, 2), "norm": "batch"},
         (16, 16, 3),
     ),
-    Small("googlenet", {"variant": "paper", "width": 0.1, "modules": (1, 4, 1)}, (96, 96, 3)),
+    Small("googlenet", {"variant": "paper", "width": 0.25, "modules": (1, 4, 1)}, (96, 96, 3)),
     Small("googlenet", {"variant": "torchvision", "width": 0.1, "modules": (1, 4, 1)}, (96, 96, 3)),
     Small("googlenet", {"variant": "bn_5x5", "width": 0.1, "modules": (1, 4, 1)}, (96, 96, 3)),
     Small("bn_inception", {"variant": "paper", "width": 0.1, "modules": (1, 1, 1)}, (64, 64, 3)),
@@ -66,7 +79,9 @@ SMALL = [
     Small("bn_inception", {"variant": "caffe", "width": 0.1, "modules": (1, 1, 1)}, (64, 64, 3)),
     *(
         Small(
-            "inception_v3", {"variant": variant, "width": 0.1, "modules": (1, 1, 1)}, (139, 139, 3)
+            "inception_v3",
+            {"variant": variant, "width": 0.1, "modules": (1, 1, 1), "auxiliary": False},
+            (75, 75, 3),
         )
         for variant in ("released", "keras", "paper")
     ),
@@ -76,7 +91,7 @@ SMALL = [
         {"variant": "C", "width": 0.02, "convolutions": (1, 1), "activation": "relu"},
         (40, 40, 3),
     ),
-    Small("prelu_net", {"variant": "small14", "width": 0.1, "convolutions": (1, 1)}, (40, 40, 3)),
+    Small("prelu_net", {"variant": "small14", "width": 0.1, "convolutions": (1, 1)}, (64, 64, 3)),
     Small("resnet", {"depth": 18, "width": 0.1, "blocks": (1, 2)}, (32, 32, 3)),
     Small("resnet", {"depth": 34, "width": 0.1, "blocks": (1, 1), "shortcut": "A"}, (32, 32, 3)),
     Small("resnet", {"depth": 34, "width": 0.1, "blocks": (2,), "shortcut": "C"}, (32, 32, 3)),

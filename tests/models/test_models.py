@@ -57,7 +57,10 @@ def test_lenet_stages_are_those_of_figure_2() -> None:
     assert {name: tap.shape[1:] for name, tap in state["taps"].items()} == LENET_SHAPES
 
 
-@pytest.mark.parametrize("small", SMALL, ids=lambda small: small.title)
+@pytest.mark.parametrize(
+    "small",
+    [pytest.param(x, marks=pytest.mark.slow if x.slow else [], id=x.title) for x in SMALL],
+)
 def test_forward_and_gradient(small: Small) -> None:
     # In float64, where a gradient that theory says is zero is zero but for the last digits.
     with jax.enable_x64(True):

@@ -238,7 +238,7 @@ class InceptionHead(nn.Module):
 
 
 class InceptionV3(nn.Module):
-    def __init__(self, classes: int, width: float = 1.0):
+    def __init__(self, classes: int, width: float = 1.0, auxiliary: bool = True):
         super().__init__()
         channels = 3
         for name, features, size, stride, padding in STEM:
@@ -249,7 +249,7 @@ class InceptionV3(nn.Module):
             module = InceptionModule(channels, towers, width)
             self.add_module(name, module)
             channels = module.features
-            if name == "Mixed_6e":
+            if name == "Mixed_6e" and auxiliary:
                 self.AuxLogits = InceptionHead(channels, classes, width)
         self.fc = nn.Linear(channels, classes)
 
@@ -260,6 +260,6 @@ class InceptionV3(nn.Module):
         auxiliary = {}
         for name in INCEPTION_V3:
             x = self.get_submodule(name)(x)
-            if name == "Mixed_6e":
+            if name == "Mixed_6e" and hasattr(self, "AuxLogits"):
                 auxiliary["aux"] = self.AuxLogits(x)
         return self.fc(x.mean((2, 3))), auxiliary

@@ -16,7 +16,7 @@ torch.set_num_threads(1)  # its threads wait in a loop, and cost the tests besid
 
 
 def randomised(module: nn.Module, seed: int = 0) -> nn.Module:
-    """Gives batch norm weights and statistics that are not the trivial ones; turns dropout off."""
+    """Draws filters, and weights and statistics of batch norm; turns dropout off."""
     torch.manual_seed(seed)
     for layer in module.modules():
         if isinstance(layer, nn.BatchNorm2d):
@@ -24,6 +24,9 @@ def randomised(module: nn.Module, seed: int = 0) -> nn.Module:
             nn.init.normal_(layer.bias, std=0.1)
             nn.init.normal_(layer.running_mean, std=0.1)
             nn.init.uniform_(layer.running_var, 0.5, 1.5)
+        elif isinstance(layer, nn.Conv2d):
+            # PyTorch's own draws let the signal die away, down to where rounding decides the ReLU.
+            nn.init.kaiming_normal_(layer.weight)
         elif isinstance(layer, nn.Dropout):
             layer.p = 0.0
     return module
@@ -40,8 +43,11 @@ def state_dict(module: nn.Module) -> StateDict:
 
 def gradients(module: nn.Module) -> StateDict:
     """The gradients in place of the parameters, so that they go through the same mapping."""
-    found = {name: p.grad.numpy().copy() for name, p in module.named_parameters()}
-    return state_dict(module) | found
+    found = {
+        name: torch.zeros_like(p) if p.grad is None else p.grad
+        for name, p in module.named_parameters()
+    }
+    return state_dict(module) | {name: grad.numpy().copy() for name, grad in found.items()}
 
 
 def twin(

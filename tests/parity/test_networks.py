@@ -35,10 +35,7 @@ class Case(NamedTuple):
 
 CASES = {
     "alexnet": Case(
-        partial(AlexNet, CLASSES, (99, 131)),
-        "alexnet",
-        {"variant": "torchvision"},
-        (99, 131, 3),
+        partial(AlexNet, CLASSES, (99, 131)), "alexnet", {"variant": "torchvision"}, (99, 131, 3)
     ),
     "vgg16_bn": Case(
         partial(VGG, CLASSES, (64, 32)), "vgg", {"variant": "D", "norm": "batch"}, (64, 32, 3)
@@ -48,11 +45,19 @@ CASES = {
         partial(ResNet, 50, CLASSES), "resnet", {"depth": 50, "variant": "v1.5"}, (64, 96, 3)
     ),
     "googlenet": Case(
-        partial(GoogLeNet, CLASSES), "googlenet", {"variant": "torchvision"}, (224, 224, 3)
+        partial(GoogLeNet, CLASSES), "googlenet", {"variant": "torchvision"}, (64, 96, 3)
     ),
     "inception_v3": Case(
-        partial(InceptionV3, CLASSES), "inception_v3", {"variant": "released"}, (299, 299, 3)
+        partial(InceptionV3, CLASSES, auxiliary=False),
+        "inception_v3",
+        {"auxiliary": False},
+        (107, 139, 3),
     ),
+}
+# Where the auxiliary heads run at the published size only; narrow, for they are the slowest.
+WITH_HEADS = CASES | {
+    "googlenet": CASES["googlenet"]._replace(size=(224, 224, 3)),
+    "inception_v3": Case(partial(InceptionV3, CLASSES), "inception_v3", {}, (299, 299, 3)),
 }
 
 
@@ -66,9 +71,8 @@ class Result(NamedTuple):
     statistics: Any
 
 
-def run_both(name: str, train: bool, dtype: str) -> tuple[Result, Result, models.Network]:
+def run_both(case: Case, train: bool, dtype: str) -> tuple[Result, Result, models.Network]:
     """Runs one batch forward and backward, here and in PyTorch."""
-    case = CASES[name]
     reference = same_weights.build(case.reference).to(getattr(torch, dtype)).train(train)
     model, variables = same_weights.twin(
         reference, case.name, case.size, CLASSES, dtype=dtype, **case.kwargs
@@ -81,8 +85,7 @@ def run_both(name: str, train: bool, dtype: str) -> tuple[Result, Result, models
     losses = [F.cross_entropy(x, labels) for x in (logits, *auxiliary.values())]
     loss = losses[0] + AUXILIARY_WEIGHT * sum(losses[1:])
     loss.backward()
-    state = same_weights.state_dict(reference)
-    after = same_weights.convert(state | same_weights.gradients(reference), model, case.size)
+    after = same_weights.convert(same_weights.gradients(reference), model, case.size)
     theirs = Result(
         logits.detach().numpy(),
         {head: x.detach().numpy() for head, x in auxiliary.items()},
@@ -115,20 +118,20 @@ def differing(ours: Any, theirs: Any, tolerance: float) -> dict[str, float]:
 
 @pytest.mark.parametrize("name", CASES)
 def test_evaluation_in_float32(name: str) -> None:
-    ours, theirs, _ = run_both(name, train=False, dtype="float32")
+    ours, theirs, _ = run_both(CASES[name], train=False, dtype="float32")
     largest = np.abs(theirs.logits).max()
     assert np.abs(ours.logits - theirs.logits).max() <= 1e-4 * largest
     assert differing(ours.gradients, theirs.gradients, 1e-3) == {}
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", WITH_HEADS)
 def test_training_in_float64(name: str) -> None:
     """Behind statistics of the batch, with auxiliary heads.
 
     In float32 PyTorch itself is 5 % away from this in the gradients of ResNet-50.
     """
     with jax.enable_x64(True):
-        ours, theirs, model = run_both(name, train=True, dtype="float64")
+        ours, theirs, model = run_both(WITH_HEADS[name], train=True, dtype="float64")
     assert ours.loss == pytest.approx(theirs.loss, rel=1e-12)
     assert list(ours.auxiliary) == list(theirs.auxiliary)
     assert differing(ours.auxiliary, theirs.auxiliary, 1e-10) == {}
