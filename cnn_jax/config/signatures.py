@@ -19,6 +19,7 @@ REGISTRIES = {
     "data": ("data/sources.py", "SOURCES"),
     "train_crop": ("data/published_crops.py", "CROPS"),
     "test_crop": ("data/published_crops.py", "CROPS"),
+    "colour": ("data/colour.py", "COLOURS"),
     "optim": ("optim/optimizers.py", "OPTIMIZERS"),
     "schedule": ("optim/schedules.py", "SCHEDULES"),
 }
