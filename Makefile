@@ -3,19 +3,24 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PREPARE_VENV := .venv-prepare
+PREPARE_READY := $(PREPARE_VENV)/.ready
 CONFIG ?= configs/digits/lenet5.py
 WORKERS ?= 2
 
-.PHONY: train test slow lint types clean
+.PHONY: train test slow prepared lint types clean
 
 train: $(READY)  ## LeNet-5 on real handwritten digits
 	$(BIN)/python -m experiments.train --config=$(CONFIG)
 
 test: $(READY)  ## all tests but the slow ones, some four minutes
-	$(BIN)/python -m pytest -n $(WORKERS) --dist=loadgroup -m 'not slow'
+	$(BIN)/python -m pytest -n $(WORKERS) --dist=loadgroup -m 'not slow and not prepare'
 
 slow: $(READY)  ## the rest: runs of several processes, kills at random moments
 	$(BIN)/python -m pytest -m slow
+
+prepared: $(PREPARE_READY)  ## preparing data by TensorFlow Datasets, in an environment of its own
+	$(PREPARE_VENV)/bin/python -m pytest -m prepare
 
 lint: $(READY)  ## style and format
 	$(BIN)/ruff check .
@@ -32,5 +37,11 @@ $(READY): pyproject.toml constraints.txt
 	  --constraint constraints.txt --editable '.[test]'
 	@touch $(READY)
 
-clean:  ## removes the environment, never a run
-	rm -rf $(VENV)
+$(PREPARE_READY): pyproject.toml constraints.txt $(READY)
+	$(PYTHON) -m venv $(PREPARE_VENV)
+	$(PREPARE_VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint constraints.txt --editable '.[test,prepare]'
+	@touch $(PREPARE_READY)
+
+clean:  ## removes the environments, never a run
+	rm -rf $(VENV) $(PREPARE_VENV)

@@ -5,12 +5,14 @@
   python -m experiments.benchmark step --model=lenet5 --channels=1 --against=loop
   python -m experiments.benchmark step --layer=conv --set=features=64 --set=kernel_size=3 --size=56
   python -m experiments.benchmark init --reference_id=vgg16
+  python -m experiments.benchmark input --batch_size=64 --against=torch
 
 step: images/s and time of the train step that `experiments.train` runs, where the time of the first
 one goes, its memory and arithmetic. --against=torch times PyTorch (the [parity] extra; eager,
 channels_last, the same layers) in alternating bursts; --against=loop times the same step inside a
 compiled loop, as runs over resident data make it. Rounds in which other programs used the machine
-are dropped; the ratio is a median, with its range. init: time to draw all parameters.
+are dropped; the ratio is a median, with its range. init: time to draw all parameters. input: images
+read, decoded, cropped to --size and brought to the device, beside plain decoding and a store.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from absl import flags
 
 from experiments import command_line
 
-COMMANDS = ("step", "init")
+COMMANDS = ("step", "init", "input")
 MODEL = flags.DEFINE_string("model", None, "network, by its name in cnn_jax.models")
 REFERENCE = flags.DEFINE_string("reference_id", None, "published network, by its id, instead")
 LAYER = flags.DEFINE_string("layer", None, "one layer instead: conv, dense, max_pool, ...")
@@ -36,6 +38,9 @@ DTYPE = flags.DEFINE_enum(
 )
 DEVICES = flags.DEFINE_integer("devices", 1, "how many to use", lower_bound=1)
 AGAINST = flags.DEFINE_enum("against", None, ["torch", "loop"], "what to time beside it")
+flags.DEFINE_string("folder", None, "input: images, one sub-folder a class")
+flags.DEFINE_integer("workers", None, "input: threads; all cores when unset")
+flags.DEFINE_float("needed", None, "input: images/s that a step takes in")
 ROUNDS = flags.DEFINE_integer("rounds", 9, "turns of each contender", lower_bound=1)
 SECONDS = flags.DEFINE_float("seconds", 1.0, "length of a turn, about", lower_bound=0.01)
 JSON = flags.DEFINE_bool("json", False, "print one JSON object instead of text")
@@ -46,6 +51,8 @@ def main(argv: list[str]) -> int:
     words = command_line.parse(argv, __doc__ or "")
     if len(words) != 1 or words[0] not in COMMANDS:
         raise command_line.InputError(f"say what to measure: {' or '.join(COMMANDS)}")
+    if words[0] == "input":
+        return measure_input()
     if sum(x is not None for x in (MODEL.value, REFERENCE.value, LAYER.value)) != 1:
         raise command_line.InputError("give one of --model, --reference_id, --layer")
     # Imported here: jax takes seconds, and a bad flag need not wait for it.
@@ -53,6 +60,18 @@ def main(argv: list[str]) -> int:
 
     found: dict[str, Any] = getattr(report, words[0])(request())
     print(json.dumps(found) if JSON.value else report.as_text(found))
+    return 0
+
+
+def measure_input() -> int:
+    """Times the input and reports."""
+    from cnn_jax.benchmark.input import InputRequest, main_input
+    from cnn_jax.benchmark.input_report import input_as_text
+
+    names = ("folder", "batch_size", "workers", "against", "needed", "rounds", "seconds")
+    given: dict[str, Any] = {name: flags.FLAGS[name].value for name in names}
+    found = main_input(InputRequest(size=SIZE.value or 224, **given))
+    print(json.dumps(found) if JSON.value else input_as_text(found))
     return 0
 
 

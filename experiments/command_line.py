@@ -18,7 +18,7 @@ from absl import flags
 from ml_collections import ConfigDict, FrozenConfigDict, config_flags
 
 from cnn_jax.config import schema
-from cnn_jax.config.arguments import fill_defaults, read_literals
+from cnn_jax.config.arguments import change_builders, fill_defaults, read_literals
 from cnn_jax.config.problems import InputError, hint
 from cnn_jax.config.validate import validate
 
@@ -120,9 +120,9 @@ def _parse_config(
         usage += f"\n\nConfig keys (defaults; a config file sets its own):\n{schema.describe()}"
     files = _config_files(argv)
     config = schema.base_config()
-    for file in files:
-        config = fill_defaults(load_config_file(file))
     overrides = [argument for argument in argv if not argument.startswith("--config=")]
+    for file in files:
+        config = fill_defaults(change_builders(load_config_file(file), overrides))
     for argument in overrides:
         _check_override(argument, config)
     try:
@@ -130,7 +130,7 @@ def _parse_config(
     except Exception as error:  # two overrides of which one undoes the other
         raise InputError(" ".join(str(error).split())) from error
     extra = parse(overrides, usage, values)
-    return files[-1], validate(read_literals(values.config)), extra
+    return files[-1], validate(read_literals(fill_defaults(values.config))), extra
 
 
 def load_config_file(value: str) -> ConfigDict:

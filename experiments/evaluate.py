@@ -33,7 +33,7 @@ def main(argv: list[str]) -> int:
         raise command_line.InputError(f"unexpected arguments: {' '.join(extra)}")
     # Imported here: jax takes seconds, and a bad flag need not wait for it.
     from cnn_jax.data import sources
-    from cnn_jax.evaluation.exact import evaluate
+    from cnn_jax.evaluation.exact import counted, evaluate
     from cnn_jax.transfer.trained_network import trained_network
 
     restored = trained_network(WORKDIR.value, CHECKPOINT.value, WEIGHTS.value, config)
@@ -45,7 +45,7 @@ def main(argv: list[str]) -> int:
     print(
         f"{restored.config.model.name}, {origin}, {SPLIT.value}: "
         f"top-1 error {100 * found.top1_error:.2f} %, top-5 error {100 * found.top5_error:.2f} %, "
-        f"loss {found.loss:.4f}, {found.counted(len(split))}"
+        f"loss {found.loss:.4f}, {counted(result)}"
     )
     if restored.averaged:
         beside = evaluate(restored.count_batch(averaged=True), split, BATCH_SIZE.value)
@@ -53,7 +53,7 @@ def main(argv: list[str]) -> int:
         print(
             f"averaged parameters: top-1 error {100 * beside.top1_error:.2f} %, "
             f"top-5 error {100 * beside.top5_error:.2f} %, loss {beside.loss:.4f}, "
-            f"n={beside.n}/{len(split)}"
+            f"{counted(beside.to_tree())}"
         )
     if OUTPUT.value:
         Path(OUTPUT.value).write_text(json.dumps(result, indent=2) + "\n")

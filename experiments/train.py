@@ -7,6 +7,9 @@ parameters.txt, metrics.jsonl, tensorboard/, checkpoints/, curves.png, card.md a
 same command again continues a run that was interrupted. Any key is overridden by
 --config.section.key=value.
 
+--estimate says what the run would need, without making it: memory, arithmetic, and with
+--images_per_second=500 --memory_gib=16 the hours and the largest batch.
+
 Exit codes: 0 done; 2 bad configuration or input; 3 stopped by the guard; 75 preempted with a
 checkpoint saved: run the same command again.
 """
@@ -29,11 +32,19 @@ DIVERGED = 3
 WORKDIR = flags.DEFINE_string(
     "workdir", None, "run directory; default: runs/<directory>-<file> of the config"
 )
+ESTIMATE = flags.DEFINE_bool("estimate", False, "say what the run would need, and train nothing")
+IMAGES_PER_SECOND = flags.DEFINE_float("images_per_second", None, "of --estimate, for the hours")
+MEMORY_GIB = flags.DEFINE_float("memory_gib", None, "of --estimate: of a device, for the batch")
 
 
 def main(argv: list[str]) -> int:
     """Parses, validates, trains and reports."""
     config_file, config = command_line.parse_config(argv, __doc__ or "")
+    if ESTIMATE.value:
+        from cnn_jax.diagnostics.estimate import estimate
+
+        print(estimate(config).describe(IMAGES_PER_SECOND.value, MEMORY_GIB.value))
+        return 0
     workdir = Path(WORKDIR.value or default_workdir(config_file))
     check_directory(workdir, to_tree(config))
     if config.distributed.detect or config.distributed.coordinator:
@@ -56,7 +67,7 @@ def main(argv: list[str]) -> int:
             print(error, file=sys.stderr)
             return DIVERGED
     if outcome.lead:
-        report(outcome.directory, outcome.result, outcome.fresh)
+        print(outcome.describe())
     return 0
 
 
@@ -64,31 +75,6 @@ def default_workdir(config_file: str) -> str:
     """Returns `runs/digits-lenet5` for `configs/digits/lenet5.py`."""
     path = Path(config_file.partition(":")[0])
     return str(Path("runs") / f"{path.parent.name}-{path.stem}")
-
-
-def report(directory: Path, result: dict, fresh: bool) -> None:
-    """Prints what was reached and where everything lies."""
-    n = result["n"]
-    print(
-        f"{'done' if fresh else 'finished before; nothing was trained'}: step {result['step']}, "
-        f"epoch {result['epoch']:g}, {result['seconds']:.1f} s, "
-        f"{result['images_per_second']:,.0f} images/s\n"
-        f"test: top-1 error {100 * result['top1_error']:.2f} %, "
-        f"top-5 error {100 * result['top5_error']:.2f} %, n={n}/{n}\n"
-        f"{averaged_errors(result)}everything lies in {directory}/\n"
-        "  result.json    the figures above      curves.png   loss and error\n"
-        "  metrics.jsonl  every logged step      tensorboard/ the same as events\n"
-        "  config.json    the config             checkpoints/ newest and best\n"
-        "  parameters.txt decay and multipliers  card.md      what this run was"
-    )
-
-
-def averaged_errors(result: dict) -> str:
-    """Returns a line on the averaged parameters; nothing where none were kept."""
-    if "averaged_loss" not in result:
-        return ""
-    top1, top5 = (100 * result[f"averaged_{name}_error"] for name in ("top1", "top5"))
-    return f"averaged parameters: top-1 error {top1:.2f} %, top-5 error {top5:.2f} %\n"
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,9 @@ def test_command(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
         assert set(words[1:]) <= set(targets)
     elif words[:2] == ["python", "-m"]:
         check_binary(words[2], words[3:])
+    elif words[:3] == ["pip", "install", "-e"]:
+        extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+        assert words[3].strip(".[]") in extras["optional-dependencies"]
     else:
         assert command in (". .venv/bin/activate",), f"nothing checks {command!r}"
 

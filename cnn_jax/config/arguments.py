@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from ml_collections import ConfigDict
+from ml_collections import ConfigDict, FrozenConfigDict
 
-from cnn_jax.config.signatures import REGISTRIES, arguments
+from cnn_jax.config.signatures import REGISTRIES, arguments, builder_field
 
 
 def fill_defaults(config: ConfigDict) -> ConfigDict:
@@ -23,6 +23,41 @@ def fill_defaults(config: ConfigDict) -> ConfigDict:
                 with given.unlocked():
                     given[name] = argument.default
     return config
+
+
+def change_builders(config: ConfigDict, overrides: list[str]) -> ConfigDict:
+    """Names other builders, as in `--config.data.source=folder`, ahead of all other overrides.
+
+    The arguments of the file's builder go with it: the new one begins from its own defaults, and
+    those can then be overridden. An unknown name is left for `validate` to tell.
+
+    Args:
+        config: as a file makes it.
+        overrides: of the command line.
+    """
+    for section in REGISTRIES:
+        flag = f"--config.{section}.{builder_field(section)}="
+        names = [text.removeprefix(flag) for text in overrides if text.startswith(flag)]
+        here = config.get(section)
+        if not names or not isinstance(here, ConfigDict) or here.get("kwargs") is None:
+            continue
+        if names[-1] in arguments(section) and names[-1] != here[builder_field(section)]:
+            here[builder_field(section)] = names[-1]
+            with here.unlocked():
+                here.kwargs = ConfigDict()
+    return config
+
+
+def argument_of(config: Any, section: str, name: str) -> Any:
+    """Returns an argument of the builder that a section names: as given, or the default.
+
+    Args:
+        config: validated.
+        section: a key of `REGISTRIES`.
+        name: of the argument.
+    """
+    builder, given = _builder(config, section)
+    return given[name] if name in given else builder[name].default
 
 
 def read_literals(config: ConfigDict) -> ConfigDict:
@@ -41,10 +76,14 @@ def read_literals(config: ConfigDict) -> ConfigDict:
 
 def _builder(config: ConfigDict, section: str) -> tuple[dict[str, Any], Any]:
     nothing: tuple[dict[str, Any], Any] = {}, {}
-    if section not in config or not isinstance(config[section], ConfigDict):
+    if section not in config or not isinstance(config[section], ConfigDict | FrozenConfigDict):
         return nothing
-    here, field = config[section], "source" if section == "data" else "name"
-    if field not in here or "kwargs" not in here or not isinstance(here.kwargs, ConfigDict):
+    here, field = config[section], builder_field(section)
+    if (
+        field not in here
+        or "kwargs" not in here
+        or not isinstance(here.kwargs, ConfigDict | FrozenConfigDict)
+    ):
         return nothing
     return arguments(section).get(here[field], {}), here.kwargs
 

@@ -44,7 +44,7 @@ SCHEMA: dict[str, dict[str, Key | OpenDict | NumberMap]] = {
         ),
         "unreadable": Key(
             "fail",
-            MATHS,
+            RUN,  # a run that an image has ended may go on by skipping it
             "an image that cannot be read ends the run, or is replaced by the next one in "
             "training and left out of the count in evaluation",
             choices=("fail", "skip"),

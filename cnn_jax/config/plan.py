@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from cnn_jax.config.arguments import argument_of
 from cnn_jax.config.problems import InputError
 
 
@@ -73,5 +74,5 @@ def _steps(epochs: float, examples: int, batch: int) -> int:
 def _evaluation_epochs(config: Any) -> float:
     """A schedule that follows the validation error says itself how often it is measured."""
     if config.schedule.name == "plateau":
-        return config.schedule.kwargs.every_epochs
+        return float(argument_of(config, "schedule", "every_epochs"))
     return config.evaluation.every_epochs

@@ -40,6 +40,11 @@ class Argument:
     default: Any
 
 
+def builder_field(section: str) -> str:
+    """Returns the key of a section that names its builder."""
+    return "source" if section == "data" else "name"
+
+
 @functools.cache
 def arguments(section: str) -> dict[str, dict[str, Argument]]:
     """Returns the builders of a section and the arguments that a config may set.

@@ -89,9 +89,9 @@ TRAIN: Section = {
     "remat": Key(
         "none",
         MATHS,
-        "pointwise: the backward pass computes all but convolutions and products again, to save "
-        "memory",
-        choices=("none", "pointwise"),
+        "to save memory, the backward pass computes again all but convolutions and products, or "
+        "the inside of every part (residual block, Inception module)",
+        choices=("none", "pointwise", "parts"),
     ),
     "dispatch": Key(
         "chunk",

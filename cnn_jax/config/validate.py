@@ -16,7 +16,7 @@ from ml_collections import ConfigDict, FrozenConfigDict
 
 from cnn_jax.config.keys import SCHEMA, Key, NumberMap
 from cnn_jax.config.problems import InputError, hint
-from cnn_jax.config.signatures import REGISTRIES, Argument, arguments
+from cnn_jax.config.signatures import REGISTRIES, Argument, arguments, builder_field
 
 SCALARS: dict[str, type] = {"int": int, "float": float, "str": str, "bool": bool}
 
@@ -121,7 +121,7 @@ def _is_a(value: Any, expected: type) -> bool:
 def _builder_problems(config: Any) -> list[str]:
     problems = []
     for section in REGISTRIES:
-        field = "source" if section == "data" else "name"
+        field = builder_field(section)
         name, builders = config[section][field], arguments(section)
         if name not in builders:
             problems.append(

@@ -51,11 +51,10 @@ def resize(image: np.ndarray, size: tuple[int, int], out: np.ndarray | None = No
     factor = min(height // h, width // w)
     if factor > 1:
         rows, columns = height // factor, width // factor
-        image = cv2.resize(
-            image[: rows * factor, : columns * factor],
-            (columns, rows),
-            interpolation=cv2.INTER_AREA,
-        )
+        # What is left over at the edges is less than a pixel of the output.
+        top, left = (height - rows * factor) // 2, (width - columns * factor) // 2
+        image = image[top : top + rows * factor, left : left + columns * factor]
+        image = cv2.resize(image, (columns, rows), interpolation=cv2.INTER_AREA)
     if image.shape[:2] == size:
         out[...] = image.reshape(out.shape)
     else:

@@ -187,7 +187,7 @@ def fill(split: RecordSplit, request: Request, train: bool, batch: Batch, rows: 
 
 def _readable(split: RecordSplit, example: int, replacements: int) -> tuple[np.ndarray, int] | None:
     """Pixels and label of an example, or of the next one that can be read; None: there is none."""
-    for ahead in range(replacements + 1):
+    for ahead in range(min(replacements, len(split) - 1) + 1):
         record = split.record((example + ahead) % len(split))
         try:
             return pixels_of(record, split.records.channels), record.label

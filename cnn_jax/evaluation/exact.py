@@ -27,30 +27,37 @@ class Evaluation:
         top1_error: fraction wrong.
         top5_error: fraction whose label is not among the five largest.
         loss: mean cross-entropy, nats.
-        unreadable: names of the images that could not be read; they are not among the n.
+        examples: in the split; None: n.
+        unreadable: names of the images that this process could not read; they are not among the n.
     """
 
     n: int
     top1_error: float
     top5_error: float
     loss: float
+    examples: int | None = None
     unreadable: tuple[str, ...] = ()
 
     def to_tree(self) -> dict[str, Any]:
         """Returns the result as JSON holds it: errors as fractions."""
-        return {
+        tree: dict[str, Any] = {
             "loss": self.loss,
             "top1_error": self.top1_error,
             "top5_error": self.top5_error,
             "n": self.n,
-        } | ({"unreadable": list(self.unreadable)} if self.unreadable else {})
+        }
+        if self.examples not in (None, self.n):
+            tree |= {"examples": self.examples, "unreadable": list(self.unreadable)}
+        return tree
 
-    def counted(self, examples: int) -> str:
-        """Returns `n=50000/50000`, and which images of the split could not be read."""
-        text = f"n={self.n}/{examples}"
-        if self.unreadable:
-            text += f", {examples - self.n} unreadable: {', '.join(self.unreadable)}"
-        return text
+
+def counted(result: dict[str, Any]) -> str:
+    """Returns `n=50000/50000` of a result, and which images of the split could not be read."""
+    n, examples = result["n"], result.get("examples", result["n"])
+    text = f"n={n}/{examples}"
+    if n < examples:
+        text += f", {examples - n} unreadable: {', '.join(result['unreadable'])}"
+    return text
 
 
 def padded_batches(
@@ -125,5 +132,6 @@ def evaluate(
         top1_error=(n - top1) / n,
         top5_error=(n - top5) / n,
         loss=sum(float(one["loss"]) for one in counts) / n,
+        examples=len(split),
         unreadable=tuple(unreadable),
     )

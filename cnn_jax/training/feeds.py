@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import jax
 import numpy as np
 
+from cnn_jax.config.problems import InputError
 from cnn_jax.data.dataset import Split
 from cnn_jax.data.order import Order
 from cnn_jax.data.records import Batch, Request
@@ -14,7 +15,7 @@ from cnn_jax.training.gradients import laid_out
 from cnn_jax.training.parallel import HostMetrics
 from cnn_jax.training.run import Run
 from cnn_jax.training.state import TrainState
-from cnn_jax.training.steps import METRICS, make_train_step
+from cnn_jax.training.steps import METRICS, Metrics, make_train_step
 
 Advance = Callable[[TrainState, int, int], tuple[TrainState, HostMetrics]]
 STEPS_IN_FLIGHT = 2  # the host does not run further ahead of the devices: batches take memory
@@ -52,10 +53,16 @@ def make_feed(run: Run, like: TrainState) -> Advance:
     batches = Batches(run, order)
 
     def advance(state: TrainState, first: int, steps: int) -> tuple[TrainState, HostMetrics]:
-        made, ids = [], []
+        made: list[Metrics] = []
+        ids: list[np.ndarray] = []
         for number in range(first, first + steps):
+            try:
+                batch = batches.at(number)
+            except InputError:
+                if not made:
+                    raise
+                break  # the steps made so far count; the next call meets the error again
             ids.append(order.batch(number))
-            batch = batches.at(number)
             state, metrics = compiled(state, {"image": batch.images, "label": batch.labels})
             made.append(metrics)
             if len(made) > STEPS_IN_FLIGHT:
@@ -87,8 +94,10 @@ class Batches:
         """Returns the batch of a step; those of the next steps are being made already."""
         if step != self._next:
             self._stream = self._split.batches(self._requests(step), train=True)
+        self._next = -1  # should the batch fail, a stream begins anew
+        batch = next(self._stream)
         self._next = step + 1
-        return next(self._stream)
+        return batch
 
     def _requests(self, first: int) -> Iterator[Request]:
         for step in range(first, self._end):

@@ -14,10 +14,10 @@ from cnn_jax.config.problems import InputError, hint
 from cnn_jax.layers.batch_view import BatchView
 from cnn_jax.training.objective import l2_penalty
 from cnn_jax.training.recipe import Recipe
+from cnn_jax.training.rematerialisation import rematerialised
 from cnn_jax.training.state import TrainState
 
 Batch = Mapping[str, Any]  # arrays by name
-KEPT = frozenset({"conv_general_dilated", "dot_general"})  # what rematerialisation keeps
 
 
 class Gradient(NamedTuple):
@@ -86,13 +86,12 @@ def _gradient(recipe: Recipe, state: TrainState, batch: Batch, view: BatchView) 
             mutable=["batch_stats"],
         )
 
-    if recipe.remat:
-        forward = jax.checkpoint(forward, policy=lambda kind, *_, **__: kind.name in KEPT)
+    kept = rematerialised(forward, recipe.remat)
 
     def objective(params: Any) -> tuple[jax.Array, tuple[jax.Array, jax.Array, Any]]:
         if recipe.rules.frozen:
             params = recipe.rules.map(_held, params)
-        prediction, changed = forward(params, images)
+        prediction, changed = kept(params, images)
         smoothing = state.hyper["label_smoothing"]
         losses = recipe.loss(prediction.logits, batch["label"], smoothing)
         wrong = jnp.argmax(prediction.logits, axis=1) != batch["label"]

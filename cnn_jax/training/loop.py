@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cnn_jax.config.identity import to_tree
+from cnn_jax.config.problems import InputError
 from cnn_jax.evaluation.exact import Evaluation, evaluate
 from cnn_jax.training import distributed, guard
 from cnn_jax.training.checkpoints import Checkpoints
@@ -69,6 +70,7 @@ class Training:
         Raises:
             PreemptionRequested: a signal came; a checkpoint is saved.
             DivergedError: the guard stopped the run.
+            InputError: an image cannot be read; a checkpoint is saved.
         """
         try:
             while True:
@@ -77,7 +79,9 @@ class Training:
                 if self.over:
                     break
                 self._make_steps(self._agree(self._steps_until_next_stop()))
-        except PreemptionRequested:
+        except (PreemptionRequested, InputError) as error:
+            if isinstance(error, InputError) and self.run.devices.processes > 1:
+                raise  # the others know nothing of it: a save would wait for them
             self.log.flush()
             self._save()
             self.checkpoints.wait()
@@ -112,7 +116,8 @@ class Training:
         tree = self.evaluate(split).to_tree()
         if self.state.averaged_params:
             beside = self.evaluate(split, averaged=True).to_tree()
-            tree |= {f"averaged_{name}": value for name, value in beside.items() if name != "n"}
+            errors = ("loss", "top1_error", "top5_error")
+            tree |= {f"averaged_{name}": beside[name] for name in errors}
         return tree
 
     def _agree(self, steps: int = 1) -> int:

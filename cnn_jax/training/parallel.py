@@ -80,15 +80,10 @@ class Devices:
         Raises:
             InputError: it does not.
         """
-        unit = parts * len(self.devices)
-        if parts > 1 and batch_size % unit:
+        if batch_size % (parts * len(self.devices)):
+            over = f"{len(self.devices)} devices" + (f" in {parts} parts" if parts > 1 else "")
             raise InputError(
-                f"{key} = {batch_size}: {parts} parts (accumulation_steps) do not divide over "
-                f"{len(self.devices)} devices; allowed: a multiple of {unit}"
-            )
-        if batch_size % len(self.devices):
-            raise InputError(
-                f"{key} = {batch_size} does not divide over {len(self.devices)} devices; "
+                f"{key} = {batch_size} does not divide over {over}; "
                 "allowed: a multiple, or fewer devices by config.parallel.devices"
             )
 
@@ -99,9 +94,10 @@ class Devices:
 
     def place(self, state: Placed) -> Placed:
         """Returns a state on the devices: copied to each, or its large arrays spread over them."""
-        return jax.tree.map(lambda leaf: _put(leaf, self._sharding(leaf)), state)
+        return jax.tree.map(lambda leaf: _put(leaf, self.sharding(leaf)), state)
 
-    def _sharding(self, leaf: jax.Array) -> NamedSharding:
+    def sharding(self, leaf: jax.Array) -> NamedSharding:
+        """Returns how `place` lays an array of the state."""
         divisible = [i for i, n in enumerate(leaf.shape) if n % len(self.devices) == 0]
         if not self._shard_parameters or leaf.size < SMALLEST_SHARDED or not divisible:
             return self.everywhere

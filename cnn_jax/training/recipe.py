@@ -34,7 +34,7 @@ class Recipe:
         averaging: kind of the running average of the parameters; None: none is kept.
         accumulation_steps: into how many parts a batch is divided, one after another.
         shards: over how many devices a batch lies, where the step is written for the whole of it.
-        remat: whether the backward pass computes all but convolutions and products again.
+        remat: what the backward pass computes again, see `rematerialisation`.
         explosion_factor: of the guard; 0: no guard against explosion.
         view: the part of the global batch in view.
     """
@@ -50,6 +50,6 @@ class Recipe:
     averaging: Weight | None = None
     accumulation_steps: int = 1
     shards: int = 1
-    remat: bool = False
+    remat: str = "none"
     explosion_factor: float = 0.0
     view: BatchView = BatchView()

@@ -53,7 +53,7 @@ class Run:
     @property
     def plateau(self) -> Plateau | None:
         """The rule of a schedule that follows the validation error."""
-        return plateau_of(self.config.schedule)
+        return plateau_of(self.config)
 
     def initial_state(self) -> TrainState:
         """Returns the state before the first step, on every device."""
@@ -105,7 +105,7 @@ def prepare(config: Any, preprocessing: Preprocessing | None = None) -> Run:
         averaging=AVERAGES.get(config.optim.averaging),
         accumulation_steps=config.train.accumulation_steps,
         shards=len(devices.devices) if devices.mode == "jit" else 1,
-        remat=config.train.remat == "pointwise",
+        remat=config.train.remat,
         explosion_factor=config.guard.explosion_factor,
         view=batch_view(config.train, devices),
     )

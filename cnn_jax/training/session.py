@@ -9,6 +9,8 @@ from typing import Any
 
 from cnn_jax.config.identity import config_hash, to_tree
 from cnn_jax.config.problems import InputError
+from cnn_jax.data.streams import RecordSplit
+from cnn_jax.evaluation.exact import counted
 from cnn_jax.training.card import card
 from cnn_jax.training.checkpoints import Checkpoints
 from cnn_jax.training.distributed import lead_says, wait_for_all
@@ -19,7 +21,7 @@ from cnn_jax.training.preemption import Preemption
 from cnn_jax.training.progress import ProgressReport
 from cnn_jax.training.run import Run, prepare
 from cnn_jax.training.run_directory import RunDirectory, origin, read_json
-from cnn_jax.training.state import bytes_on_device, parameter_count
+from cnn_jax.training.state import TrainState, bytes_on_device, parameter_count
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,24 @@ class Outcome:
     result: dict[str, Any]
     fresh: bool
     lead: bool
+
+    def describe(self) -> str:
+        """Returns what was reached and where everything lies."""
+        result = self.result
+        done = "done" if self.fresh else "finished before; nothing was trained"
+        beside = ""
+        if "averaged_loss" in result:
+            beside = f"averaged parameters: {_errors(result, 'averaged_')}\n"
+        return (
+            f"{done}: step {result['step']}, epoch {result['epoch']:g}, "
+            f"{result['seconds']:.1f} s, {result['images_per_second']:,.0f} images/s\n"
+            f"test: {_errors(result)}, {counted(result)}\n"
+            f"{beside}everything lies in {self.directory}/\n"
+            "  result.json    the figures above      curves.png   loss and error\n"
+            "  metrics.jsonl  every logged step      tensorboard/ the same as events\n"
+            "  config.json    the config             checkpoints/ newest and best\n"
+            "  parameters.txt decay and multipliers  card.md      what this run was"
+        )
 
 
 def train(config: Any, workdir: str | Path, preemption: Preemption, began: float) -> Outcome:
@@ -88,16 +108,15 @@ def _train(run: Run, directory: Path, preemption: Preemption, began: float) -> d
         state = restored[0].replace(hyper=state.hyper)
         preemption.saved_step = int(state.step)
     step = int(state.step)
-    parameters, held = parameter_count(state.params), bytes_on_device(state)
     log = MetricsLog(directory, step, config.log.tensorboard, lead)
     wait_for_all("log opened")
     progress = ProgressReport(run.plan.total_steps, step, config.log.progress_bar, lead)
-    progress.say(_opening(run, step, parameters, held, restored is not None))
+    progress.say(_opening(run, state, restored is not None))
     listed = parameters_of(state.params, run.recipe.rules)
-    progress.say("\n".join(parameter_summary(listed, config.optim.weight_decay)))
+    decay = float(state.hyper["weight_decay"])
+    progress.say("\n".join(parameter_summary(listed, decay)))
     if lead:
-        table = parameter_table(listed, config.optim.weight_decay)
-        (directory / "parameters.txt").write_text(table)
+        (directory / "parameters.txt").write_text(parameter_table(listed, decay))
     first_step_seconds: list[float] = []
 
     def on_first_step() -> None:
@@ -114,34 +133,53 @@ def _train(run: Run, directory: Path, preemption: Preemption, began: float) -> d
         progress.close()
         log.close()
         checkpoints.close()
-    return test | {
-        "split": "test",
-        "step": training.step,
-        "epoch": epoch,
-        "seconds": time.time() - began,
-        "first_step_seconds": first_step_seconds[0] if first_step_seconds else None,
-        "images_per_second": training.images_per_second,
-        "parameters": parameters,
-        "plateau_end": training.step < run.plan.total_steps,
-        "config_hash": config_hash(to_tree(config)),
-        "precision": to_tree(config.precision),
-        "devices": run.devices.describe(),
-    }
-
-
-def _opening(run: Run, step: int, parameters: int, held: tuple[int, int], resumed: bool) -> str:
-    data = run.dataset
-    begin = f"resuming at step {step}" if resumed else "starting"
     return (
-        f"{run.config.model.name}: {parameters:,} parameters, {run.devices.describe()}, "
-        f"{run.config.precision.compute}\n"
+        test
+        | _unreadable(run)
+        | {
+            "split": "test",
+            "step": training.step,
+            "epoch": epoch,
+            "seconds": time.time() - began,
+            "first_step_seconds": first_step_seconds[0] if first_step_seconds else None,
+            "images_per_second": training.images_per_second,
+            "parameters": parameter_count(training.state.params),
+            "plateau_end": training.step < run.plan.total_steps,
+            "config_hash": config_hash(to_tree(config)),
+            "precision": to_tree(config.precision),
+            "devices": run.devices.describe(),
+        }
+    )
+
+
+def _unreadable(run: Run) -> dict[str, Any]:
+    """The images that this call met and could not read, name -> reason, where there are any."""
+    train = run.dataset.train
+    met = train.reading.unreadable if isinstance(train, RecordSplit) else {}
+    return {"unreadable_images": dict(sorted(met.items()))} if met else {}
+
+
+def _opening(run: Run, state: TrainState, resumed: bool) -> str:
+    data, held = run.dataset, bytes_on_device(state)
+    begin = f"resuming at step {int(state.step)}" if resumed else "starting"
+    untrained = ""
+    if any(name.startswith("aux") for name in state.params) and "auxiliary" not in state.hyper:
+        untrained = "\nthe auxiliary heads are not trained: config.train.auxiliary_weight is 0"
+    return (
+        f"{run.config.model.name}: {parameter_count(state.params):,} parameters, "
+        f"{run.devices.describe()}, {run.config.precision.compute}\n"
         f"parameters and optimizer state: {held[0]:,} bytes on each device, {held[1]:,} in all\n"
         f"{run.config.data.source}: train {len(data.train)}, validation {len(data.validation)}, "
         f"test {len(data.test)}, {data.num_classes} classes, "
         f"{'x'.join(map(str, data.image_shape))}\n"
         f"{begin}: {run.plan.total_steps} steps of {run.plan.batch_size}, "
-        f"{run.config.train.epochs:g} epochs"
+        f"{run.config.train.epochs:g} epochs{untrained}"
     )
+
+
+def _errors(result: dict[str, Any], prefix: str = "") -> str:
+    top1, top5 = (100 * result[f"{prefix}{name}_error"] for name in ("top1", "top5"))
+    return f"top-1 error {top1:.2f} %, top-5 error {top5:.2f} %"
 
 
 def draw(directory: Path, config: Any, result: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from cnn_jax.config.arguments import argument_of
 from cnn_jax.config.plan import RunPlan
 from cnn_jax.initializers.parameters import init_variables
 from cnn_jax.models import Network, check_layer_names
@@ -77,7 +78,7 @@ def create_state(
     check_layer_names(model, variables["params"])
     rules_of(config.optim).check(variables["params"])
     hyper = hyper_parameters(config, plan, model)
-    rule = plateau_of(config.schedule)
+    rule = plateau_of(config)
     optimizer = OPTIMIZERS[config.optim.name](0.0, 0.0, **config.optim.kwargs.to_dict())
     return TrainState(
         step=jnp.zeros((), jnp.int32),
@@ -127,12 +128,12 @@ def hyper_parameters(config: Any, plan: RunPlan, model: Network) -> dict[str, An
     return jax.tree.map(lambda value: jnp.asarray(value, float), values)
 
 
-def plateau_of(schedule: Any) -> Plateau | None:
-    """Returns the rule of `config.schedule`; None where it does not follow the validation error."""
-    if schedule.name != "plateau":
+def plateau_of(config: Any) -> Plateau | None:
+    """Returns the rule of the schedule; None where it does not follow the validation error."""
+    if config.schedule.name != "plateau":
         return None
-    given = schedule.kwargs.to_dict()
-    return Plateau(**{field.name: given[field.name] for field in fields(Plateau)})
+    names = [field.name for field in fields(Plateau)]
+    return Plateau(**{name: argument_of(config, "schedule", name) for name in names})
 
 
 def _auxiliary_weights(train: Any) -> dict[str, float]:

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from cnn_jax.config.plan import make_plan
 from cnn_jax.config.problems import InputError
+from tests import configs
 
 
 def config(epochs: float, batch: int, warmup: float = 0.0) -> Section:
@@ -41,6 +42,7 @@ def test_empty_train_split() -> None:
 
 
 def test_a_plateau_schedule_says_itself_when_to_evaluate() -> None:
-    given = config(10.0, 8)
-    given.schedule = Section(name="plateau", warmup_epochs=0.0, kwargs=Section(every_epochs=0.5))
-    assert make_plan(given, 80).evaluate_every == 5
+    keys = {"schedule.name": "plateau", "schedule.kwargs": {}, "evaluation.every_epochs": 3.0}
+    assert make_plan(configs.make(keys), 80).evaluate_every == 10
+    keys["schedule.kwargs"] = {"every_epochs": 0.5}
+    assert make_plan(configs.make(keys), 80).evaluate_every == 5

@@ -25,7 +25,7 @@ def test_functions() -> None:
         assert arguments(section).keys() == registry.keys()
         for name, function in registry.items():
             expected = {
-                key: None if parameter.default is parameter.empty else parameter.default
+                key: parameter.default
                 for key, parameter in inspect.signature(function).parameters.items()
                 if parameter.kind is inspect.Parameter.KEYWORD_ONLY
             }

@@ -136,7 +136,7 @@ def test_sigterm_saves_and_the_same_command_continues(root: Path, tmp_path: Path
     assert b"SIGTERM: saving a checkpoint" in said and b"run the same command again" in out
     process = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout is not None
-    opening = b"".join(process.stdout.readline() for _ in range(3))
+    opening = b"".join(process.stdout.readline() for _ in range(4))
     assert b"resuming at step" in opening
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=40)

@@ -106,3 +106,18 @@ def test_importing_the_package_loads_neither_jax_nor_tensorflow() -> None:
     program = "import sys, cnn_jax; print('jax' in sys.modules, 'tensorflow' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout == "False False\n"
+
+
+def test_another_builder_on_the_command_line_brings_its_own_arguments() -> None:
+    from absl import flags
+
+    from experiments import command_line
+
+    words = ["x", CONFIG, "--config.data.kwargs.channels=1", "--config.data.source=folder"]
+    words += ["--config.train_crop.kwargs.size=32", "--config.train_crop.name=random_resized"]
+    _, config = command_line.parse_config(words, "", flags.FlagValues())
+    assert config.data.source == "folder"
+    assert config.data.kwargs.to_dict() == {"channels": 1, "test_fraction": 0.1}
+    assert config.train_crop.kwargs.size == 32 and config.train_crop.kwargs.smallest_area == 0.08
+    _, config = command_line.parse_config(["x", CONFIG], "", flags.FlagValues())
+    assert config.data.source == "digits" and config.data.kwargs.to_dict() == {"size": 32}

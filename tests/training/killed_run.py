@@ -1,8 +1,11 @@
 """Trains the small config in a process of its own and kills it hard at a step.
 
-python -m tests.training.killed_run WORKDIR [KILL_AT_STEP]
+python -m tests.training.killed_run WORKDIR [KILL_AT_STEP [OVERRIDES]]
+
+OVERRIDES is a JSON object of dotted config keys; a step of 0 kills nothing.
 """
 
+import json
 import os
 import signal
 import sys
@@ -15,20 +18,22 @@ from tests import configs
 OVERRIDES = {"checkpoint.every_epochs": 2.56, "train.chunk_steps": 3}  # a checkpoint each 16 steps
 
 
-def main(workdir: str, kill_at: int | None) -> None:
+def main(workdir: str, kill_at: int = 0, overrides: str = "{}") -> None:
     log_steps = loop.Training._log_steps
 
     def log_and_die(self: loop.Training, first: int, metrics: loop.HostMetrics) -> None:
         log_steps(self, first, metrics)
-        if kill_at is not None and self.step >= kill_at:
+        if kill_at and self.step >= kill_at:
             self.log.flush()
             self.checkpoints.wait()
             os.kill(os.getpid(), signal.SIGKILL)
 
     loop.Training._log_steps = log_and_die  # type: ignore[method-assign]
     with Preemption() as preemption:
-        session.train(configs.quick(OVERRIDES), workdir, preemption, time.time())
+        session.train(
+            configs.quick(OVERRIDES | json.loads(overrides)), workdir, preemption, time.time()
+        )
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else None)
+    main(sys.argv[1], *map(int, sys.argv[2:3]), *sys.argv[3:])

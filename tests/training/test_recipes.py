@@ -61,15 +61,8 @@ def test_accumulation_under_batch_norm_is_a_virtual_batch(mode: str, devices: in
 def test_parts_that_do_not_divide_are_refused() -> None:
     with pytest.raises(InputError, match="accumulation_steps = 3 does not divide"):
         configs.quick({"train.accumulation_steps": 3})
-    with pytest.raises(InputError, match="2 parts .* allowed: a multiple of 16"):
+    with pytest.raises(InputError, match="divide over 8 devices in 2 parts"):
         prepare(configs.quick({"train.accumulation_steps": 2, "parallel.devices": 8}))
-
-
-@pytest.mark.parametrize(("mode", "devices"), WAYS)
-def test_rematerialisation_changes_memory_not_numbers(mode: str, devices: int) -> None:
-    way = {"parallel.mode": mode, "parallel.devices": devices}
-    one, other = (train(5, FLOAT64 | way | {"train.remat": word}) for word in ("none", "pointwise"))
-    np.testing.assert_allclose(one[0], other[0], rtol=1e-10)
 
 
 @pytest.mark.parametrize(("mode", "devices"), WAYS)

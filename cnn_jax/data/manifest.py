@@ -1,0 +1,158 @@
+"""What a prepared set contains, looked at image by image, and written down last.
+
+`manifest.json` says how many images each class has, which files are odd and how, and gives a
+fingerprint of the content. A set without it was not prepared to the end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import simplejpeg
+
+from cnn_jax.data.dataset import Dataset
+from cnn_jax.data.decode import JPEG, UnreadableError, decode, orientation
+from cnn_jax.data.records import Record
+from cnn_jax.data.streams import RecordSplit
+
+MANIFEST = "manifest.json"
+FORMAT_VERSION = 1
+DIGEST_BYTES = 16
+EXAMPLES_AT_ONCE = 256
+PNG = b"\x89PNG"
+JPEG_SUFFIXES = (".jpg", ".jpeg")
+Report = Callable[[str, int, int], None]  # what is being done, how many are done, of how many
+
+
+class Look(NamedTuple):
+    """What one image is like.
+
+    Attributes:
+        label: its class.
+        name: of the file.
+        kinds: what is odd about it: cmyk, png_named_jpeg, grey, rotated, unreadable.
+        digest: of name, class and content.
+    """
+
+    label: int
+    name: str
+    kinds: tuple[str, ...]
+    digest: bytes
+
+
+def scan(dataset: Dataset, report: Report) -> dict[str, Any]:
+    """Looks at every image and returns the content of a manifest.
+
+    Args:
+        dataset: as its source holds it.
+        report: told of the progress.
+    """
+    names = dataset.class_names
+    found: dict[str, Any] = {"format_version": FORMAT_VERSION, "class_names": list(names)}
+    splits, digests = {}, []
+    for name in ("train", "validation", "test"):
+        split = getattr(dataset, name)
+        if not len(split):
+            continue
+        looks = list(_look_at_all(split, name, report))
+        digests += [look.digest for look in looks]
+        splits[name] = _summary(looks, names)
+    # Sorted: the fingerprint is that of the content, not of its order.
+    fingerprint = hashlib.sha256(b"".join(sorted(digests))).hexdigest()
+    return found | {"fingerprint": fingerprint, "splits": splits}
+
+
+def _summary(looks: list[Look], names: tuple[str, ...]) -> dict[str, Any]:
+    counts = Counter(look.label for look in looks)
+    odd: dict[str, list[str]] = {}
+    for look in looks:
+        for kind in look.kinds:
+            odd.setdefault(kind, []).append(look.name)
+    return {
+        "images": len(looks),
+        "classes": len(counts),
+        "images_of_class": {
+            names[label] if 0 <= label < len(names) else str(label): counts[label]
+            for label in sorted(counts)
+        },
+        "odd_files": {kind: sorted(files) for kind, files in sorted(odd.items())},
+    }
+
+
+def _look_at_all(split: RecordSplit, name: str, report: Report) -> Iterator[Look]:
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        examples, done = iter(range(len(split))), 0
+        while chunk := list(islice(examples, EXAMPLES_AT_ONCE)):
+            yield from pool.map(lambda i: look_at(split.record(i), split.records.channels), chunk)
+            done += len(chunk)
+            report(f"looking at {name}", done, len(split))
+
+
+def look_at(record: Record, channels: int) -> Look:
+    """Returns what one image is like; decodes it whole, to know whether it can be read."""
+    content = record.image if isinstance(record.image, bytes) else record.image.tobytes()
+    key = f"{record.name}\0{record.label}\0".encode()
+    digest = hashlib.blake2b(key + content, digest_size=DIGEST_BYTES).digest()
+    kinds = _kinds(record) if isinstance(record.image, bytes) else []
+    if isinstance(record.image, bytes):
+        try:
+            decode(record.image, channels)
+        except UnreadableError:
+            kinds.append("unreadable")
+    return Look(record.label, record.name, tuple(kinds), digest)
+
+
+def _kinds(record: Record) -> list[str]:
+    content, kinds = record.image, []
+    assert isinstance(content, bytes)
+    if content.startswith(PNG) and record.name.lower().endswith(JPEG_SUFFIXES):
+        kinds.append("png_named_jpeg")
+    if content.startswith(JPEG):
+        try:
+            colour = simplejpeg.decode_jpeg_header(content)[2]
+        except ValueError:
+            return kinds
+        if colour in ("CMYK", "YCCK"):
+            kinds.append("cmyk")
+        if colour == "Gray":
+            kinds.append("grey")
+        if orientation(content) != 1:
+            kinds.append("rotated")
+    return kinds
+
+
+def write_manifest(directory: Path, manifest: dict[str, Any]) -> None:
+    """Writes `manifest.json` whole or not at all."""
+    temporary = directory / (MANIFEST + ".unfinished")
+    temporary.write_text(json.dumps(manifest, indent=1) + "\n")
+    os.replace(temporary, directory / MANIFEST)
+
+
+def read_manifest(directory: Path) -> dict[str, Any] | None:
+    """Returns the manifest of a prepared folder, or None."""
+    file = directory / MANIFEST
+    return json.loads(file.read_text()) if file.is_file() else None
+
+
+def totals(manifest: dict[str, Any]) -> str:
+    """Returns one line for each split, and one for each kind of odd file."""
+    lines = []
+    for name, split in manifest["splits"].items():
+        sizes = np.array(list(split["images_of_class"].values()))
+        lines.append(
+            f"{name}: {split['images']:,} images, {split['classes']:,} classes of "
+            f"{sizes.min():,} to {sizes.max():,}"
+        )
+        for kind, files in split["odd_files"].items():
+            shown = ", ".join(files[:3]) + (", ..." if len(files) > 3 else "")
+            lines.append(f"  {kind}: {len(files):,} ({shown})")
+    return "\n".join(lines)

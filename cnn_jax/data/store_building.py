@@ -1,0 +1,135 @@
+"""Writes a store: every image resized once so that its shorter side has a given length."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from cnn_jax.config.problems import InputError
+from cnn_jax.data.crops import with_shorter_side
+from cnn_jax.data.dataset import Dataset
+from cnn_jax.data.decode import UnreadableError
+from cnn_jax.data.manifest import Report, write_manifest
+from cnn_jax.data.resize import resize
+from cnn_jax.data.store import DESCRIPTION, IMAGES, INDEX, NAMES, SPLITS
+from cnn_jax.data.streams import RecordSplit, pixels_of
+from cnn_jax.data.tfds_building import finish, unfinished
+
+QUALITY = 95  # of a JPEG store
+EXAMPLES_AT_ONCE = 256
+FORMATS = ("uint8", "jpeg")
+
+
+def parse_format(word: str) -> tuple[str, int]:
+    """Returns format and shorter side of `uint8_256` or `jpeg_256`.
+
+    Raises:
+        InputError: it is neither.
+    """
+    form, _, side = word.partition("_")
+    if form not in FORMATS or not side.isdigit() or int(side) < 1:
+        raise InputError(f"--store={word}: allowed: uint8_SIDE, jpeg_SIDE, as in uint8_256")
+    return form, int(side)
+
+
+def build_store(
+    dataset: Dataset, manifest: dict[str, Any], final: Path, word: str, report: Report
+) -> dict[str, Any]:
+    """Writes the store of a set, and returns its manifest.
+
+    Images that cannot be read are left out, and listed in the manifest.
+
+    Args:
+        dataset: as its source holds it.
+        manifest: of the set.
+        final: folder of the store.
+        word: `uint8_256` or the like.
+        report: told of the progress.
+    """
+    form, side = parse_format(word)
+    temporary = unfinished(final)
+    left_out: dict[str, list[str]] = {}
+    for name in SPLITS:
+        split = getattr(dataset, name)
+        if len(split):
+            left_out[name] = _write_split(split, temporary / name, form, side, name, report)
+    written = manifest | {"store": {"format": word, "left_out": left_out}}
+    description = {
+        "format": form,
+        "shorter_side": side,
+        "channels": dataset.train.records.channels,  # type: ignore[union-attr]
+        "class_names": list(dataset.class_names),
+        "made_from": manifest["fingerprint"],
+    }
+    (temporary / DESCRIPTION).write_text(json.dumps(description, indent=1) + "\n")
+    write_manifest(temporary, written)
+    finish(temporary, final)
+    return written
+
+
+def _write_split(
+    split: RecordSplit, directory: Path, form: str, side: int, name: str, report: Report
+) -> list[str]:
+    directory.mkdir()
+    ends, shapes, labels, names, left_out = [0], [], [], [], []
+    with (directory / IMAGES).open("wb") as file:
+        for content in _resized(split, form, side, name, report):
+            if content[0] is None:
+                left_out.append(content[3])
+                continue
+            file.write(content[0])
+            ends.append(ends[-1] + len(content[0]))
+            shapes.append(content[1])
+            labels.append(content[2])
+            names.append(content[3])
+        file.flush()
+        os.fsync(file.fileno())
+    np.savez(
+        directory / INDEX,
+        offset=np.array(ends, np.int64),
+        shape=np.array(shapes, np.int32).reshape(-1, 3),
+        label=np.array(labels, np.int32),
+    )
+    (directory / NAMES).write_text("".join(f"{n}\n" for n in names))
+    return left_out
+
+
+Resized = tuple[bytes | None, tuple[int, ...], int, str]  # content, shape, label, name
+
+
+def _resized(
+    split: RecordSplit, form: str, side: int, name: str, report: Report
+) -> Iterator[Resized]:
+    def one(example: int) -> Resized:
+        record = split.record(example)
+        try:
+            pixels = pixels_of(record, split.records.channels)
+        except UnreadableError:
+            return None, (), record.label, record.name
+        height, width = pixels.shape[:2]
+        small = resize(pixels, with_shorter_side(height, width, side))
+        content = small.tobytes() if form == "uint8" else _jpeg(small)
+        return content, small.shape, record.label, record.name
+
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        examples, done = iter(range(len(split))), 0
+        while chunk := list(islice(examples, EXAMPLES_AT_ONCE)):
+            yield from pool.map(one, chunk)
+            done += len(chunk)
+            report(f"resizing {name}", done, len(split))
+
+
+def _jpeg(pixels: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+    image.save(buffer, "JPEG", quality=QUALITY)
+    return buffer.getvalue()

@@ -1,0 +1,209 @@
+"""What a run would need: memory, arithmetic and hours, before anything is allocated.
+
+Parameters and states come from shapes, arithmetic from the layer table, and memory from the train
+step as this backend compiles it; where it does not tell, from the layer table.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from ml_collections import ConfigDict
+
+from cnn_jax.config.validate import validate
+from cnn_jax.data.dataset import Split
+from cnn_jax.models.layer_table import Row, layer_table
+from cnn_jax.training.run import Run, prepare
+from cnn_jax.training.state import create_state, parameter_count
+from cnn_jax.training.steps import make_train_step
+
+MIB, GIB = 2**20, 2**30
+# Forward once, and in the backward pass once for the activations and once for the weights.
+TRAINING_OVER_FORWARD = 3
+KEPT_BY_REMAT = ("conv", "dense", "local")
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run would need; bytes are those of one device.
+
+    Attributes:
+        title: network, data, batch and devices.
+        parameters: how many numbers.
+        parameter_bytes: of the parameters; the gradients are as large.
+        optimizer_bytes: of the optimizer's state.
+        other_bytes: of running statistics and averages.
+        data_bytes: of the training images, where they live on the device.
+        devices: over which the batch is divided.
+        batch_size: over all devices.
+        batch_step: what a batch size must be a multiple of.
+        image_bytes: activations of one image that the backward pass needs, by the layer table.
+        compiled: batch size -> bytes of the step with its states, as compiled; empty where it is
+            not known.
+        backend: that it was compiled for.
+        forward_flops: of one image, 2 for each multiply-accumulate.
+        images: passed through the network in training, an epoch and all of the run.
+    """
+
+    title: str
+    parameters: int
+    parameter_bytes: int
+    optimizer_bytes: int
+    other_bytes: int
+    data_bytes: int
+    devices: int
+    batch_size: int
+    batch_step: int
+    image_bytes: int
+    compiled: dict[int, int]
+    backend: str
+    forward_flops: int
+    images: tuple[float, float]
+
+    def needs(self, batch_size: int) -> float:
+        """Returns what a batch needs on one device: a line through two compiled sizes.
+
+        By the layer table: states, gradients and the outputs of all layers.
+        """
+        if len(self.compiled) < 2:
+            states = 2 * self.parameter_bytes + self.optimizer_bytes + self.other_bytes
+            return self.data_bytes + states + batch_size * self.image_bytes / self.devices
+        (small, low), (large, high) = sorted(self.compiled.items())
+        slope = max((high - low) / (large - small), 0.0)
+        return self.data_bytes + max(low + slope * (batch_size - small), 0.0)
+
+    def largest_batch(self, memory: float) -> int:
+        """Returns the largest batch over all devices for so many bytes a device; 0: none fits."""
+
+        def fits(count: int) -> bool:
+            return self.needs(count * self.batch_step) <= memory
+
+        low, high = 0, 1
+        while fits(high) and high < 1 << 24:
+            low, high = high, 2 * high
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if fits(middle) else (low, middle)
+        return low * self.batch_step
+
+    def describe(self, images_per_second: float | None, memory_gib: float | None) -> str:
+        """Returns the estimate as text.
+
+        Args:
+            images_per_second: in training, over all devices, for the hours.
+            memory_gib: of one device, for the largest batch.
+        """
+        how = f"as compiled for {self.backend}" if self.compiled else "by the layer table"
+        table = self.batch_size * self.image_bytes / self.devices
+        epoch, run = (TRAINING_OVER_FORWARD * self.forward_flops * n for n in self.images)
+        lines = [
+            self.title,
+            f"parameters       {self.parameters:>15,}",
+            *_memory("parameters", self.parameter_bytes),
+            *_memory("optimizer state", self.optimizer_bytes),
+            *_memory("averages, running statistics", self.other_bytes),
+            *_memory("training images", self.data_bytes),
+            *_memory("gradients", self.parameter_bytes),
+            *_memory("outputs of all layers, by the layer table", table),
+            *_memory(f"a step in all, {how}", self.needs(self.batch_size)),
+            f"FLOPs: forward {self.forward_flops / 1e9:,.4g} G an image; training, taken as "
+            f"{TRAINING_OVER_FORWARD} x forward: {epoch:.3g} an epoch, {run:.3g} the run",
+        ]
+        if images_per_second:
+            hours = [n / images_per_second / 3600 for n in self.images]
+            lines.append(
+                f"at {images_per_second:,.0f} images/s: {hours[0]:.3g} hours an epoch, "
+                f"{hours[1]:.3g} hours the run, without evaluation"
+            )
+        if memory_gib:
+            largest = self.largest_batch(memory_gib * GIB)
+            says = f"{largest:,}" if largest else f"none, not even {self.batch_step}"
+            lines.append(f"largest batch for {memory_gib:g} GiB a device: {says}")
+        return "\n".join(lines)
+
+
+def estimate(config: Any, compiled: bool = True) -> Estimate:
+    """Returns what the run of a config would need; no array is made on a device.
+
+    Args:
+        config: validated.
+        compiled: whether the train step is compiled, twice, to learn its memory; else the layer
+            table tells.
+
+    Raises:
+        InputError: the parts of the run do not fit one another.
+    """
+    run = prepare(_for_jit(config))
+    state = jax.eval_shape(
+        lambda: create_state(run.config, run.plan, run.recipe.model, run.dataset.image_shape)
+    )
+    rows = layer_table(run.recipe.model, run.dataset.image_shape)
+    train, plan, devices = run.dataset.train, run.plan, run.devices
+    batch_step = len(devices.devices) * run.recipe.accumulation_steps
+    resident = run.config.train.dispatch == "chunk" and isinstance(train, Split)
+    return Estimate(
+        title=f"{config.model.name} on {config.data.source}: batch {plan.batch_size} on "
+        f"{devices.describe()}, {plan.train_examples:,} training images, "
+        f"{plan.total_steps:,} steps, {config.train.epochs:g} epochs",
+        parameters=parameter_count(state.params),
+        parameter_bytes=_bytes(state.params),
+        optimizer_bytes=_bytes(state.opt_state),
+        other_bytes=_bytes((state.batch_stats, state.averaged_params)),
+        data_bytes=len(train) * math.prod(run.dataset.image_shape) if resident else 0,
+        devices=len(devices.devices),
+        batch_size=plan.batch_size,
+        batch_step=batch_step,
+        image_bytes=_image_bytes(run, rows),
+        compiled=_compiled_bytes(run, state, batch_step) if compiled else {},
+        backend=devices.devices[0].platform,
+        forward_flops=2 * sum(row.macs for row in rows),
+        images=(float(plan.train_examples), float(plan.total_steps * plan.batch_size)),
+    )
+
+
+def _for_jit(config: Any) -> Any:
+    """The program over the whole batch: what pmap runs on a device is the same."""
+    changed = ConfigDict(config)
+    changed.parallel.mode = "jit"
+    return validate(changed)
+
+
+def _compiled_bytes(run: Run, state: Any, batch_step: int) -> dict[int, int]:
+    """Returns what the step needs with its states at the run's batch size and at half of it."""
+    shape = functools.partial(jax.ShapeDtypeStruct, sharding=run.devices.by_example)
+    devices = run.devices
+    state = jax.tree.map(lambda leaf: leaf.update(sharding=devices.sharding(leaf)), state)
+    size, step = run.plan.batch_size, make_train_step(run.recipe)
+    half = max(size // 2 // batch_step, 1) * batch_step
+    found = {}
+    for batch_size in (size, half if half < size else 2 * size):
+        batch = {
+            "image": shape((batch_size, *run.dataset.image_shape), jnp.uint8),
+            "label": shape((batch_size,), jnp.int32),
+        }
+        needed = devices.peak_bytes(step, state, batch)
+        if needed is None:
+            return {}
+        found[batch_size] = needed
+    return found
+
+
+def _image_bytes(run: Run, rows: Iterable[Row]) -> int:
+    pointwise = run.recipe.remat == "pointwise"
+    kept = [row for row in rows if not pointwise or row.kind in KEPT_BY_REMAT]
+    values = sum(math.prod(row.output) for row in kept) * jnp.dtype(run.recipe.model.dtype).itemsize
+    return values // run.recipe.accumulation_steps
+
+
+def _bytes(tree: Any) -> int:
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
+
+
+def _memory(what: str, count: float) -> list[str]:
+    return [f"  {what:<42} {count / MIB:>14,.2f} MiB"] if count else []

@@ -1,0 +1,177 @@
+"""From tar files to a training run: TFDS's own builder, driven as a user drives it."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cnn_jax.config.problems import InputError
+from cnn_jax.data.tfds import tfds
+from tests.data import files
+
+pytest.importorskip("tensorflow_datasets")
+pytest.importorskip("array_record")
+if importlib.util.find_spec("tensorflow") is None:
+    pytest.skip("TensorFlow is not installed", allow_module_level=True)
+
+pytestmark = [pytest.mark.prepare, pytest.mark.xdist_group("prepare")]
+ROOT = Path(__file__).parents[2]
+
+
+def run(*words: object, module: str = "experiments.prepare") -> subprocess.CompletedProcess[str]:
+    environment = {k: v for k, v in os.environ.items() if k != "XLA_FLAGS"}
+    command = [sys.executable, "-m", *module.split(), *map(str, words)]
+    return subprocess.run(
+        command, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=300
+    )
+
+
+def prepare(tars: Path, data: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return run("--dataset=imagenet2012", f"--tars={tars}", f"--data_dir={data}", *words)
+
+
+@pytest.fixture(scope="module")
+def tars(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return files.tars(tmp_path_factory.mktemp("tars"), each=12)
+
+
+@pytest.fixture(scope="module")
+def data(tars: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Killed while building, then stopped by the counts, then prepared."""
+    data = tmp_path_factory.mktemp("data")
+    killed = run(
+        f"--tars={tars}",
+        f"--data_dir={data}",
+        "--dataset=imagenet2012",
+        "--allow_partial",
+        module="tests.data.killed_preparation",
+    )
+    assert killed.returncode == -9, killed.stderr
+    assert list(data.iterdir()), "something was begun"
+    with pytest.raises(InputError, match="holds no prepared data"):
+        tfds(str(data), name="imagenet2012", test="validation")
+
+    refused = prepare(tars, data, "--allow_partial=False")
+    assert refused.returncode == 2 and "of 147,897,477,120 bytes" in refused.stderr
+    done = prepare(tars, data, "--allow_partial", "--store=uint8_64")
+    assert done.returncode == 0, done.stderr
+    assert "train: 57 images of 4 classes; ILSVRC 2012 has 1,281,167" in done.stdout
+    assert sorted(p.name for p in data.iterdir()) == ["imagenet2012", "imagenet2012_uint8_64"]
+    return data
+
+
+def test_manifest(data: Path) -> None:
+    (file,) = data.glob("imagenet2012/*/manifest.json")
+    manifest = json.loads(file.read_text())
+    train = manifest["splits"]["train"]
+    assert train["images_of_class"] == dict(zip(files.CLASSES, (21, 12, 12, 12), strict=True))
+    assert manifest["splits"]["test"]["images"] == files.VALIDATION
+    odd = {
+        kind: [n.removeprefix("n01440764_") for n in f] for kind, f in train["odd_files"].items()
+    }
+    assert odd == {
+        "cmyk": ["cmyk.JPEG"],
+        "grey": ["grey.JPEG"],
+        "png_named_jpeg": ["png.JPEG"],
+        "rotated": ["rotated.JPEG"],
+        "unreadable": ["empty.JPEG", "text.JPEG", "truncated.JPEG"],
+    }
+    assert len(manifest["partial"]) == 2
+
+
+def test_nothing_is_prepared_twice(tars: Path, data: Path) -> None:
+    (file,) = data.glob("imagenet2012/*/manifest.json")
+    before = file.stat().st_mtime_ns
+    again = run("--dataset=imagenet2012", f"--data_dir={data}", "--allow_partial")
+    assert again.returncode == 0, again.stderr
+    assert file.stat().st_mtime_ns == before
+    assert "--config.data.kwargs.test=validation" in again.stdout
+
+
+def test_records_are_the_files_of_the_tars(data: Path) -> None:
+    found = tfds(str(data), name="imagenet2012", test="validation")
+    assert found.num_classes == 1000 and found.class_names[0] == "n01440764"
+    train = found.train
+    records = [train.record(i) for i in range(len(train))]  # type: ignore[union-attr]
+    by_name = {record.name: record for record in records}
+    odd = files.odd_files() | files.unreadable_files()
+    for kind, content in odd.items():
+        assert by_name[f"n01440764_{kind}.JPEG"].image == content
+    for record in records:
+        assert found.class_names[record.label] == record.name.split("_")[0]
+    with pytest.raises(InputError, match="'test': no such split.*Allowed: train, validation"):
+        tfds(str(data), name="imagenet2012")
+    with pytest.raises(InputError, match="did you mean 'imagenet2012'"):
+        tfds(str(data), name="imagenet2021")
+
+
+def test_train_evaluate_and_predict_without_tensorflow(data: Path, tmp_path: Path) -> None:
+    """The four commands of the README, at a small size, with TensorFlow made unimportable."""
+    workdir = tmp_path / "run"
+    keys = {
+        "data.source": "tfds",
+        "data.directory": data,
+        "data.kwargs.name": "imagenet2012",
+        "data.kwargs.test": "validation",
+        "data.unreadable": "skip",
+        "data.resident_megabytes": 0,
+        "train_crop.kwargs.size": 32,
+        "test_crop.kwargs.size": 32,
+        "test_crop.kwargs.shorter_side": 36,
+        "train.epochs": 2,
+        "train.batch_size": 8,
+    }
+    config = tmp_path / "config.py"
+    config.write_text(CONFIG)
+    module = "tests.without_tensorflow experiments."
+    done = run(
+        f"--config={config}",
+        f"--workdir={workdir}",
+        *(f"--config.{key}={value}" for key, value in keys.items()),
+        module=module + "train",
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"n={files.VALIDATION}/{files.VALIDATION}" in done.stdout
+    result = json.loads((workdir / "result.json").read_text())
+    assert len(result["unreadable_images"]) <= 3
+    evaluated = run(f"--workdir={workdir}", module=module + "evaluate")
+    assert f"n={files.VALIDATION}/{files.VALIDATION}" in evaluated.stdout, evaluated.stderr
+    image = tmp_path / "image.jpg"
+    image.write_bytes(files.odd_files()["rotated"])
+    predicted = run(f"--workdir={workdir}", image, module=module + "predict")
+    assert predicted.returncode == 0 and "n0" in predicted.stdout, predicted.stderr
+
+
+CONFIG = """
+from cnn_jax.config import schema
+def get_config():
+    config = schema.base_config()
+    config.data.source = "tfds"
+    config.train_crop.name = "random_resized"
+    config.test_crop.name = "shorter_side"
+    config.model.name = "linear"
+    config.optim.learning_rate = 0.001
+    config.data.normalisation = "unit"
+    return config
+"""
+
+
+def test_other_sets_of_tfds(tmp_path: Path) -> None:
+    """TFDS's own stand-in for MNIST: 28x28 grey, resident, in the order it was written."""
+    data = tmp_path / "data"
+    done = run(
+        "--dataset=small_digits", f"--data_dir={data}", module="tests.data.killed_preparation"
+    )
+    assert done.returncode == 0, done.stderr
+    found = tfds(str(data), name="small_digits")
+    assert len(found.train) == len(found.test) == 20 and found.num_classes == 10
+    record = found.train.record(0)  # type: ignore[union-attr]
+    assert found.train.records.channels == 1 and isinstance(record.image, bytes)  # type: ignore[union-attr]
+    assert isinstance(found.validation.index, np.ndarray)  # type: ignore[union-attr]
+    unknown = run("--dataset=mnits", f"--data_dir={data}")
+    assert unknown.returncode == 2 and "mnits" in unknown.stderr, unknown.stderr

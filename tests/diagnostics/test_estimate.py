@@ -1,0 +1,91 @@
+"""What a run would need, against what is known of LeNet-5 and VGG-16."""
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cnn_jax.diagnostics.estimate import GIB, estimate
+from tests import configs
+
+LENET = {"model.kwargs": {}, "optim.name": "momentum", "train.batch_size": 16}
+
+
+def test_states_are_counted_from_shapes() -> None:
+    """61,706 parameters at 10 classes, 85 less for each of the six classes left out."""
+    found = estimate(configs.make(LENET), compiled=False)
+    assert found.parameters == 61_706 - 6 * 85
+    assert found.parameter_bytes == found.optimizer_bytes == 4 * found.parameters
+    assert found.data_bytes == 50 * 32 * 32 and found.other_bytes == 0
+    adam = estimate(
+        configs.make(LENET | {"optim.name": "adam", "optim.kwargs": {}, "optim.averaging": "ema"}),
+        compiled=False,
+    )
+    assert adam.optimizer_bytes == 8 * found.parameters + 4
+    assert adam.other_bytes == found.parameter_bytes
+    assert (
+        estimate(configs.make(LENET | {"train.dispatch": "step"}), compiled=False).data_bytes == 0
+    )
+
+
+def test_arithmetic_and_hours() -> None:
+    found = estimate(configs.make(LENET | {"train.epochs": 10.0}), compiled=False)
+    macs = (
+        416_520 - 6 * 84
+    )  # section II.B: C1 117,600, C3 240,000, C5 48,000, F6 10,080, OUTPUT 840
+    assert found.forward_flops == 2 * macs
+    text = found.describe(images_per_second=50 / 3600, memory_gib=None)
+    assert "1 hours an epoch, 10.2 hours the run" in text
+    assert f"{3 * 2 * macs * 50:.3g} an epoch" in text and "by the layer table" in text
+
+
+def test_the_largest_batch_is_the_largest_that_fits() -> None:
+    found = replace(
+        estimate(configs.make(LENET), compiled=False), compiled={8: 1000, 16: 1800}, batch_step=4
+    )
+    for memory in (2_000, 10_000, 1_000_000):
+        largest = found.largest_batch(found.data_bytes + memory)
+        assert largest % 4 == 0
+        assert 200 + 100 * largest <= memory < 200 + 100 * (largest + 4)
+    assert found.largest_batch(10) == 0
+    assert "none, not even 4" in found.describe(None, 1e-9)
+
+
+@pytest.mark.parametrize("mode", ["jit", "pmap"])
+def test_compiled_memory_grows_with_the_batch_and_falls_with_devices(mode: str) -> None:
+    keys = {"train.batch_size": 64, "parallel.mode": mode}
+    one, eight = (estimate(configs.quick(keys | {"parallel.devices": n})) for n in (1, 8))
+    assert one.compiled[64] > one.compiled[32] > one.parameter_bytes
+    assert eight.compiled[64] < one.compiled[64] and eight.batch_step == 8
+    assert one.largest_batch(GIB) > 10_000
+    assert "as compiled for cpu" in one.describe(None, 1.0)
+
+
+def test_parts_of_a_batch_need_less() -> None:
+    keys: dict[str, Any] = {"train.batch_size": 64}
+    whole, parts = (
+        estimate(configs.make(keys | {"train.accumulation_steps": k}), compiled=False)
+        for k in (1, 4)
+    )
+    assert parts.image_bytes == whole.image_bytes // 4 and parts.batch_step == 4
+
+
+def test_train_estimates_and_makes_nothing(tmp_path: Path, root: Path) -> None:
+    command = [sys.executable, "-m", "experiments.train", "--config=configs/digits/linear.py"]
+    flags = [
+        "--estimate",
+        "--memory_gib=1",
+        "--images_per_second=1000",
+        f"--workdir={tmp_path}/run",
+    ]
+    environment = {k: v for k, v in os.environ.items() if k != "XLA_FLAGS"}
+    done = subprocess.run(
+        [*command, *flags], capture_output=True, text=True, cwd=root, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+    assert "largest batch for 1 GiB a device" in done.stdout and "hours the run" in done.stdout
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,180 @@
+"""Runs over images that are read as they are needed: the same run, whoever reads them."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+
+from cnn_jax.config.problems import InputError
+from cnn_jax.training import session
+from cnn_jax.training.checkpoints import Checkpoints
+from cnn_jax.training.metrics_log import read_metrics
+from cnn_jax.training.preemption import Preemption, PreemptionRequested
+from cnn_jax.training.run_directory import read_json
+from experiments import evaluate as evaluate_binary
+from tests import configs
+from tests.data import files
+from tests.training import test_distributed, test_resume
+
+pytestmark = pytest.mark.xdist_group("streamed")
+STEPS = 20
+
+
+def overrides(directory: Path) -> dict[str, Any]:
+    """20 steps of 8 over the 24 training images that five folds leave of 30."""
+    return {
+        "data.source": "folder",
+        "data.directory": str(directory),
+        "data.kwargs": {},
+        "data.validation_folds": 5,
+        "train_crop.name": "random_resized",
+        "train_crop.kwargs": {"size": 16},
+        "test_crop.name": "shorter_side",
+        "test_crop.kwargs": {"size": 16, "shorter_side": 18},
+        "model.name": "mlp",
+        "model.kwargs": {"layers": (12,), "norm": "batch", "dropout_rate": 0.3},
+        "train.epochs": 20 * 8 / 24,
+        "data.workers": 2,
+        "data.resident_megabytes": 0.0,
+        "data.normalisation": "unit",
+    }
+
+
+def train(directory: Path, workdir: Path, **changes: Any) -> dict[str, Any]:
+    with Preemption() as preemption:
+        config = configs.make(overrides(directory) | changes)
+        return session.train(config, workdir, preemption, time.time()).result
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return files.folder(tmp_path_factory.mktemp("data") / "photographs")
+
+
+@pytest.fixture(scope="module")
+def whole(photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    workdir = tmp_path_factory.mktemp("whole")
+    assert train(photographs, workdir)["n"] == 15
+    return workdir
+
+
+@pytest.mark.parametrize(("before", "after"), [(0, 2), (2, 0)])
+def test_stopped_and_resumed_with_other_workers(
+    before: int, after: int, photographs: Path, whole: Path, tmp_path: Path, monkeypatch: Any
+) -> None:
+    with monkeypatch.context() as patch:
+        test_resume.interrupted_at(patch, "_make_steps", lambda training: training.step >= 9)
+        with pytest.raises(PreemptionRequested):
+            train(photographs, tmp_path, **{"data.workers": before})
+    stopped_at = Checkpoints(tmp_path, read_only=True).latest
+    assert stopped_at is not None and 9 <= stopped_at < STEPS
+    train(photographs, tmp_path, **{"data.workers": after})
+    assert_same(whole, tmp_path)
+
+
+def assert_same(one: Path, other: Path) -> None:
+    """The same log and the same state at the end, bit for bit."""
+    assert (one / "metrics.jsonl").read_text() == (other / "metrics.jsonl").read_text()
+    trees = []
+    for workdir in (one, other):
+        checkpoints = Checkpoints(workdir, read_only=True)
+        trees.append(jax.tree.leaves(checkpoints.read_arrays(STEPS)[0]))
+        checkpoints.close()
+    for a, b in zip(*trees, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.fixture
+def with_a_bad_image(tmp_path: Path) -> Path:
+    directory = files.folder(tmp_path / "photographs")
+    bad = files.unreadable_files()
+    (directory / "train" / "kind_1" / "1004.jpg").write_bytes(bad["truncated"])
+    (directory / "val" / "kind_2" / "2501.jpg").write_bytes(bad["text"])
+    return directory
+
+
+def test_an_unreadable_image_ends_the_run_with_what_was_reached(
+    with_a_bad_image: Path, tmp_path: Path
+) -> None:
+    workdir = tmp_path / "run"
+    with pytest.raises(InputError, match=r"train/kind_1/1004.jpg cannot be read: .*truncated"):
+        train(with_a_bad_image, workdir)
+    made = [x for x in read_metrics(workdir / "metrics.jsonl") if x["kind"] == "train"]
+    assert Checkpoints(workdir, read_only=True).latest == len(made)
+
+
+def test_unreadable_images_are_counted_and_listed(
+    with_a_bad_image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    workdir = tmp_path / "run"
+    with pytest.raises(InputError):
+        train(with_a_bad_image, workdir)
+    result = train(with_a_bad_image, workdir, **{"data.unreadable": "skip"})
+    assert (result["n"], result["examples"]) == (14, 15)
+    assert result["unreadable"] == ["val/kind_2/2501.jpg"]
+    assert list(result["unreadable_images"]) == ["train/kind_1/1004.jpg", "val/kind_2/2501.jpg"]
+    assert read_json(workdir / "result.json") == result
+    assert read_metrics(workdir / "metrics.jsonl")[-1]["n"] == 14
+    found = evaluate_in_process(workdir, monkeypatch, capsys)
+    assert "n=14/15, 1 unreadable: val/kind_2/2501.jpg" in found
+
+
+def evaluate_in_process(workdir: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> str:
+    from absl import flags
+    from absl.testing import flagsaver
+
+    with flagsaver.flagsaver():
+        flags.FLAGS.unparse_flags()
+        evaluate_binary.main(["evaluate", f"--workdir={workdir}", "--split=test"])
+    return capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_alexnet_killed_hard_is_bit_equal(photographs: Path, tmp_path: Path) -> None:
+    """20 steps with 2 workers, against 11 with none, kill -9, and the rest with 2."""
+    alexnet = overrides(photographs) | {
+        "model.name": "alexnet",
+        "model.kwargs": {"width": 0.05},
+        "train_crop.kwargs": {"size": 227},
+        "test_crop.kwargs": {"size": 227, "shorter_side": 240},
+        "checkpoint.every_epochs": 8 * 8 / 24,
+    }
+
+    def run(name: str, kill_at: int, workers: int) -> int:
+        words = [sys.executable, "-m", "tests.training.killed_run", str(tmp_path / name)]
+        words += [str(kill_at), json.dumps(alexnet | {"data.workers": workers})]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=300)
+        assert done.returncode in (0, -signal.SIGKILL), done.stderr
+        return done.returncode
+
+    assert run("whole", 0, 2) == 0
+    assert run("broken", 11, 0) == -signal.SIGKILL
+    assert Checkpoints(tmp_path / "broken", read_only=True).latest == 8
+    assert run("broken", 0, 2) == 0
+    assert_same(tmp_path / "whole", tmp_path / "broken")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["jit", "pmap"])
+def test_two_processes_are_one_run(
+    mode: str, photographs: Path, root: Path, tmp_path: Path
+) -> None:
+    losses = []
+    for processes in (1, 2):
+        workdir = tmp_path / f"run{processes}"
+        words = test_distributed.command(
+            tmp_path, workdir, processes, **(overrides(photographs) | {"parallel.mode": mode})
+        )
+        done = test_distributed.run(root, words)
+        assert done.returncode == 0, done.stdout + done.stderr
+        losses.append(test_distributed.losses(workdir))
+        assert read_json(workdir / "result.json")["n"] == 15
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-9)
+    assert len(losses[0]) == STEPS
