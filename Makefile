@@ -42,7 +42,7 @@ $(READY): pyproject.toml constraints.txt
 	  --constraint constraints.txt --editable '.[test]'
 	@touch $(READY)
 
-$(PREPARE_READY): pyproject.toml constraints.txt $(READY)
+$(PREPARE_READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(PREPARE_VENV)
 	$(PREPARE_VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
 	  --constraint constraints.txt --editable '.[test,prepare]'

@@ -162,6 +162,20 @@ def test_sigterm_to_one_stops_all_and_fewer_processes_continue(root: Path, tmp_p
     assert again.returncode == 75
 
 
+def test_two_processes_continue_what_two_began(root: Path, tmp_path: Path) -> None:
+    words = command(tmp_path, tmp_path / "run", 2, **LONG)
+    launcher = started(root, words, tmp_path / "run")
+    launcher.send_signal(signal.SIGTERM)
+    out, _ = launcher.communicate(timeout=60)
+    assert launcher.returncode == 75, out
+    saved = int(re.findall(r"preempted: step (\d+) is saved", out)[0])
+    again = started(root, words, tmp_path / "run")
+    again.send_signal(signal.SIGTERM)
+    out, _ = again.communicate(timeout=60)
+    assert again.returncode == 75 and f"resuming at step {saved}" in out, out
+    assert not (tmp_path / "run" / "damaged_checkpoints").exists()
+
+
 def test_a_lost_process_is_named_and_ends_the_others(root: Path, tmp_path: Path) -> None:
     workdir = tmp_path / "run"
     launcher = started(root, command(tmp_path, workdir, 2, **LONG), workdir)
