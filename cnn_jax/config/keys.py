@@ -60,17 +60,28 @@ SCHEMA: dict[str, dict[str, Key | OpenDict | NumberMap]] = {
         "normalisation": Key(
             "standardise",
             MATHS,
-            "uint8 to float: x/255, mean/std per channel of train, or LeCun's [-0.1, 1.175]",
-            choices=("unit", "standardise", "lecun_1998"),
+            "uint8 to float: x/255; mean/std per channel of train; LeCun's [-0.1, 1.175]; "
+            "x/255-1/2; [-1, 1]; x less the channel's, or the pixel's, mean; ImageNet's mean/std",
+            choices=(
+                *("unit", "standardise", "lecun_1998", "centred", "signed", "channel_mean"),
+                *("mean_image", "imagenet"),
+            ),
         ),
         "shift_pixels": Key(0.0, MATHS, "random shift, largest, pixels", low=0.0),
+        "shift_form": Key(
+            "continuous",
+            MATHS,
+            "a shift by any length, interpolated; or by whole pixels: pad and crop",
+            choices=("continuous", "whole"),
+        ),
         "scale": Key(0.0, MATHS, "random zoom, largest, as a fraction", low=0.0, high=0.9),
         "rotation_degrees": Key(0.0, MATHS, "random rotation, largest, degrees", low=0.0),
         "border": Key(
             "edge",
             MATHS,
-            "what a shift brings in: the outermost pixels again, or black",
-            choices=("edge", "zero"),
+            "what a shift brings in: the outermost pixels again, black, or the mean that the "
+            "normalisation subtracts: zero for the network",
+            choices=("edge", "zero", "mean"),
         ),
         "flip": Key(False, MATHS, "mirror left-right with probability 1/2"),
     },
@@ -81,6 +92,16 @@ SCHEMA: dict[str, dict[str, Key | OpenDict | NumberMap]] = {
     "test_crop": {
         "name": Key("whole", MATHS, "name of the crop in evaluation"),
         "kwargs": OpenDict(MATHS, "arguments of the crop"),
+    },
+    "colour": {
+        "name": Key("none", MATHS, "name of the random change of colours in training"),
+        "components": Key(
+            "imagenet",
+            MATHS,
+            "principal components of RGB: ImageNet's, or computed from train",
+            choices=("imagenet", "train"),
+        ),
+        "kwargs": OpenDict(MATHS, "arguments of the change of colours"),
     },
     "model": {
         "name": Key("lenet5", MATHS, "name of the network"),

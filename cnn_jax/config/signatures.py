@@ -17,8 +17,9 @@ PACKAGE = Path(__file__).resolve().parent.parent
 REGISTRIES = {
     "model": ("models/__init__.py", "MODELS"),
     "data": ("data/sources.py", "SOURCES"),
-    "train_crop": ("data/crops.py", "CROPS"),
-    "test_crop": ("data/crops.py", "CROPS"),
+    "train_crop": ("data/published_crops.py", "CROPS"),
+    "test_crop": ("data/published_crops.py", "CROPS"),
+    "colour": ("data/colour.py", "COLOURS"),
     "optim": ("optim/optimizers.py", "OPTIMIZERS"),
     "schedule": ("optim/schedules.py", "SCHEDULES"),
 }

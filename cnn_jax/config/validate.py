@@ -179,6 +179,11 @@ def _cross_problems(config: Any) -> list[str]:
             f"config.data.validation_fold = {data['validation_fold']}: folds are numbered from 0, "
             f"and there are {data['validation_folds']}"
         )
+    if data["shift_form"] == "whole" and data["shift_pixels"] % 1:
+        problems.append(
+            f"config.data.shift_pixels = {data['shift_pixels']}: config.data.shift_form = 'whole' "
+            "needs a whole number"
+        )
     if train["batch_size"] % train["accumulation_steps"]:
         problems.append(
             f"config.train.accumulation_steps = {train['accumulation_steps']} does not divide "

@@ -1,4 +1,8 @@
-"""Random shift, zoom, rotation and mirror, on the device, one key an example.
+"""Random colours, shift, zoom, rotation and mirror, on the device, one key an example.
+
+CIFAR-10 as in He et al. 2016, section 4.2: `flip`, `shift_pixels=4`, `shift_form='whole'` and
+`border='mean'`: 4 pixels padded, and a crop of the old size. ConvNetJS (Karpathy 2014): the same
+with 2 pixels.
 
 The draws of an example depend on (seed, step, position in the global batch) alone: not on the batch
 it shares a device with, nor on the number of devices.
@@ -11,37 +15,79 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+
+from cnn_jax.data.colour import Colour
 
 Augment = Callable[[jax.Array, jax.Array], jax.Array]
+COLOUR = 1  # folded into the key of an example: its colour draws from there
 
 
-def augmentation(data: Any) -> Augment | None:
-    """Returns the augmentation that the section `data` of a config asks for.
+def augmentation(
+    data: Any, colour: Colour | None = None, mean: np.ndarray | None = None
+) -> Augment | None:
+    """Returns the augmentation that the section `data` of a config asks for, behind the colours.
 
     Args:
-        data: `config.data`: `shift_pixels`, `scale`, `rotation_degrees`, `border`, `flip`.
+        data: `config.data`: `shift_pixels`, `shift_form`, `scale`, `rotation_degrees`, `border`,
+            `flip`.
+        colour: a rule of `colour`; None: colours stay.
+        mean: what the normalisation subtracts, (C,) or (H, W, C) on the scale [0, 1]; needed where
+            `border` is `mean`.
 
     Returns:
         A function (keys (B,), uint8 images (B, H, W, C)) -> float images on the scale [0, 255];
         None when nothing is asked for.
     """
     shift, zoom, degrees, flip = data.shift_pixels, data.scale, data.rotation_degrees, data.flip
-    moves = shift > 0 or zoom > 0 or degrees > 0
-    if not moves and not flip:
+    whole, bends = data.shift_form == "whole", zoom > 0 or degrees > 0
+    moves = shift > 0 or bends
+    if not moves and not flip and colour is None:
         return None
+    centre = 255 * mean if data.border == "mean" and mean is not None else None
 
     def one(key: jax.Array, image: jax.Array) -> jax.Array:
         image = image.astype(float)
+        if colour is not None:
+            image = colour(jax.random.fold_in(key, COLOUR), image)
         draws = jax.random.uniform(key, (5,), float, -1.0, 1.0)
+        if centre is not None:
+            image = image - jnp.asarray(centre, image.dtype)
         if flip:
             image = jnp.where(draws[0] < 0, image[:, ::-1], image)
         if moves:
-            offset = shift * draws[1:3]
-            angle = jnp.deg2rad(degrees * draws[4])
-            image = affine(image, offset, 1.0 + zoom * draws[3], angle, data.border)
-        return image
+            offset = whole_offset(draws[1:3], int(shift)) if whole else shift * draws[1:3]
+            if whole and not bends:
+                image = shifted(image, offset, int(shift), data.border)
+            else:
+                angle = jnp.deg2rad(degrees * draws[4])
+                image = affine(image, offset, 1.0 + zoom * draws[3], angle, data.border)
+        return image if centre is None else image + jnp.asarray(centre, image.dtype)
 
     return jax.vmap(one)
+
+
+def whole_offset(draws: jax.Array, largest: int) -> jax.Array:
+    """Returns draws from [-1, 1) as whole numbers between -largest and largest, equally likely."""
+    steps = 2 * largest + 1
+    return jnp.clip(jnp.floor((draws + 1) / 2 * steps), 0, steps - 1).astype(jnp.int32) - largest
+
+
+def shifted(image: jax.Array, offset: jax.Array, largest: int, border: str = "edge") -> jax.Array:
+    """Returns an image shifted by whole pixels.
+
+    The same as padding by `largest` on all sides and taking a crop of the old size at random.
+
+    Args:
+        image: (H, W, C).
+        offset: int (2,), pixels down and right.
+        largest: of its absolute values.
+        border: what lies outside: `edge` repeats the outermost pixels, otherwise zeros.
+    """
+    around = ((largest, largest), (largest, largest), (0, 0))
+    padded = jnp.pad(image, around, mode="edge" if border == "edge" else "constant")
+    top, left = largest - offset
+    return jax.lax.dynamic_slice(padded, (top, left, 0), image.shape)
 
 
 def affine(
@@ -54,7 +100,7 @@ def affine(
         offset: float (2,), pixels down and right.
         zoom: above 1 enlarges.
         angle: radians, counter-clockwise as seen on screen.
-        border: what lies outside: `edge` repeats the outermost pixels, `zero` is black.
+        border: what lies outside: `edge` repeats the outermost pixels, otherwise zeros.
     """
     height, width, channels = image.shape
     around = ((1, 1), (1, 1), (0, 0))

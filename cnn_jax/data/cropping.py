@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from cnn_jax.config.problems import InputError
-from cnn_jax.data.crops import CROPS, CropRule
+from cnn_jax.data.crops import CropRule, draws
 from cnn_jax.data.dataset import AnySplit, Dataset, Split
 from cnn_jax.data.decode import UnreadableError
+from cnn_jax.data.published_crops import CROPS
 from cnn_jax.data.records import Request
 from cnn_jax.data.streams import Reading, RecordSplit, pixels_of
 
@@ -33,7 +34,7 @@ def cropped(dataset: Dataset, config: Any, resident: Collection[str] = SPLITS) -
     Raises:
         InputError: the crops do not fit the images or each other.
     """
-    data, rules = config.data, [_rule(config.train_crop), _rule(config.test_crop)]
+    data, rules = config.data, [rule_of(config.train_crop), rule_of(config.test_crop)]
     if isinstance(dataset.train, Split):
         for section, rule in zip(("train_crop", "test_crop"), rules, strict=True):
             if rule.size is not None:
@@ -65,8 +66,21 @@ def cropped(dataset: Dataset, config: Any, resident: Collection[str] = SPLITS) -
     return replace(dataset, **parts)
 
 
-def _rule(section: Any) -> CropRule:
-    return CROPS[section.name](**section.kwargs.to_dict())
+def rule_of(section: Any) -> CropRule:
+    """Returns the rule that `config.train_crop` or `config.test_crop` names.
+
+    Raises:
+        InputError: it cuts out more than it resizes to.
+    """
+    given = section.kwargs.to_dict()
+    rule = CROPS[section.name](**given)
+    crop = rule(draws(0, 0, 0), 1000, 1000)
+    if crop.window.height > min(crop.scaled):
+        raise InputError(
+            f"crop {section.name!r}: size = {crop.window.height} is larger than the resized image, "
+            f"whose shorter side is {min(crop.scaled)}; its arguments are {given}"
+        )
+    return rule
 
 
 def _workers(asked: int | None) -> int:

@@ -9,7 +9,6 @@ position in the global batch), through `uniform` and `integer` alone.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
@@ -151,13 +150,6 @@ class RandomResized:
         h = min(height, max(1, round(width / self.narrowest)))
         w = min(width, max(1, round(height * self.widest)))
         return Box((height - h) // 2, (width - w) // 2, h, w)
-
-
-CROPS: dict[str, Callable[..., CropRule]] = {
-    "random_resized": RandomResized,
-    "shorter_side": ShorterSide,
-    "whole": Whole,
-}
 
 
 def with_shorter_side(height: int, width: int, shorter_side: int) -> tuple[int, int]:

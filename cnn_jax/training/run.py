@@ -13,6 +13,7 @@ from cnn_jax.config.plan import RunPlan, make_plan
 from cnn_jax.config.problems import InputError
 from cnn_jax.data import sources
 from cnn_jax.data.augment import augmentation
+from cnn_jax.data.colour import colour_of
 from cnn_jax.data.dataset import Dataset
 from cnn_jax.data.preprocessing import Preprocessing, preprocessing_for
 from cnn_jax.optim.averaging import AVERAGES
@@ -89,10 +90,12 @@ def prepare(config: Any, preprocessing: Preprocessing | None = None) -> Run:
         dtype=config.precision.compute,
         **config.model.kwargs.to_dict(),
     )
+    preprocess = preprocessing or preprocessing_for(dataset, config.data.normalisation)
+    colour = colour_of(config.colour, dataset)
     recipe = Recipe(
         model=model,
-        preprocess=preprocessing or preprocessing_for(dataset, config.data.normalisation),
-        augment=augmentation(config.data),
+        preprocess=preprocess,
+        augment=augmentation(config.data, colour, preprocess.centre),
         optimizer=functools.partial(OPTIMIZERS[config.optim.name], **config.optim.kwargs.to_dict()),
         schedule=warmed_up(
             SCHEDULES[config.schedule.name](**config.schedule.kwargs.to_dict()),

@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from cnn_jax.data.augment import affine, augmentation
+from cnn_jax.config.problems import InputError
+from cnn_jax.data import sources
+from cnn_jax.data.augment import affine, augmentation, shifted, whole_offset
+from cnn_jax.data.colour import colour_of
 from tests import configs
 
 
@@ -57,3 +60,68 @@ def test_flip_mirrors_about_half_of_the_images() -> None:
     flipped = (out == x[None, :, ::-1]).all((1, 2, 3))
     kept = (out == x[None]).all((1, 2, 3))
     assert (flipped ^ kept).all() and 70 < flipped.sum() < 130
+
+
+@pytest.mark.parametrize("pad", [4, 2])
+def test_whole_shift_is_pad_and_crop(pad: int) -> None:
+    """He et al. 2016, section 4.2: zeros around the image less its mean, and a random crop."""
+    keys = {"data.shift_pixels": float(pad), "data.shift_form": "whole", "data.border": "mean"}
+    quiet = {"data.rotation_degrees": 0.0}
+    mean = np.random.default_rng(2).uniform(0.2, 0.6, (9, 12, 2))
+    augment = augmentation(configs.make(keys | quiet).data, mean=mean)
+    assert augment is not None
+    x, count = image().astype(np.uint8), 400
+    out = augment(
+        jax.random.split(jax.random.key(1), count), jnp.asarray(np.repeat(x[None], count, 0))
+    )
+    centred = x / 255.0 - mean
+    found = np.asarray(out) / 255.0 - mean
+    around = ((pad, pad), (pad, pad), (0, 0))
+    sides = [np.pad(flipped, around) for flipped in (centred, centred[:, ::-1])]
+    crops = np.stack(
+        [
+            side[y : y + 9, z : z + 12]
+            for side in sides
+            for y in range(2 * pad + 1)
+            for z in range(2 * pad + 1)
+        ]
+    )
+    distances = np.abs(found[:, None] - crops[None]).max((2, 3, 4))
+    assert distances.min(1).max() < 1e-5, "each is one of the crops"
+    # Of (2 pad + 1)^2 crops and their mirrors, drawn 400 times, most are seen.
+    seen = len(np.unique(distances.argmin(1)))
+    assert seen > 0.8 * min(len(crops) * (1 - np.exp(-count / len(crops))), len(crops))
+
+
+def test_whole_shift_with_other_borders() -> None:
+    x = jnp.asarray(image())
+    out = np.asarray(shifted(x, jnp.asarray([2, -1]), 3, "edge"))
+    np.testing.assert_array_equal(out[2:, :-1], x[:-2, 1:])
+    np.testing.assert_array_equal(out[0], out[2])
+    out = np.asarray(shifted(x, jnp.asarray([2, -1]), 3, "zero"))
+    assert (out[:2] == 0).all() and (out[:, -1] == 0).all()
+
+
+def test_whole_offsets_are_equally_likely() -> None:
+    draws = jax.random.uniform(jax.random.key(0), (9000,), float, -1.0, 1.0)
+    counts = np.bincount(np.asarray(whole_offset(draws, 4)) + 4)
+    assert len(counts) == 9 and (abs(counts - 1000) < 150).all()
+
+
+def test_a_whole_shift_needs_a_whole_number() -> None:
+    with pytest.raises(InputError, match="needs a whole number"):
+        configs.make({"data.shift_form": "whole", "data.shift_pixels": 1.5})
+
+
+def test_colours_change_behind_nothing_and_before_the_shift() -> None:
+    keys = {"colour.name": "pca", "data.kwargs.channels": 3}
+    config = configs.make(keys | {"data.shift_pixels": 0.0, "data.rotation_degrees": 0.0})
+    colour = colour_of(config.colour, sources.load(config.data))
+    augment = augmentation(config.data, colour)
+    assert augment is not None
+    images = jnp.asarray(np.random.default_rng(0).integers(0, 255, (6, 9, 8, 3), np.uint8))
+    out = np.asarray(augment(jax.random.split(jax.random.key(0), 6), images))
+    for one, x in zip(out, np.asarray(images, np.float32), strict=True):
+        kept = min((one - x, one - x[:, ::-1]), key=lambda change: change.std((0, 1)).max())
+        assert kept.std((0, 1)).max() < 1e-3, "one colour on all of the image, mirrored or not"
+        assert np.abs(kept).max() > 0.01

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnn_jax.data.crops import CROPS, Box, RandomResized, ShorterSide, Whole, draws
+from cnn_jax.data.crops import Box, RandomResized, ShorterSide, Whole, draws
+from cnn_jax.data.published_crops import CROPS
 
 SIDES = st.integers(1, 3000)
 

@@ -1,8 +1,12 @@
+import json
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from cnn_jax.config.problems import InputError
 from cnn_jax.data import sources
+from cnn_jax.data.moments import moments_of
 from cnn_jax.data.preprocessing import Preprocessing, preprocessing_for
 from tests import configs
 
@@ -34,3 +38,42 @@ def test_low_precision_is_normalised_in_float32() -> None:
     image = jnp.full((1, 1, 1, 1), 128, jnp.uint8)
     assert record(image, jnp.bfloat16).dtype == jnp.bfloat16
     np.testing.assert_allclose(float(record(image, jnp.bfloat16)[0, 0, 0, 0]), 1.96, rtol=0.01)
+
+
+def test_published_scales() -> None:
+    dataset = sources.load(configs.make({"data.kwargs.channels": 3}).data)
+    x = dataset.train.images.astype(np.float64)
+    shown = lambda rule: np.asarray(preprocessing_for(dataset, rule)(jnp.asarray(x)), np.float64)
+    np.testing.assert_allclose(shown("centred"), x / 255 - 0.5, atol=1e-6)
+    np.testing.assert_allclose(shown("signed"), x / 127.5 - 1, atol=1e-6)
+    np.testing.assert_allclose(shown("channel_mean"), x - x.mean((0, 1, 2)), atol=1e-3)
+    np.testing.assert_allclose(shown("mean_image"), x - x.mean(0), atol=1e-3)
+    imagenet = (x / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
+    np.testing.assert_allclose(shown("imagenet"), imagenet, atol=1e-5)
+
+
+def test_mean_image_survives_json_and_keeps_its_size() -> None:
+    record = preprocessing_for(sources.load(configs.make().data), "mean_image")
+    again = Preprocessing.from_tree(json.loads(json.dumps(record.to_tree())))
+    assert again == record and record.mean_image
+    np.testing.assert_array_equal(again.centre, record.centre)
+    with pytest.raises(InputError, match="a mean image of 32 x 32"):
+        record(jnp.zeros((1, 40, 40, 1), jnp.uint8))
+
+
+def test_records_of_before_have_no_mean_image() -> None:
+    tree = preprocessing_for(sources.load(configs.make().data), "unit").to_tree()
+    del tree["mean_image"]
+    assert Preprocessing.from_tree(tree).centre == [0.0]
+
+
+def test_moments_are_those_of_all_pixels() -> None:
+    dataset = sources.load(configs.make({"data.kwargs.channels": 3}).data)
+    moments, x = moments_of(dataset.train), dataset.train.images / 255
+    np.testing.assert_allclose(moments.mean, x.mean((0, 1, 2)), atol=1e-12)
+    np.testing.assert_allclose(moments.std, x.std((0, 1, 2)), atol=1e-12)
+
+
+def test_imagenets_mean_needs_colours() -> None:
+    with pytest.raises(InputError, match="not RGB"):
+        preprocessing_for(sources.load(configs.make().data), "imagenet")
