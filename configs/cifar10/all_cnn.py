@@ -14,7 +14,6 @@ sustained 60 TFLOP/s, a fifth of which is more likely.
 
 Known deviations:
 - Pixels are standardised channel by channel; the paper has whitening and contrast normalisation.
-- `C_augmented`, `C_modern`: shifts by up to 5 pixels, fractions among them, with black coming in.
 - The layer table is from memory.
 
 Chosen, where the paper does not say:
@@ -50,7 +49,8 @@ def get_config(word: str = "C") -> ConfigDict:
     if word in ("C_augmented", "C_modern"):
         config.data.flip = True
         config.data.shift_pixels = 5.0
-        config.data.border = "zero"
+        config.data.border = "mean"
+        config.data.shift_form = "whole"
     if word == "C_modern":
         return modern(config)
     config.data.validation_folds = 0

@@ -13,9 +13,6 @@ Hardware and time: the demo runs in a browser. Estimate: 100 epochs are 1.25 mil
 images, hours on any device, since each step is too small for one.
 
 Known deviations:
-- `demo`: shifts are fractions of a pixel, and black comes in; the demo shifts whole pixels, and
-  mid-grey comes in.
-- Pixels are standardised channel by channel; the demo has x / 255 - 0.5.
 - `demo`: each image comes once an epoch; the demo draws images at random from batches of 1,000.
 - The error is that of the image itself; the demo averages six copies.
 
@@ -41,7 +38,9 @@ def get_config(word: str = "demo") -> ConfigDict:
     config.data.validation_folds = 10
     config.data.flip = True
     config.data.shift_pixels = 2.0
-    config.data.border = "zero"
+    config.data.border = "mean"
+    config.data.shift_form = "whole"
+    config.data.normalisation = "centred"
     if word == "modern":
         return modern(config)
     config.optim.name = "adadelta"

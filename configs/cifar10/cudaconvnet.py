@@ -13,8 +13,6 @@ Hardware and time: none is printed. Estimate: the arithmetic of 520 epochs is un
 sustained 60 TFLOP/s; the locally connected layers reach a fraction of that: an hour.
 
 Known deviations:
-- Pixels are standardised channel by channel; cuda-convnet subtracts the mean image and keeps the
-  scale of 0 to 255, which the start of conv1, a standard deviation of 0.0001, is made for.
 - `paper`: all five parts of train from the first step on; there, 350 epochs on four of them, 150 on
   all, and 10 each at a tenth and a hundredth of the rate.
 - The error is that of one central crop of 24x24; there, several views are averaged.
@@ -39,6 +37,7 @@ def get_config(word: str = "paper") -> ConfigDict:
     config.data.kwargs = {"name": "cifar10"}
     config.data.validation_folds = 0
     config.data.flip = True
+    config.data.normalisation = "mean_image"
     config.train_crop.name = "shorter_side"
     config.train_crop.kwargs = {"size": 24, "shorter_side": 32, "position": "random"}
     config.test_crop.name = "shorter_side"
@@ -59,6 +58,7 @@ def get_config(word: str = "paper") -> ConfigDict:
 def modern(config: ConfigDict) -> ConfigDict:
     """Returns a recipe of today; all of it is chosen."""
     config.data.validation_folds = 10
+    config.data.normalisation = "standardise"
     config.model.kwargs = {"kernel_init": "he_normal"}
     config.optim.name = "nesterov"
     config.optim.learning_rate = 0.02

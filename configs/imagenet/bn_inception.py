@@ -19,11 +19,10 @@ hours at a sustained 60 TFLOP/s, batches of 32 leave much of a device idle.
 Known deviations:
 - One process of synchronous steps; the paper's replicas are asynchronous.
 - conv1 is a whole 7x7, the paper's is separable.
-- Pixels are standardised channel by channel.
-- No photometric distortions.
+- No photometric distortions; the paper has fewer than GoogLeNet.
 
 Chosen, where the paper does not say:
-- Momentum of 0.9.
+- Momentum of 0.9; pixels from -1 to 1.
 - Weight decay of 2e-4 in `baseline`, and a fifth of it elsewhere ("reduced by a factor of 5").
 - The rate falls by 4 % every 8 epochs in `baseline`, as GoogLeNet's, and 6 times faster elsewhere.
 - Lengths: 150 epochs (6e6 steps) of `x30` and `x5`, 333 (13.3e6 steps) of `baseline`.
@@ -52,6 +51,7 @@ def get_config(word: str = "x30") -> ConfigDict:
     config.data.kwargs = {"name": "imagenet2012", "test": "validation"}
     config.data.validation_folds = 0
     config.data.flip = True
+    config.data.normalisation = "signed"
     config.train_crop.name = "random_resized"
     config.train_crop.kwargs = {"size": 224}
     config.test_crop.name = "shorter_side"

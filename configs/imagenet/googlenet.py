@@ -16,14 +16,14 @@ few high-end GPUs. Estimate: the arithmetic of 250 epochs is 14 hours at a susta
 
 Known deviations:
 - One process of synchronous steps; the paper's replicas are asynchronous.
-- Pixels are standardised channel by channel; the paper subtracts the mean.
-- `paper`: no photometric distortions, and one interpolation; the paper draws it.
+- `paper`: one interpolation; the paper draws it.
 - `bvlc`: the shorter side is resized to 256; Caffe's script squeezes images to 256x256.
 - The error is that of one central crop of 224 out of a shorter side of 256.
 
 Chosen, where the paper does not say:
 - `paper`: a rate of 0.01, batches of 32, weight decay of 2e-4 and 250 epochs, as Caffe's slow
   solver has them; biases learn twice as fast and are not decayed, as there.
+- `paper`: the photometric distortions: brightness, contrast, saturation and lighting at random.
 - `paper`: Polyak's average begins after 200 epochs.
 - The initialisation is Caffe's (see the network).
 """
@@ -44,6 +44,7 @@ def get_config(word: str = "paper") -> ConfigDict:
     config.data.kwargs = {"name": "imagenet2012", "test": "validation"}
     config.data.validation_folds = 0
     config.data.flip = True
+    config.data.normalisation = "channel_mean"
     config.train_crop.name = "random_resized"
     config.train_crop.kwargs = {"size": 224}
     config.test_crop.name = "shorter_side"
@@ -64,6 +65,7 @@ def get_config(word: str = "paper") -> ConfigDict:
         config.schedule.kwargs = {"power": 0.5}
         config.train.epochs = 60.0
         return config
+    config.colour.name = "photometric"
     config.optim.averaging = "polyak"
     config.optim.averaging_start_epochs = 200.0
     config.schedule.name = "exponential"
@@ -74,6 +76,7 @@ def get_config(word: str = "paper") -> ConfigDict:
 
 def modern(config: ConfigDict) -> ConfigDict:
     """Returns a recipe of today; all of it is chosen."""
+    config.data.normalisation = "imagenet"
     config.data.validation_folds = 100
     config.model.kwargs.kernel_init = "he_normal"
     config.model.kwargs.bias_init = "zeros"

@@ -18,7 +18,6 @@ epochs is 20 hours at a sustained 60 TFLOP/s.
 Known deviations:
 - `released`, `paper`: synchronous batches of 256, whose batch norm sees 32 images at a time; the
   paper has 50 asynchronous replicas of 32 with the same rate.
-- Pixels are standardised channel by channel.
 - All 50,000 images are evaluated; the paper leaves the 1,762 blacklisted ones out.
 
 Chosen, where the paper does not say:
@@ -27,7 +26,7 @@ Chosen, where the paper does not say:
 - `released`, `paper`: the threshold of 2.0 holds for the norm of the whole gradient.
 - The weight of the auxiliary head is 0.4, as TF-slim has it.
 - Crops of training: 8 % to 100 % of the area; in testing 299 out of a shorter side of 342.
-- No photometric distortions.
+- Pixels from -1 to 1, as the released weights have them; no photometric distortions.
 """
 
 from ml_collections import ConfigDict
@@ -46,6 +45,7 @@ def get_config(word: str = "released") -> ConfigDict:
     config.data.kwargs = {"name": "imagenet2012", "test": "validation"}
     config.data.validation_folds = 0
     config.data.flip = True
+    config.data.normalisation = "signed"
     config.train_crop.name = "random_resized"
     config.train_crop.kwargs = {"size": 299}
     config.test_crop.name = "shorter_side"

@@ -20,8 +20,6 @@ of 74 epochs is 20 (A), 41 (D) and 52 (E) hours at a sustained 60 TFLOP/s.
 Known deviations:
 - The initialisation is Glorot & Bengio's, which the paper found to make pre-training unnecessary;
   the printed figures come from a trained A in the first four and the dense layers.
-- Pixels are standardised channel by channel; the paper subtracts the mean alone.
-- `A`, `A_LRN`, `B`, `C`, `D`, `E`: no random shift of RGB.
 - `A`, `A_LRN`, `B`, `C`, `D`, `E`: the plateau is judged on 1 % of train held out.
 - The error is that of one central crop; the paper's is dense, with the mirrored image.
 
@@ -61,6 +59,7 @@ def get_config(word: str = "D") -> ConfigDict:
     config.data.kwargs = {"name": "imagenet2012", "test": "validation"}
     config.data.validation_folds = 100
     config.data.flip = True
+    config.data.normalisation = "imagenet"
     config.test_crop.name = "shorter_side"
     config.test_crop.kwargs = {"size": 224, "shorter_side": 256}
     config.train.batch_size = 256
@@ -69,6 +68,8 @@ def get_config(word: str = "D") -> ConfigDict:
         return with_batch_norm(config)
     if recipe == "modern":
         return modern(config)
+    config.data.normalisation = "channel_mean"
+    config.colour.name = "pca"
     config.train_crop.name = "shorter_side"
     config.train_crop.kwargs = {"size": 224, "shorter_side": 256, "position": "random"}
     config.optim.learning_rate = 0.01

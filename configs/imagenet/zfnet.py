@@ -14,10 +14,10 @@ Hardware and time: the paper took 12 days on one GTX 580. Estimate: the arithmet
 hours at a sustained 60 TFLOP/s, of `512_1024_512` 6 hours.
 
 Known deviations:
-- Pixels are standardised channel by channel; the paper subtracts the mean image and keeps the
-  scale of 0 to 255.
-- `paper`, `512_1024_512`: crops come from anywhere in the resized image; the paper has ten of its
-  central 256x256: corners and centre, and their mirrors.
+- `paper`, `512_1024_512`: the mean image is that of central crops, over 4,096 images; the paper's
+  is of 256x256, over all.
+- `paper`, `512_1024_512`: crops come from anywhere in the central 256x256; the paper has ten of it:
+  corners and centre, and their mirrors.
 - `paper`, `512_1024_512`: the plateau is judged on 1 % of train held out.
 - The error is that of one central crop; the paper averages ten.
 
@@ -49,8 +49,9 @@ def get_config(word: str = "paper") -> ConfigDict:
     config.log.every_steps = 100
     if word == "modern":
         return modern(config)
-    config.train_crop.name = "shorter_side"
-    config.train_crop.kwargs = {"size": 224, "shorter_side": 256, "position": "random"}
+    config.data.normalisation = "mean_image"
+    config.train_crop.name = "central_square"
+    config.train_crop.kwargs = {"size": 224, "side": 256, "position": "random"}
     config.optim.name = "momentum_2012"
     config.optim.filter_rms_limit = 0.1
     config.schedule.name = "plateau"
@@ -62,6 +63,7 @@ def get_config(word: str = "paper") -> ConfigDict:
 
 def modern(config: ConfigDict) -> ConfigDict:
     """Returns a recipe of today; all of it is chosen."""
+    config.data.normalisation = "imagenet"
     config.model.kwargs.kernel_init = "he_normal"
     config.train_crop.name = "random_resized"
     config.train_crop.kwargs = {"size": 224}

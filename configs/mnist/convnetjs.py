@@ -12,7 +12,6 @@ image averaged. Not run here.
 Hardware and time: the demo runs in a browser. Estimate: ten epochs are minutes on two CPU cores.
 
 Known deviations:
-- Pixels are standardised; the demo has x / 255 - 0.5.
 - `demo`: each image comes once an epoch; the demo draws images at random from batches of 3,000.
 - The error is that of one central crop of 24x24; the demo averages four random ones.
 
@@ -36,6 +35,7 @@ def get_config(word: str = "demo") -> ConfigDict:
     config.data.source = "tfds"
     config.data.kwargs = {"name": "mnist"}
     config.data.validation_folds = 10
+    config.data.normalisation = "centred"
     config.train_crop.name = "shorter_side"
     config.train_crop.kwargs = {"size": 24, "shorter_side": 28, "position": "random"}
     config.test_crop.name = "shorter_side"
