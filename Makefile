@@ -22,6 +22,11 @@ slow: $(READY)  ## the rest: runs of several processes, kills at random moments
 prepared: $(PREPARE_READY)  ## preparing data by TensorFlow Datasets, in an environment of its own
 	$(PREPARE_VENV)/bin/python -m pytest -m prepare
 
+parity: $(READY)  ## the same numbers as PyTorch, which it installs; some three minutes
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint constraints.txt --editable '.[parity]'
+	$(BIN)/python -m pytest tests/parity
+
 lint: $(READY)  ## style and format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -37,7 +42,7 @@ $(READY): pyproject.toml constraints.txt
 	  --constraint constraints.txt --editable '.[test]'
 	@touch $(READY)
 
-$(PREPARE_READY): pyproject.toml constraints.txt $(READY)
+$(PREPARE_READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(PREPARE_VENV)
 	$(PREPARE_VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
 	  --constraint constraints.txt --editable '.[test,prepare]'

@@ -82,17 +82,15 @@ def show_all() -> None:
     """Prints every published network."""
     from cnn_jax.diagnostics.network_list import markdown, network_list
     from cnn_jax.diagnostics.network_report import display
-    from cnn_jax.models.description import describe_published
-    from cnn_jax.models.facts import facts
+    from cnn_jax.models.description import describe_all
 
     if MARKDOWN.value:
         print(markdown(), end="")
         return
-    found = [describe_published(name) for name in facts()]
     if JSON.value:
-        print(json.dumps([one.to_tree() for one in found]))
+        print(json.dumps([one.to_tree() for one in describe_all()]))
     else:
-        display(network_list(found))
+        display(network_list(describe_all()))
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from PIL import Image
 LARGEST = Image.MAX_IMAGE_PIXELS or 89_478_485  # pixels; one image of this size is 268 MB
 JPEG = b"\xff\xd8\xff"
 EXIF = b"Exif\x00\x00"
-EXIF_REACH = 1 << 16  # the tag stands in the first segment, which is no longer
+APPLICATION = range(0xE0, 0xF0)  # markers of the segments before the image itself
 ORIENTATION = 0x0112
 PLAIN = {"YCbCr", "Gray", "RGB"}
 
@@ -100,13 +100,23 @@ def _check_size(height: int, width: int) -> None:
 
 def orientation(data: bytes) -> int:
     """Returns the EXIF orientation of a JPEG, 1 to 8; 1 where there is none."""
-    if data.find(EXIF, 0, EXIF_REACH) < 0:
+    if not _has_exif(data):
         return 1
     try:
         with Image.open(io.BytesIO(data)) as image:
             return int(image.getexif().get(ORIENTATION, 1))
     except Exception:  # a damaged tag says nothing
         return 1
+
+
+def _has_exif(data: bytes) -> bool:
+    """Whether one of the segments at the head of a JPEG is EXIF."""
+    at = len(JPEG) - 1  # behind the start of the image
+    while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] in APPLICATION:
+        if data.startswith(EXIF, at + 4):
+            return True
+        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return False
 
 
 def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:

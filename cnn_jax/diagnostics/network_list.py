@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cnn_jax.diagnostics.network_report import grid
-from cnn_jax.models.description import Description
+from cnn_jax.models.description import Description, arguments_text
 from cnn_jax.models.facts import Fact, facts
 
 
@@ -26,24 +26,17 @@ def network_list(descriptions: list[Description]) -> Table:
 
 def markdown() -> str:
     """Returns the README's table of networks, made of `facts()` alone."""
-    lines = [
-        "| network | paper | input | parameters | multiply-adds | published error |",
-        "|---|---|---|---:|---:|---|",
-    ]
+    headings = ["reference_id", "network", "paper", "input", "parameters", "multiply-adds"]
+    lines = [_cells(*headings, "published error"), "|---|---|---|---|---:|---:|---|"]
     for fact in facts().values():
         name = " ".join(filter(None, [fact.model, arguments_text(fact.kwargs)]))
-        counts = f"{fact.parameters:,} | {fact.macs:,}"
-        row = f"| `{name}` | {_authors(fact.citation)} | {_size(fact)} | {counts} | "
-        lines.append(row + f"{error_text(fact)} |")
+        who = [fact.reference_id, f"`{name}`", _authors(fact.citation), _size(fact)]
+        lines.append(_cells(*who, f"{fact.parameters:,}", f"{fact.macs:,}", error_text(fact)))
     return "\n".join(lines) + "\n"
 
 
-def arguments_text(kwargs: dict[str, Any]) -> str:
-    """Returns arguments as one gives them on a command line."""
-    texts = {
-        k: f"[{','.join(map(str, v))}]" for k, v in kwargs.items() if isinstance(v, list | tuple)
-    }
-    return " ".join(f"{k}={texts.get(k, v)}" for k, v in kwargs.items())
+def _cells(*texts: str) -> str:
+    return f"| {' | '.join(texts)} |"
 
 
 def error_text(fact: Fact) -> str:

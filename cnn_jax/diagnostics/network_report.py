@@ -86,10 +86,7 @@ def known(description: Description) -> list[str]:
         lines.append(
             f"Published as: {fact.reference_id}" + (f" ({fact.note})" if fact.note else "")
         )
-    if description.departures:
-        lines.append("Differs from the paper:")
-        lines += [f"- {item}" for item in description.departures]
-    return lines
+    return lines + description.departures
 
 
 def errors(fact: Fact) -> Table:

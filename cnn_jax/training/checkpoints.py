@@ -131,14 +131,17 @@ class Checkpoints:
         """
         steps = sorted(self._manager.all_steps(), reverse=True)
         for step in steps:
-            harm = self._harm(step) if self._lead else ""
+            # By the lead alone, so without the storage layer, in which all wait for one another.
+            harm = self._digests.damage(step) if self._lead else ""
             if not distributed.gather([int(bool(harm))])[0, 0]:
                 try:
-                    return self.read(step, like)
+                    found = self._read_sound(step, like)
                 except InputError:
                     raise
                 except Exception as error:  # whatever the storage layer makes of a damaged file
                     harm = _first_line(error)
+                if not distributed.gather([int(bool(harm))]).any():
+                    return found
             if self._lead:
                 text = f"checkpoint {step} cannot be read ({harm}); trying the one before"
                 warnings.warn(text, stacklevel=2)
@@ -172,7 +175,12 @@ class Checkpoints:
             InputError: it was written in another format.
             Exception: a file is damaged.
         """
-        record = self._checked_record(step)
+        if harm := self._digests.damage(step):
+            raise ValueError(harm)
+        return self._read_sound(step, like)
+
+    def _read_sound(self, step: int, like: TrainState) -> tuple[TrainState, dict[str, Any]]:
+        record = self._formatted_record(step)
         tree = flax.serialization.to_state_dict(like)
         abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, tree)
         restored = self._restore_state(step, abstract)
@@ -199,18 +207,21 @@ class Checkpoints:
 
     def read_record(self, step: int) -> dict[str, Any]:
         """Returns the record of `step`; raises as `read_arrays`."""
-        if harm := self._harm(step):
-            raise InputError(f"{self.directory}/{step} is damaged: {harm}")
-        return self._checked_record(step)
+        harm = self._digests.damage(step)
+        try:
+            if not harm:
+                return self._formatted_record(step)
+        except InputError:
+            raise
+        except Exception as error:  # whatever the storage layer makes of a damaged file
+            harm = _first_line(error)
+        raise InputError(f"{self.directory}/{step} is damaged: {harm}")
 
     def _restore_state(self, step: int, abstract: Any) -> Any:
         args = ocp.args.Composite(state=ocp.args.StandardRestore(abstract))
         return self._manager.restore(step, args=args)["state"]
 
-    def _checked_record(self, step: int) -> dict[str, Any]:
-        """Returns the record of a checkpoint whose files are as they were written."""
-        if harm := self._digests.damage(step):
-            raise ValueError(harm)
+    def _formatted_record(self, step: int) -> dict[str, Any]:
         args = ocp.args.Composite(record=ocp.args.JsonRestore())
         record = self._manager.restore(step, args=args)["record"]
         if record["format"] != FORMAT_VERSION:
@@ -224,16 +235,6 @@ class Checkpoints:
         if self._lead:
             steps = self._manager.all_steps()
             self._digests.seal({step for step in steps if before is None or step < before})
-
-    def _harm(self, step: int) -> str:
-        """Returns why a checkpoint cannot be read; empty when its files are as written."""
-        try:
-            self._checked_record(step)
-        except InputError:
-            raise
-        except Exception as error:  # whatever the storage layer makes of a damaged file
-            return _first_line(error)
-        return ""
 
     def _set_aside(self, step: int) -> None:
         aside = self.directory.parent / "damaged_checkpoints"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import sys
 import time
+import traceback
 from typing import Any
 
 import jax
@@ -81,6 +84,25 @@ def gather(values: list[int]) -> np.ndarray:
     if jax.process_count() == 1:
         return np.array([values])
     return np.asarray(multihost_utils.process_allgather(np.array(values, np.int32)))
+
+
+def leave(error: Exception) -> None:
+    """Ends this process at once where others take part: they would wait for it until they end.
+
+    Python's own way out waits for the others to leave, who may be waiting for this process.
+
+    Args:
+        error: why it cannot go on; printed.
+    """
+    if jax.process_count() == 1:
+        return
+    if isinstance(error, InputError):
+        print("\n".join(f"error: {problem}" for problem in error.problems), file=sys.stderr)
+    else:
+        traceback.print_exception(error)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(2 if isinstance(error, InputError) else 1)
 
 
 def wait_for_all(name: str) -> None:

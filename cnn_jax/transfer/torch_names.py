@@ -9,6 +9,7 @@ from typing import Any, Final
 from cnn_jax.config.problems import InputError, hint
 from cnn_jax.models import MODELS, Network
 from cnn_jax.models.layer_table import Row
+from cnn_jax.models.resnet import SHALLOWEST_BOTTLENECK, ResNet
 
 Names = dict[str, str]  # layer here -> module there
 
@@ -29,13 +30,17 @@ def torch_names(model: Network, rows: Sequence[Row]) -> Names:
     naming, allowed = NAMED[name]
     for field, values in allowed.items():
         value = getattr(model, field)
-        strided_alike = name == "resnet" and field == "variant" and model.depth < BOTTLENECKS  # type: ignore[attr-defined]
-        if value not in values and not strided_alike:
+        if value not in values and not (field == "variant" and _has_basic_blocks(model)):
             raise InputError(
                 f"torchvision has no weights for {name} with {field} = {value!r}; "
                 f"allowed: {', '.join(map(str, values))}"
             )
     return naming(rows)
+
+
+def _has_basic_blocks(model: Network) -> bool:
+    """Whether it is a ResNet whose variants are one network: they differ in bottlenecks alone."""
+    return isinstance(model, ResNet) and model.depth < SHALLOWEST_BOTTLENECK
 
 
 def sequential(classifier: Names) -> Callable[[Sequence[Row]], Names]:
@@ -116,21 +121,27 @@ GOOGLENET_TOWERS: Final = {
     "linear": "fc2",
 }
 GOOGLENET_OTHERS: Final = {"conv2_reduce": "conv2", "conv2": "conv3", "linear": "fc"}
-BOTTLENECKS: Final = 50  # from this depth on the stride of a ResNet stands elsewhere in v1.5
+NORMALISED: Final = ("published", "batch")
 # Network -> its naming, and the fields in which torchvision leaves no choice.
 NAMED: Final[dict[str, tuple[Callable[[Sequence[Row]], Names], dict[str, tuple[Any, ...]]]]] = {
     "alexnet": (
         sequential({"fc6": "classifier.1", "fc7": "classifier.4", "fc8": "classifier.6"}),
-        {"variant": ("torchvision",)},
+        {"variant": ("torchvision",), "norm": ("published", "none")},
     ),
     "vgg": (
         sequential({"fc6": "classifier.0", "fc7": "classifier.3", "fc8": "classifier.6"}),
         {"variant": ("A", "B", "D", "E")},
     ),
-    "googlenet": (inception(GOOGLENET_TOWERS, GOOGLENET_OTHERS), {"variant": ("torchvision",)}),
+    "googlenet": (
+        inception(GOOGLENET_TOWERS, GOOGLENET_OTHERS),
+        {"variant": ("torchvision",), "norm": NORMALISED},
+    ),
     "inception_v3": (
         inception({"linear": "fc"}, {"aux": "AuxLogits", "linear": "fc"}),
-        {"variant": ("released",)},
+        {"variant": ("released",), "norm": NORMALISED},
     ),
-    "resnet": (resnet, {"variant": ("v1.5",), "shortcut": ("B",), "residual": (True,)}),
+    "resnet": (
+        resnet,
+        {"variant": ("v1.5",), "shortcut": ("B",), "residual": (True,), "norm": NORMALISED},
+    ),
 }

@@ -155,11 +155,38 @@ def test_sigterm_to_one_stops_all_and_fewer_processes_continue(root: Path, tmp_p
         text=True,
     )
     assert again.stdout is not None
-    lines = [again.stdout.readline() for _ in range(3)]
+    lines = [again.stdout.readline() for _ in range(8)]
     assert f"resuming at step {saved}" in "".join(lines)
     again.send_signal(signal.SIGTERM)
     again.communicate(timeout=60)
     assert again.returncode == 75
+
+
+def test_two_processes_continue_what_two_began(root: Path, tmp_path: Path) -> None:
+    words = command(tmp_path, tmp_path / "run", 2, **LONG)
+    launcher = started(root, words, tmp_path / "run")
+    launcher.send_signal(signal.SIGTERM)
+    out, _ = launcher.communicate(timeout=60)
+    assert launcher.returncode == 75, out
+    saved = int(re.findall(r"preempted: step (\d+) is saved", out)[0])
+    again = subprocess.Popen(
+        words,
+        cwd=root,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert again.stdout is not None
+    # The log of the first start is there already: what is said tells that the second one trains.
+    said = ""
+    while "first step after" not in said and (line := again.stdout.readline()):
+        said += line
+    assert f"resuming at step {saved}" in said, said
+    again.send_signal(signal.SIGTERM)
+    again.communicate(timeout=60)
+    assert again.returncode == 75
+    assert not (tmp_path / "run" / "damaged_checkpoints").exists()
 
 
 def test_a_lost_process_is_named_and_ends_the_others(root: Path, tmp_path: Path) -> None:

@@ -1,0 +1,44 @@
+"""Every printed error, and the runs that were made for it: nothing is claimed that was not run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cnn_jax.diagnostics.published_rows import all_rows
+from cnn_jax.training.run_directory import read_json
+
+REPORT = "reproduction.json"  # of `experiments.reproduce`, in a run directory
+HEAD = (
+    "| network | split | protocol | error | published, % | where | run here |\n"
+    "|---|---|---|---|---:|---|---|"
+)
+
+
+def runs_below(directory: Path) -> dict[str, list[str]]:
+    """Returns name of a printed error -> what came out in the runs below a directory."""
+    found: dict[str, list[str]] = {}
+    for path in sorted(directory.rglob(REPORT)):
+        report: Mapping[str, Any] = read_json(path)
+        for row in report["rows"]:
+            if row["measured"] is not None:
+                text = f"{100 * row['measured']:.2f} %, {row['verdict']} ({path.parent})"
+                found.setdefault(row["name"], []).append(text)
+    return found
+
+
+def table(directory: Path) -> str:
+    """Returns the table of all printed errors, in markdown.
+
+    Args:
+        directory: below which run directories lie; need not exist.
+    """
+    runs = runs_below(directory)
+    lines = [
+        f"| {row.reference_id} | {row.split} | {row.protocol} | {row.metric} | {row.printed} | "
+        f"{row.where}{'' if row.status == 'read' else ', ' + row.status} | "
+        f"{'; '.join(runs.get(row.name, ['not run here']))} |"
+        for row in all_rows()
+    ]
+    return "\n".join([HEAD, *lines])

@@ -1,0 +1,100 @@
+"""Train by a paper's recipe, evaluate, and say how far the error is from the published one.
+
+  python -m experiments.reproduce --config=configs/digits/lenet5.py --workdir=runs/reproduced
+  python -m experiments.reproduce --config=CONFIG --workdir=DIR --checkpoint=latest
+  python -m experiments.reproduce --config=CONFIG --weights=resnet50.pth
+  python -m experiments.reproduce --list
+
+The same command again continues an interrupted run. With --checkpoint, or --weights, nothing is
+trained. Ends with a table: published, measured, difference, inside or outside the band, and every
+known deviation; it lies in reproduction.md and reproduction.json of the run directory. --list
+prints every published figure, and what came out of it in the runs below runs/, or --workdir.
+
+Exit codes: those of experiments.train; the verdict does not change them.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from absl import flags
+
+from cnn_jax.config.arguments import fill_defaults
+from cnn_jax.config.identity import to_tree
+from cnn_jax.config.validate import validate
+from cnn_jax.training.preemption import PREEMPTED, Preemption, PreemptionRequested
+from cnn_jax.training.run_directory import RunDirectory, check_directory, origin
+from experiments import command_line
+
+BEGAN = time.time()
+DIVERGED = 3
+WORKDIR = flags.DEFINE_string("workdir", None, "run directory; default: runs/reproduced-<config>")
+CHECKPOINT = flags.DEFINE_string(
+    "checkpoint", None, "only evaluate: latest, best (on validation) or a step of the run directory"
+)
+WEIGHTS = flags.DEFINE_string("weights", None, "only evaluate: torchvision's state dict, a file")
+LIST = flags.DEFINE_bool("list", False, "print every published figure and what was run for it")
+
+
+def main(argv: list[str]) -> int:
+    """Parses, trains or restores, judges and reports."""
+    if any(word in ("--list", "--list=true") for word in argv):
+        command_line.parse(argv, __doc__ or "")
+        from cnn_jax.diagnostics.reproduction_list import table
+
+        print(table(Path(WORKDIR.value or "runs")))
+        return 0
+    file, config = command_line.parse_config(argv, __doc__ or "")
+    if WEIGHTS.value and CHECKPOINT.value:
+        raise command_line.InputError("--checkpoint and --weights: give one of them")
+    path, _, word = file.partition(":")
+    names = [*Path(path).with_suffix("").parts[-2:], word, "weights" if WEIGHTS.value else ""]
+    workdir = Path(WORKDIR.value or "-".join(["runs/reproduced", *filter(None, names)]))
+    if WEIGHTS.value or CHECKPOINT.value:
+        return report(file, *evaluated(config, workdir), workdir)
+    check_directory(workdir, to_tree(config))
+    with Preemption(config.checkpoint.grace_seconds) as preemption:
+        # Imported here: jax takes seconds, and a bad config or a signal need not wait for it.
+        from cnn_jax.training.guard import DivergedError
+        from cnn_jax.training.session import train
+
+        try:
+            outcome = train(config, workdir, preemption, BEGAN)
+        except PreemptionRequested:
+            print(f"preempted: step {preemption.saved_step} is saved; run the same command again")
+            return PREEMPTED
+        except DivergedError as error:
+            print(error, file=sys.stderr)
+            return DIVERGED
+    return report(file, config, outcome.result, workdir) if outcome.lead else 0
+
+
+def evaluated(config: Any, workdir: Path) -> tuple[Any, dict[str, Any]]:
+    """Returns the config and the result of a checkpoint, or of weights out of a file."""
+    from cnn_jax.diagnostics.reproduction import measure
+    from cnn_jax.transfer.trained_network import trained_network
+
+    kept = WORKDIR.value if WEIGHTS.value else workdir
+    restored = trained_network(kept, CHECKPOINT.value or "", WEIGHTS.value, config)
+    return restored.config, measure(restored, config.evaluation.batch_size)
+
+
+def report(file: str, config: Any, result: dict[str, Any], workdir: Path) -> int:
+    """Prints the verdict and writes it into the run directory."""
+    from cnn_jax.diagnostics.reproduction import judge
+
+    as_in_file = validate(fill_defaults(command_line.load_config_file(file)))
+    found = judge(file, as_in_file, config, result)
+    directory = RunDirectory(workdir)
+    directory.write_text("reproduction.md", found.markdown())
+    directory.write("reproduction.json", found.to_tree() | origin())
+    directory.close()
+    print(f"\n{found.markdown()}\nwritten to {workdir}/reproduction.md and reproduction.json")
+    return 0
+
+
+if __name__ == "__main__":
+    command_line.run(main)

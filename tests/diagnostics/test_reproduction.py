@@ -1,0 +1,183 @@
+"""The verdict on a run: what is compared with what, and what is left alone."""
+
+import ast
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cnn_jax.config.arguments import fill_defaults
+from cnn_jax.config.signatures import arguments
+from cnn_jax.config.validate import validate
+from cnn_jax.diagnostics.published_rows import REPRODUCED, all_rows, recipe_of, rows_for
+from cnn_jax.diagnostics.reproduction import NOT_JUDGED, judge, known_deviations
+from cnn_jax.diagnostics.reproduction_list import table
+from cnn_jax.models.facts import facts
+from experiments.command_line import load_config_file
+from tests.configs import set_keys
+from tests.test_configs import words_of
+
+DIGITS = "configs/digits/lenet5.py"
+OF_PAPERS = ("imagenet", "cifar10", "mnist")
+# Recipes whose rows are of others' code, or none: they are run, and judged by nothing.
+WITHOUT_FIGURES = {
+    *("imagenet/alexnet:bvlc", "imagenet/alexnet:caffenet", "imagenet/alexnet:torchvision"),
+    *(f"imagenet/vgg:{word}_bn" for word in "ABDE"),
+    *("imagenet/googlenet:bvlc", "imagenet/inception_v3:paper", "imagenet/resnet:50_v1.5"),
+    *("imagenet/bn_inception:x5", "imagenet/bn_inception:baseline"),
+    *(f"imagenet/preact_resnet:{depth}" for depth in (18, 34, 50, 101)),
+    *("cifar10/convnetjs:demo", "mnist/convnetjs:demo", "mnist/lenet5:1998_softmax"),
+    *("mnist/lenet5:caffe", *(f"cifar10/resnet:plain{depth}" for depth in (20, 32, 44, 56))),
+    *(f"cifar10/all_cnn:{word}" for word in ("A", "B", "base_C", "strided_C", "convpool_C")),
+}
+
+
+def config_of(file: str, changes: dict[str, Any] | None = None) -> Any:
+    return validate(set_keys(fill_defaults(load_config_file(file)), changes or {}))
+
+
+def recipes(root: Path) -> list[str]:
+    """All recipes of papers: a file and a word each."""
+    found = []
+    for path in sorted((root / "configs").rglob("*.py")):
+        if path.parent.name in OF_PAPERS:
+            found += [f"{path.parent.name}/{path.stem}:{word}" for word in words_of(path)]
+    return [recipe for recipe in found if not recipe.endswith("modern")]
+
+
+def result(top1: float, top5: float = 0.1, n: int = 899, **more: Any) -> dict[str, Any]:
+    return {"top1_error": top1, "top5_error": top5, "n": n, "step": 1062} | more
+
+
+def test_every_recipe_has_its_figures_or_is_known_to_have_none(root: Path) -> None:
+    assert set(recipes(root)) == set(REPRODUCED) | WITHOUT_FIGURES
+
+
+@pytest.mark.parametrize("recipe", REPRODUCED)
+def test_the_figures_are_of_the_network_that_is_trained(recipe: str) -> None:
+    config = config_of("configs/{}.py:{}".format(*recipe.split(":")))
+    fact = facts()[REPRODUCED[recipe][0]]
+    given = {name: argument.default for name, argument in arguments("model")[fact.model].items()}
+    given |= fact.builder_arguments()
+    if recipe == "imagenet/prelu_net:small14":
+        given["activation"] = "published"  # two rows of one network
+    assert config.model.name == fact.model and config.model.kwargs.to_dict() == given
+    rows = rows_for(recipe, config.data.to_dict())
+    assert rows and all(row.evaluation not in ("unknown", "ensemble") for row in rows)
+
+
+def test_every_printed_error_has_a_name_of_its_own() -> None:
+    names = [row.name for row in all_rows()]
+    assert len(set(names)) == len(names) > 100
+
+
+def test_digits_are_judged_beside_ten_seeds() -> None:
+    config = config_of(DIGITS)
+    for error, verdict in [(0.0145, "inside"), (0.04, "outside, worse"), (0.0, "outside, better")]:
+        report = judge(DIGITS, config, config, result(error))
+        assert report.verdict == verdict
+        assert f"{verdict} the 99 % prediction interval over 10 seeds" in report.markdown()
+        assert json.loads(json.dumps(report.to_tree()))["verdict"] == verdict
+
+
+def test_an_override_is_a_deviation_and_another_seed_is_none() -> None:
+    config = config_of(DIGITS)
+    other = config_of(DIGITS, {"optim.learning_rate": 0.002, "seed.init": 5})
+    report = judge(DIGITS, config, other, result(0.1))
+    assert report.verdict == "outside, worse", "the band is that of the file"
+    assert report.deviations == ("this run has optim.learning_rate = 0.002, the config file 0.02",)
+
+
+def test_seeds_of_an_older_config_judge_nothing() -> None:
+    changed = config_of(DIGITS, {"optim.learning_rate": 0.03})
+    report = judge(DIGITS, changed, changed, result(0.0145))
+    assert report.verdict == NOT_JUDGED and "No figure is published" in report.markdown()
+
+
+def test_published_rows_are_judged_where_the_protocols_agree() -> None:
+    file = "configs/imagenet/googlenet.py"
+    config = config_of(file)
+    counts = {"averaged_top1_error": 0.31, "averaged_top5_error": 0.1007}
+    report = judge(file, config, config, result(0.4, 0.2, 50_000, **counts))
+    by_verdict = {row.source.split(", ")[-1]: row.verdict for row in report.rows}
+    assert by_verdict["1 crop(s)"] == "inside" and report.parameters == "averaged"
+    assert by_verdict["144 crop(s)"] == "not judged: published with 144 views"
+    assert report.verdict == "inside"
+    assert "binomial interval of 50,000 images" in report.markdown()
+    ten = judge(file, config, config, result(0.4, 0.2, 50_000), evaluation="10 views")
+    assert ten.verdict == "outside, worse"
+
+
+def test_a_printed_spread_makes_the_band() -> None:
+    file = "configs/cifar10/resnet.py:110"
+    config = config_of(file)
+    rows = judge(file, config, config, result(0.07, n=10_000)).rows
+    kinds = [row.band.kind for row in rows if row.band]
+    assert kinds == [
+        "99 % binomial interval of 10,000 images",
+        "99 % prediction interval over 5 seeds",
+    ]
+
+
+def test_deviations_of_other_words_are_left_out(root: Path) -> None:
+    plain = known_deviations("configs/imagenet/alexnet.py:torchvision")
+    paper = known_deviations("configs/imagenet/alexnet.py")
+    assert len(paper) > len(plain) > 0 and not [text for text in paper if text.startswith("`")]
+    for path in sorted((root / "configs").rglob("*.py")):
+        header = ast.get_docstring(ast.parse(path.read_text())) or ""
+        words = {
+            word
+            for item in re.findall(r"^- ((?:`[^`]+`(?:,\s+)?)+):", header, re.MULTILINE)
+            for word in re.findall(r"`([^`]+)`", item)
+        }
+        for word in words:
+            load_config_file(f"{path}:{word}")
+
+
+def test_a_bare_file_means_its_default_word() -> None:
+    assert recipe_of("configs/imagenet/resnet.py") == "imagenet/resnet:50"
+    assert recipe_of("configs/imagenet/resnet.py:34_A") == "imagenet/resnet:34_A"
+    assert recipe_of(DIGITS) == "digits/lenet5"
+
+
+def test_the_list_claims_what_was_run_alone(tmp_path: Path) -> None:
+    lines = table(tmp_path / "no such directory").splitlines()[2:]
+    assert len(lines) == len(list(all_rows()))
+    assert all(line.endswith("| not run here |") for line in lines)
+    file = "configs/cifar10/resnet.py:20"
+    config = config_of(file)
+    report = judge(file, config, config, result(0.09, n=10_000))
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "reproduction.json").write_text(json.dumps(report.to_tree()))
+    run = [line for line in table(tmp_path).splitlines()[2:] if "not run here" not in line]
+    assert len(run) == 1 and "| cifar_resnet20 |" in run[0] and "9.00 %, inside" in run[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [
+        (("--config.seed.init=77", "--config.seed.data=77"), "inside"),
+        (("--config.optim.learning_rate=0.002",), "outside, worse"),
+    ],
+    ids=["another seed", "a tenth of the rate"],
+)
+def test_digits_from_scratch(
+    changes: tuple[str, ...], verdict: str, root: Path, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "experiments.reproduce", f"--config={DIGITS}", *changes]
+    command += [f"--workdir={tmp_path / 'run'}"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=root)
+    assert done.returncode == 0, done.stderr
+    report = json.loads((tmp_path / "run" / "reproduction.json").read_text())
+    assert report["verdict"] == verdict and f"# digits/lenet5: {verdict}" in done.stdout
+    command.append("--checkpoint=latest")
+    again = subprocess.run(command, capture_output=True, text=True, cwd=root)
+    assert again.returncode == 0, again.stderr
+    evaluated = json.loads((tmp_path / "run" / "reproduction.json").read_text())
+    assert evaluated["rows"][0]["measured"] == report["rows"][0]["measured"]
+    assert "first step" not in again.stdout, "nothing is trained"
