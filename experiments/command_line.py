@@ -80,7 +80,7 @@ def parse_origin(
 
     Args:
         argv: the program and its arguments; of its flags, --workdir=DIRECTORY or --weights=FILE
-            with --config=FILE.
+            with --config=FILE, or where the binary has it --predictions=FILE.
         usage: what the program does, for `--help`.
         values: the flags.
 
@@ -97,6 +97,11 @@ def parse_origin(
     else:
         extra = parse(argv, usage, values)
     workdir, weights = values["workdir"].value, values["weights"].value
+    saved = "predictions" in values and values["predictions"].value
+    if saved and (workdir or weights):
+        raise InputError("--predictions stand in place of --workdir and --weights")
+    if saved:
+        return None, extra
     if weights is None and config is not None:
         raise InputError("--config goes with --weights; a run directory brings its own config")
     if weights is None and workdir is None:

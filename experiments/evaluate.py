@@ -1,28 +1,42 @@
-"""Evaluate a checkpoint, or weights out of a file, on a split.
+"""Evaluate checkpoints, weights out of a file, or saved predictions, on a split.
 
   python -m experiments.evaluate --workdir=runs/digits-lenet5 --split=test
   python -m experiments.evaluate --weights=resnet50.pth --config=CONFIG --workdir=runs/resnet50
+  python -m experiments.evaluate --workdir=runs/a --workdir=runs/b --protocol=10_crop
+  python -m experiments.evaluate --workdir=runs/a --protocol=dense --set='scales=(256, 384, 512)'
+  python -m experiments.evaluate --predictions=a.npz --predictions=b.npz --output=both.json
 
 The network, its preprocessing and its data come from the checkpoint, or from the config that is
 given with --weights: a state dict with torchvision's names (.pth, .safetensors or .npz), which a
 new --workdir then keeps as a checkpoint. Every example counts exactly once; the count is printed
 with the result.
+
+--protocol: centre (the crop of the config), 10_crop, 144_crop, grid or dense; probabilities are
+averaged over the views. Several --workdir or --predictions are an ensemble: probabilities are
+averaged over the networks. --save_predictions keeps them, for an ensemble or a confusion matrix.
 """
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from absl import flags
 
 from experiments import command_line
 
-WORKDIR = flags.DEFINE_string("workdir", None, "run directory")
+WORKDIR = flags.DEFINE_multi_string("workdir", None, "run directory; several: an ensemble")
 WEIGHTS = flags.DEFINE_string("weights", None, "state dict with torchvision's names, a file")
+PREDICTIONS = flags.DEFINE_multi_string("predictions", None, "saved predictions, in place of both")
 CHECKPOINT = flags.DEFINE_string("checkpoint", "latest", "latest, best (on validation) or a step")
 SPLIT = flags.DEFINE_enum("split", "test", ["train", "validation", "test"], "split to evaluate on")
 BATCH_SIZE = flags.DEFINE_integer("batch_size", 256, "examples in one step", lower_bound=1)
+PROTOCOL = flags.DEFINE_string("protocol", None, "centre, 10_crop, 144_crop, grid or dense")
+SET = flags.DEFINE_multi_string("set", [], "an argument of the protocol, as in shorter_side=288")
+AVERAGED = flags.DEFINE_bool("averaged", False, "with a protocol: take the averaged parameters")
+FORCE = flags.DEFINE_bool("force", False, "evaluate on data that differs from that of training")
+SAVE = flags.DEFINE_string("save_predictions", None, "write all probabilities into this .npz file")
 OUTPUT = flags.DEFINE_string("output", None, "also write the result into this JSON file")
 
 
@@ -31,33 +45,48 @@ def main(argv: list[str]) -> int:
     config, extra = command_line.parse_origin(argv, __doc__ or "")
     if extra:
         raise command_line.InputError(f"unexpected arguments: {' '.join(extra)}")
-    # Imported here: jax takes seconds, and a bad flag need not wait for it.
-    from cnn_jax.data import sources
-    from cnn_jax.evaluation.exact import counted, evaluate
-    from cnn_jax.transfer.trained_network import trained_network
-
-    restored = trained_network(WORKDIR.value, CHECKPOINT.value, WEIGHTS.value, config)
-    dataset = sources.dataset_for(restored.config, resident=(SPLIT.value,))
-    split = dataset.split(SPLIT.value)
-    found = evaluate(restored.count_batch(), split, BATCH_SIZE.value)
-    result = found.to_tree() | {"split": SPLIT.value, "step": restored.step}
-    origin = Path(WEIGHTS.value).name if WEIGHTS.value else f"step {restored.step}"
-    print(
-        f"{restored.config.model.name}, {origin}, {SPLIT.value}: "
-        f"top-1 error {100 * found.top1_error:.2f} %, top-5 error {100 * found.top5_error:.2f} %, "
-        f"loss {found.loss:.4f}, {counted(result)}"
-    )
-    if restored.averaged:
-        beside = evaluate(restored.count_batch(averaged=True), split, BATCH_SIZE.value)
-        result["averaged"] = beside.to_tree()
-        print(
-            f"averaged parameters: top-1 error {100 * beside.top1_error:.2f} %, "
-            f"top-5 error {100 * beside.top5_error:.2f} %, loss {beside.loss:.4f}, "
-            f"{counted(beside.to_tree())}"
-        )
+    arguments = command_line.assignments("--set", SET.value)
+    views = PROTOCOL.value or SAVE.value or SET.value or AVERAGED.value
+    if views or PREDICTIONS.value or len(WORKDIR.value or ()) > 1:
+        result = _by_views(config, arguments)
+    else:
+        result = _by_counts(config)
     if OUTPUT.value:
         Path(OUTPUT.value).write_text(json.dumps(result, indent=2) + "\n")
     return 0
+
+
+def _by_counts(config: Any) -> dict[str, Any]:
+    """One view, counted on the device."""
+    # Imported here: jax takes seconds, and a bad flag need not wait for it.
+    from cnn_jax.evaluation.reports import evaluate_one
+    from cnn_jax.transfer.trained_network import trained_network
+
+    workdir = WORKDIR.value[0] if WORKDIR.value else None
+    restored = trained_network(workdir, CHECKPOINT.value, WEIGHTS.value, config)
+    origin = Path(WEIGHTS.value).name if WEIGHTS.value else f"step {restored.step}"
+    return evaluate_one(restored, SPLIT.value, BATCH_SIZE.value, origin, FORCE.value)
+
+
+def _by_views(config: Any, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Probabilities of all views and networks, averaged."""
+    from cnn_jax.evaluation.predictions import averaged, load_predictions
+    from cnn_jax.evaluation.reports import report_members
+    from cnn_jax.transfer.trained_network import trained_network
+
+    protocol = PROTOCOL.value or "centre"
+    members = {file: load_predictions(file) for file in PREDICTIONS.value or ()}
+    origins: list[str | None] = list(WORKDIR.value or (None,))
+    for workdir in () if members else origins:
+        from cnn_jax.evaluation.multi_view import predict_split
+
+        restored = trained_network(workdir, CHECKPOINT.value, WEIGHTS.value, config)
+        name = f"{workdir or WEIGHTS.value}, step {restored.step}, {protocol}"
+        how = (SPLIT.value, protocol, arguments, BATCH_SIZE.value, AVERAGED.value, FORCE.value)
+        members[name] = predict_split(restored, *how)
+    if SAVE.value:
+        averaged(list(members.values())).save(SAVE.value)
+    return report_members(members)
 
 
 if __name__ == "__main__":

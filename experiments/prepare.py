@@ -9,7 +9,9 @@ imagenet2012: ILSVRC2012_img_train.tar and ILSVRC2012_img_val.tar are checked fi
 and list of members, and by MD5 with --digests. TFDS then writes array_record; every image is looked
 at; the counts must be the official ones. Other names are those of TFDS. folder: images in
 sub-folders, one a class, are looked at and stay where they are. --store: images resized once so
-that the shorter side has 256 pixels, as raw pixels (uint8_256) or JPEG (jpeg_256).
+that the shorter side has 256 pixels, as raw pixels (uint8_256) or JPEG (jpeg_256). --pca: prints the
+principal components of RGB, by which AlexNet jitters colours, of up to 10,000 images of train; a run
+computes them by itself with config.colour.components = "train".
 
 What was found is written to manifest.json, last of all. A preparation that was killed leaves
 nothing that looks finished; run the same command again.
@@ -27,6 +29,7 @@ from experiments.progress_lines import ProgressLines
 DATASET = flags.DEFINE_string("dataset", None, "imagenet2012, folder, or any set of TFDS")
 DATA_DIR = flags.DEFINE_string("data_dir", None, "where prepared data is to stand")
 TARS = flags.DEFINE_string("tars", None, "imagenet2012: folder of the official tar files")
+PCA = flags.DEFINE_bool("pca", False, "print the principal components of RGB over train")
 DIGESTS = flags.DEFINE_bool("digests", False, "imagenet2012: compare MD5 digests, some 20 minutes")
 PARTIAL = flags.DEFINE_bool("allow_partial", False, "imagenet2012: fewer images are accepted")
 FOLDER = flags.DEFINE_string("folder", None, "folder: where the images lie")
@@ -58,6 +61,7 @@ def main(argv: list[str]) -> int:
         folder=Path(FOLDER.value) if FOLDER.value else None,
         test_fraction=TEST_FRACTION.value,
         store=STORE.value,
+        pca=PCA.value,
     )
     with ProgressLines() as report:
         lines = prepare(wanted, report)

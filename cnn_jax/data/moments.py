@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
+from cnn_jax.config.problems import InputError
 from cnn_jax.data.dataset import AnySplit
+from cnn_jax.data.decode import UnreadableError
+from cnn_jax.data.manifest import Report
 from cnn_jax.data.records import Request
+from cnn_jax.data.streams import RecordSplit, pixels_of
 
 SAMPLE, SAMPLE_AT_ONCE = 4096, 64
 
@@ -71,3 +77,43 @@ def products_of(pixels: np.ndarray) -> np.ndarray:
     """Returns the sums of products of channels of uint8 pixels (..., C), (C, C): exact."""
     flat = pixels.reshape(-1, pixels.shape[-1]).astype(np.float64)
     return flat.T @ flat
+
+
+def covariance_of_files(split: RecordSplit, report: Report, most: int = 10_000) -> np.ndarray:
+    """Returns the covariance of the channels over all pixels of whole images, (C, C), in [0, 1].
+
+    Args:
+        split: as its source holds it; images that cannot be read are left out.
+        report: told of the progress.
+        most: so many images, spread evenly over the split, are looked at.
+
+    Raises:
+        InputError: none can be read.
+    """
+    count = min(len(split), most)
+    ids = np.arange(count) * len(split) // count
+    channels = split.records.channels
+    pixels, sums, products = 0, np.zeros(channels), np.zeros((channels, channels))
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        for first in range(0, count, SAMPLE_AT_ONCE):
+            part = ids[first : first + SAMPLE_AT_ONCE]
+            for found in pool.map(lambda example: _sums_of(split, int(example)), part):
+                if found is not None:
+                    pixels, sums, products = (
+                        pixels + found[0],
+                        sums + found[1],
+                        products + found[2],
+                    )
+            report("principal components", first + len(part), count)
+    if not pixels:
+        raise InputError("the train split holds no image that can be read")
+    mean = sums / pixels / 255
+    return products / pixels / 255**2 - np.outer(mean, mean)
+
+
+def _sums_of(split: RecordSplit, example: int) -> tuple[int, np.ndarray, np.ndarray] | None:
+    try:
+        image = pixels_of(split.record(example), split.records.channels)
+    except UnreadableError:
+        return None
+    return image.shape[0] * image.shape[1], image.sum((0, 1), dtype=np.int64), products_of(image)

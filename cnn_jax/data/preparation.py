@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +13,11 @@ from cnn_jax.data import ilsvrc
 from cnn_jax.data.dataset import Dataset
 from cnn_jax.data.folder import folder
 from cnn_jax.data.manifest import MANIFEST, Report, read_manifest, scan, totals, write_manifest
+from cnn_jax.data.moments import covariance_of_files
+from cnn_jax.data.pca import components_of
 from cnn_jax.data.store import DESCRIPTION
 from cnn_jax.data.store_building import build_store, parse_format
+from cnn_jax.data.streams import RecordSplit
 from cnn_jax.data.tfds import open_builder, tfds
 from cnn_jax.data.tfds_building import build, find_built, finish
 
@@ -33,6 +37,7 @@ class Wanted:
         folder: of the images, for `folder`.
         test_fraction: for a folder without splits.
         store: `uint8_256` or the like, or None.
+        pca: whether the principal components of RGB are computed from train.
     """
 
     dataset: str
@@ -43,6 +48,7 @@ class Wanted:
     folder: Path | None = None
     test_fraction: float = 0.1
     store: str | None = None
+    pca: bool = False
 
 
 def prepare(wanted: Wanted, report: Report) -> list[str]:
@@ -63,6 +69,7 @@ def prepare(wanted: Wanted, report: Report) -> list[str]:
     else:
         dataset, manifest, told = _tfds(wanted, report)
     lines = [totals(manifest), *manifest.get("partial", [])]
+    lines += _components(dataset, report) if wanted.pca else []
     return lines + (_store(wanted, dataset, manifest, report) if wanted.store else told)
 
 
@@ -150,3 +157,9 @@ def _store(wanted: Wanted, dataset: Dataset, manifest: dict[str, Any], report: R
         f"store: {final}, {size / 1e9:,.2f} GB",
         f"train with --config.data.source=store --config.data.directory={final}",
     ]
+
+
+def _components(dataset: Dataset, report: Report) -> list[str]:
+    assert isinstance(dataset.train, RecordSplit)
+    found = components_of(covariance_of_files(dataset.train, report))
+    return [f"principal components of RGB: {json.dumps(found.to_tree())}"]

@@ -34,7 +34,8 @@ Differs from the paper:
   needed with Glorot & Bengio's initialisation, which is `published` here. As printed:
   `kernel_init="gaussian(std=0.1)"`.
 - No layer starts from another net's: the paper starts B to E from a trained A.
-- The fully connected layers stay such in testing; the paper turns them into convolutions there.
+- The fully connected layers stay such; `models.score_maps` turns them into convolutions, as the
+  paper does in testing: `python -m experiments.evaluate --protocol=dense`.
 """
 
 from __future__ import annotations

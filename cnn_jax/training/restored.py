@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import jax
 import numpy as np
 
 from cnn_jax import models
+from cnn_jax.config.problems import InputError
 from cnn_jax.config.saved import complete
 from cnn_jax.config.validate import validate
 from cnn_jax.data.preprocessing import Preprocessing
@@ -20,6 +22,8 @@ from cnn_jax.training.checkpoints import LATEST, Checkpoints
 from cnn_jax.training.parallel import Devices
 from cnn_jax.training.run import set_precision
 from cnn_jax.training.steps import make_eval_step, make_probability_step
+
+ProbabilityFunction = Callable[[np.ndarray], jax.Array]
 
 
 @dataclass(frozen=True)
@@ -48,9 +52,26 @@ class Restored:
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """Returns the probabilities of uint8 images (B, H, W, C), float (B, classes)."""
-        step = make_probability_step(self.model, self.preprocessing)
+        return np.asarray(self._one_view(images))
+
+    @functools.cached_property
+    def _one_view(self) -> ProbabilityFunction:
+        return self.probability_function()
+
+    def probability_function(
+        self, mirrored: bool = False, dense: bool = False, averaged: bool = False
+    ) -> ProbabilityFunction:
+        """Returns the compiled function uint8 images (B, H, W, C) -> probabilities (B, classes).
+
+        Args:
+            mirrored: whether an image and its mirror are averaged.
+            dense: whether larger images are seen at every position; see `make_probability_step`.
+            averaged: whether the averaged parameters stand in for the last ones.
+        """
+        step = make_probability_step(self.model, self.preprocessing, mirrored, dense)
         compiled = Devices(count=1).compile_inference(step)
-        return np.asarray(compiled(self.params, self.batch_stats, images))
+        params, batch_stats = self._weights(averaged)
+        return lambda images: compiled(params, batch_stats, images)
 
     def count_batch(self, averaged: bool = False) -> CountBatch:
         """Returns the compiled function batch -> `Counts` that `evaluate` needs.
@@ -60,10 +81,15 @@ class Restored:
         """
         step = make_eval_step(self.model, self.preprocessing)
         compiled = Devices(count=1).compile_inference(step)
-        params, batch_stats = self.params, self.batch_stats
-        if averaged:
-            params, batch_stats = self.averaged["params"], self.averaged["batch_stats"]
+        params, batch_stats = self._weights(averaged)
         return lambda batch: compiled(params, batch_stats, batch)
+
+    def _weights(self, averaged: bool) -> tuple[Any, Any]:
+        if averaged and not self.averaged:
+            raise InputError("no averaged parameters: config.optim.averaging was none")
+        if averaged:
+            return self.averaged["params"], self.averaged["batch_stats"]
+        return self.params, self.batch_stats
 
 
 def restore(workdir: str | Path, which: str = LATEST) -> Restored:

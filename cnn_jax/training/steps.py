@@ -16,6 +16,7 @@ import optax
 from cnn_jax.data.preprocessing import Preprocessing
 from cnn_jax.evaluation.counts import Counts, count_correct
 from cnn_jax.models import Network, Prediction
+from cnn_jax.models.score_maps import score_maps
 from cnn_jax.optim.schedules import Clock, Shape
 from cnn_jax.training.gradients import Batch, batch_gradient
 from cnn_jax.training.objective import cross_entropy
@@ -115,13 +116,28 @@ def predict(model: Network, variables: Mapping[str, Any], images: jax.Array) -> 
 
 
 def make_probability_step(
-    model: Network, preprocess: Preprocessing
+    model: Network, preprocess: Preprocessing, mirrored: bool = False, dense: bool = False
 ) -> Callable[[Any, Any, jax.Array], jax.Array]:
-    """Returns the pure function (params, batch_stats, uint8 images) -> probabilities (B, C)."""
+    """Returns the pure function (params, batch_stats, uint8 images) -> probabilities (B, C).
+
+    Args:
+        model: the network.
+        preprocess: of its images.
+        mirrored: whether the probabilities are the mean of those of an image and of its mirror.
+        dense: whether images may be larger than in training: the scores of all positions are
+            averaged before the softmax (Simonyan & Zisserman 2015, section 3.2).
+    """
 
     def probability_step(params: Any, batch_stats: Any, images: jax.Array) -> jax.Array:
         variables = {"params": params, "batch_stats": batch_stats}
-        logits = predict(model, variables, preprocess(images, model.dtype)).logits
-        return jax.nn.softmax(logits)
+
+        def seen(images: jax.Array) -> jax.Array:
+            shown = preprocess(images, model.dtype)
+            if dense:
+                return jax.nn.softmax(jnp.mean(score_maps(model, variables, shown), axis=(1, 2)))
+            return jax.nn.softmax(predict(model, variables, shown).logits)
+
+        found = seen(images)
+        return (found + seen(images[:, :, ::-1])) / 2 if mirrored else found
 
     return probability_step

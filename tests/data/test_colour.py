@@ -1,17 +1,21 @@
 """Colours against numpy written from the papers."""
 
 import itertools
+import json
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from PIL import Image
 
 from cnn_jax.config.problems import InputError
 from cnn_jax.data import sources
 from cnn_jax.data.colour import COLOURS, colour_of
 from cnn_jax.data.moments import moments_of
 from cnn_jax.data.pca import IMAGENET, components_of
+from cnn_jax.data.preparation import Wanted, prepare
 from tests import configs
 
 IMAGE = np.random.default_rng(0).uniform(0, 255, (6, 5, 3)).astype(np.float32)
@@ -130,3 +134,22 @@ def test_grey_images_have_no_colours() -> None:
     config = configs.make({"colour.name": "fb_resnet"})
     with pytest.raises(InputError, match="1 channel; allowed: none"):
         colour_of(config.colour, sources.load(config.data))
+
+
+def test_components_of_whole_files(tmp_path: Path) -> None:
+    """`prepare --pca`: over all pixels of images of any size; what cannot be read is left out."""
+    rng, pixels = np.random.default_rng(4), []
+    for part in ("train", "val"):
+        for i, size in enumerate(((9, 7), (4, 12), (10, 10))):
+            image = rng.integers(0, 256, (*size, 3), np.uint8)
+            image[..., 1] //= 2
+            (tmp_path / "images" / part / "a").mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image).save(tmp_path / "images" / part / "a" / f"{i}.png")
+            pixels += [image.reshape(-1, 3)] if part == "train" else []
+    (tmp_path / "images" / "train" / "a" / "4.png").write_text("text")
+    wanted = Wanted("folder", tmp_path / "data", folder=tmp_path / "images", pca=True)
+    line = prepare(wanted, lambda *progress: None)[-3]
+    found = json.loads(line.removeprefix("principal components of RGB: "))
+    values, vectors = np.array(found["eigenvalues"]), np.array(found["eigenvectors"])
+    expected = np.cov(np.concatenate(pixels).T / 255, ddof=0)
+    np.testing.assert_allclose(vectors @ np.diag(values) @ vectors.T, expected, atol=1e-12)

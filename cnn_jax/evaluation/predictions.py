@@ -1,0 +1,144 @@
+"""What a network says about every example of a split: kept, averaged, counted."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cnn_jax.config.problems import InputError
+from cnn_jax.evaluation.exact import Evaluation
+
+ARRAYS = ("probabilities", "labels", "readable", "names", "class_names")
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Probabilities of all examples of a split, each once, in its order.
+
+    Attributes:
+        probabilities: float32 (N, classes); zeros where the image could not be read.
+        labels: int32 (N,).
+        readable: bool (N,).
+        names: of the examples, (N,).
+        class_names: one name a class.
+    """
+
+    probabilities: np.ndarray
+    labels: np.ndarray
+    readable: np.ndarray
+    names: np.ndarray
+    class_names: np.ndarray
+
+    def save(self, file: str | Path) -> None:
+        """Writes all of it into an .npz file."""
+        path = Path(file)
+        if path.suffix != ".npz":
+            raise InputError(f"{file}: predictions are written into an .npz file")
+        try:
+            with path.open("wb") as opened:
+                np.savez(opened, **{name: getattr(self, name) for name in ARRAYS})
+        except OSError as error:
+            raise InputError(f"{file} cannot be written: {error.strerror}") from error
+
+    def ranks(self) -> np.ndarray:
+        """Returns by how many classes the right one is preceded, int (N,).
+
+        Of equal probabilities the class with the lower number ranks higher; an example whose
+        probabilities are not finite has the last rank. As `counts.count_correct`.
+        """
+        p = self.probabilities
+        of_label = np.take_along_axis(p, self.labels[:, None], axis=1)
+        before = np.arange(p.shape[1])[None] < self.labels[:, None]
+        ahead = ((p > of_label) | ((p == of_label) & before)).sum(1)
+        return np.where(np.isfinite(p).all(1), ahead, p.shape[1] + 5)
+
+    def evaluation(self) -> Evaluation:
+        """Returns the errors over the examples that could be read.
+
+        A probability of 0 has the loss of the smallest normal float32, 87.3 nats.
+
+        Raises:
+            InputError: there are none.
+        """
+        n = int(self.readable.sum())
+        if n == 0:
+            raise InputError("none of the images of the split can be read")
+        ranks = self.ranks()[self.readable]
+        of_label = self.probabilities[np.arange(len(self.labels)), self.labels][self.readable]
+        least = np.finfo(np.float32).tiny
+        return Evaluation(
+            n=n,
+            top1_error=int((ranks >= 1).sum()) / n,
+            top5_error=int((ranks >= 5).sum()) / n,
+            loss=float(-np.log(np.maximum(of_label.astype(np.float64), least)).mean()),
+            examples=len(self.labels),
+            unreadable=tuple(str(name) for name in self.names[~self.readable]),
+        )
+
+    def errors_of_classes(self) -> dict[str, dict[str, Any]]:
+        """Returns class name -> n, top-1 and top-5 error (fractions), of the classes that occur."""
+        ranks, found = self.ranks(), {}
+        for number, name in enumerate(self.class_names):
+            own = ranks[self.readable & (self.labels == number)]
+            if len(own):
+                found[str(name)] = {
+                    "n": len(own),
+                    "top1_error": float((own >= 1).mean()),
+                    "top5_error": float((own >= 5).mean()),
+                }
+        return found
+
+    def confusion(self) -> np.ndarray:
+        """Returns how often each class (row) was taken for each (column), int (C, C)."""
+        classes = len(self.class_names)
+        answers = self.probabilities.argmax(1)
+        pairs = self.labels.astype(np.int64) * classes + answers
+        counts = np.bincount(pairs[self.readable], minlength=classes**2)
+        return counts.reshape(classes, classes)
+
+
+def load_predictions(file: str | Path) -> Predictions:
+    """Returns what `Predictions.save` wrote.
+
+    Raises:
+        InputError: the file is no such thing.
+    """
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            return Predictions(**{name: arrays[name] for name in ARRAYS})
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile, AttributeError) as error:
+        raise InputError(f"{file} holds no predictions: {error}") from error
+
+
+def averaged(members: Sequence[Predictions]) -> Predictions:
+    """Returns the mean of the probabilities of several networks on the same examples.
+
+    An example that one member could not read counts as unreadable.
+
+    Args:
+        members: at least one.
+
+    Raises:
+        InputError: they are not of the same examples and classes.
+    """
+    first, *others = members
+    for number, other in enumerate(others, start=2):
+        for what in ("class_names", "names", "labels"):
+            if not np.array_equal(getattr(first, what), getattr(other, what)):
+                raise InputError(
+                    f"members 1 and {number} of the ensemble differ in their {what}: they must be "
+                    "of the same examples in the same order"
+                )
+    if not others:
+        return first
+    mean = np.zeros(first.probabilities.shape)
+    for member in members:
+        mean += member.probabilities / len(members)
+    readable = np.logical_and.reduce([member.readable for member in members])
+    mean[~readable] = 0
+    return replace(first, probabilities=mean.astype(np.float32), readable=readable)

@@ -1,0 +1,91 @@
+"""From the examples of a split to their views: read, decoded once and cropped ahead, in threads."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+
+from cnn_jax.config.problems import InputError
+from cnn_jax.data.dataset import AnySplit, Split
+from cnn_jax.data.decode import UnreadableError
+from cnn_jax.data.resize import resize
+from cnn_jax.data.streams import pixels_of
+from cnn_jax.evaluation.protocols import Protocol
+
+
+class Seen(NamedTuple):
+    """One example.
+
+    Attributes:
+        views: uint8 (h, w, C) each; None: the image cannot be read.
+        label: its class.
+        name: by which a message names it.
+    """
+
+    views: list[np.ndarray] | None
+    label: int
+    name: str
+
+
+def views_of(split: AnySplit, protocol: Protocol, workers: int, skip: bool) -> Iterator[Seen]:
+    """Yields every example of a split once, in its order.
+
+    Args:
+        split: as its source holds it, not cropped.
+        protocol: which views are wanted.
+        workers: threads; 0: the caller does it itself.
+        skip: whether an image that cannot be read is left out.
+
+    Raises:
+        InputError: an image cannot be read and is not to be skipped.
+    """
+    if workers == 0:
+        yield from (_seen(split, protocol, example, skip) for example in range(len(split)))
+        return
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="views")
+    pending: deque[Future[Seen]] = deque()
+    try:
+        for example in range(len(split)):
+            pending.append(pool.submit(_seen, split, protocol, example, skip))
+            if len(pending) > 4 * workers:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _seen(split: AnySplit, protocol: Protocol, example: int, skip: bool) -> Seen:
+    if isinstance(split, Split):
+        pixels, label = split.images[example], int(split.labels[example])
+        return Seen(_cut(pixels, protocol), label, split.name(example))
+    record = split.record(example)
+    try:
+        pixels = pixels_of(record, split.records.channels)
+    except UnreadableError as error:
+        if not skip:
+            raise InputError(
+                f"{record.name} cannot be read: {error}; mend or remove it, or train with "
+                "config.data.unreadable = 'skip'"
+            ) from error
+        return Seen(None, record.label, record.name)
+    return Seen(_cut(pixels, protocol), record.label, record.name)
+
+
+def _cut(pixels: np.ndarray, protocol: Protocol) -> list[np.ndarray]:
+    """The views of an image, resized only once to each scale."""
+    scaled: dict[tuple[object, ...], np.ndarray] = {}
+    views = []
+    for crop in protocol.crops(*pixels.shape[:2]):
+        key = (crop.box, crop.scaled)
+        if key not in scaled:
+            box = crop.box
+            part = pixels[box.top : box.top + box.height, box.left : box.left + box.width]
+            scaled[key] = part if part.shape[:2] == crop.scaled else resize(part, crop.scaled)
+        top, left, height, width = crop.window
+        views.append(scaled[key][top : top + height, left : left + width])
+    return views

@@ -1,0 +1,73 @@
+"""`experiments.evaluate` with protocols, ensembles and saved predictions, as a user runs it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cnn_jax.training.checkpoints import Checkpoints
+from cnn_jax.training.loop import checkpoint_record
+from cnn_jax.training.run import prepare
+from cnn_jax.training.run_directory import read_json
+from tests import configs
+
+
+def run(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {k: v for k, v in os.environ.items() if k not in ("XLA_FLAGS", "JAX_PLATFORMS")}
+    command = [sys.executable, "-m", "experiments.evaluate", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=root, env=environment)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Two networks on the same data."""
+    directories = []
+    for seed in (0, 1):
+        directory = tmp_path_factory.mktemp(f"run{seed}")
+        run = prepare(configs.quick({"seed.init": seed}))
+        checkpoints = Checkpoints(directory)
+        checkpoints.save(3, run.initial_state(), checkpoint_record(run), None)
+        checkpoints.close()
+        directories.append(directory)
+    return directories
+
+
+def test_an_ensemble_needs_no_second_pass(runs: list[Path], root: Path, tmp_path: Path) -> None:
+    saved = [tmp_path / "a.npz", tmp_path / "b.npz"]
+    for directory, file in zip(runs, saved, strict=True):
+        words = (f"--workdir={directory}", "--protocol=centre", f"--save_predictions={file}")
+        done = run(root, *words)
+        assert done.returncode == 0 and "n=17/17" in done.stdout, done.stderr
+    together = [f"--workdir={directory}" for directory in runs]
+    live, later = tmp_path / "live.json", tmp_path / "later.json"
+    done = run(root, *together, f"--output={live}", f"--save_predictions={tmp_path / 'both.npz'}")
+    assert done.returncode == 0, done.stderr
+    assert "ensemble of 2: top-1 error" in done.stdout and done.stdout.count("n=17/17") == 3
+    done = run(root, *(f"--predictions={file}" for file in saved), f"--output={later}")
+    assert done.returncode == 0, done.stderr
+    first, second = read_json(live), read_json(later)
+    assert first["n"] == 17 and first["loss"] == second["loss"]
+    assert first["classes"] == second["classes"] and len(first["members"]) == 2
+    arrays = [np.load(file)["probabilities"].astype(np.float64) for file in saved]
+    both = np.load(tmp_path / "both.npz")
+    np.testing.assert_allclose(both["probabilities"], np.mean(arrays, axis=0), atol=1e-7)
+    wrong = (both["probabilities"].argmax(1) != both["labels"]).mean()
+    assert first["top1_error"] == wrong
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--protocol=10_crops",), "did you mean '10_crop'?"),
+        (("--protocol=10_crop", "--set=shorter_side=4"), "at least the 10 pixels"),
+        (("--predictions=a.npz",), "--predictions stand in place of --workdir"),
+    ],
+)
+def test_bad_words_are_named(
+    arguments: tuple[str, ...], message: str, runs: list[Path], root: Path
+) -> None:
+    done = run(root, f"--workdir={runs[0]}", *arguments)
+    assert done.returncode == 2 and message in done.stderr and "Traceback" not in done.stderr
