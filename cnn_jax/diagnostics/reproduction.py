@@ -21,6 +21,10 @@ from cnn_jax.diagnostics.published_rows import CENTRE, METRICS, PublishedRow, re
 SEEDS_FILE = Path(__file__).with_name("measured_seeds.json")
 RUNS_BEHIND_A_SPREAD = 5  # He et al. 2015, Table 6, and 2016, Table 4: the only ones that print one
 NOT_JUDGED = "not judged"
+HEAD = (
+    "| error | published, % | measured, % | difference | band, % | verdict | source |\n"
+    "|---|---:|---:|---:|---:|---|---|"
+)
 
 
 @dataclass(frozen=True)
@@ -99,12 +103,10 @@ class Report:
             f"Step {self.result['step']}, parameters {self.parameters}, "
             f"n={n}/{self.result.get('examples', n)}, config {self.hashed}.",
             "",
-            "| error | published, % | measured, % | difference | band, % | verdict | source |",
-            "|---|---:|---:|---:|---:|---|---|",
-            *map(_line, self.rows),
-            "",
         ]
-        if not self.rows:
+        if self.rows:
+            lines += [HEAD, *map(_line, self.rows), ""]
+        else:
             errors = (f"{METRICS[m]} {100 * self.result[f'{m}_error']:.2f} %" for m in METRICS)
             lines += [f"No figure is published for this recipe; measured: {', '.join(errors)}.", ""]
         lines += ["Known deviations:", "", *(f"- {text}" for text in self.deviations)]
