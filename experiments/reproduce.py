@@ -6,9 +6,9 @@
   python -m experiments.reproduce --list
 
 The same command again continues an interrupted run. With --checkpoint, or --weights, nothing is
-trained. Ends with a table: published, measured, difference, inside or outside the band, and every
-known deviation; it lies in reproduction.md and reproduction.json of the run directory. --list
-prints every published figure, and what came out of it in the runs below runs/, or --workdir.
+trained. Ends with published and measured errors, inside or outside the band, and every known
+deviation, in reproduction.md and reproduction.json of the run directory. --list prints every
+published figure, and what came out of it in the runs below runs/, or --workdir.
 
 Exit codes: those of experiments.train; the verdict does not change them.
 """
@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -32,16 +33,14 @@ from experiments import command_line
 BEGAN = time.time()
 DIVERGED = 3
 WORKDIR = flags.DEFINE_string("workdir", None, "run directory; default: runs/reproduced-<config>")
-CHECKPOINT = flags.DEFINE_string(
-    "checkpoint", None, "only evaluate: latest, best (on validation) or a step of the run directory"
-)
+CHECKPOINT = flags.DEFINE_string("checkpoint", None, "only evaluate: latest, best or a step")
 WEIGHTS = flags.DEFINE_string("weights", None, "only evaluate: torchvision's state dict, a file")
 LIST = flags.DEFINE_bool("list", False, "print every published figure and what was run for it")
 
 
 def main(argv: list[str]) -> int:
     """Parses, trains or restores, judges and reports."""
-    if any(word in ("--list", "--list=true") for word in argv):
+    if "--list" in argv:
         command_line.parse(argv, __doc__ or "")
         from cnn_jax.diagnostics.reproduction_list import table
 
@@ -51,7 +50,7 @@ def main(argv: list[str]) -> int:
     if WEIGHTS.value and CHECKPOINT.value:
         raise command_line.InputError("--checkpoint and --weights: give one of them")
     path, _, word = file.partition(":")
-    names = [*Path(path).with_suffix("").parts[-2:], word, "weights" if WEIGHTS.value else ""]
+    names = [*Path(path).with_suffix("").parts[-2:], word, WEIGHTS.value and "weights"]
     workdir = Path(WORKDIR.value or "-".join(["runs/reproduced", *filter(None, names)]))
     if WEIGHTS.value or CHECKPOINT.value:
         return report(file, *evaluated(config, workdir), workdir)
@@ -69,29 +68,30 @@ def main(argv: list[str]) -> int:
         except DivergedError as error:
             print(error, file=sys.stderr)
             return DIVERGED
-    return report(file, config, outcome.result, workdir) if outcome.lead else 0
+    return report(file, config, outcome.result, None, workdir) if outcome.lead else 0
 
 
-def evaluated(config: Any, workdir: Path) -> tuple[Any, dict[str, Any]]:
-    """Returns the config and the result of a checkpoint, or of weights out of a file."""
-    from cnn_jax.diagnostics.reproduction import measure
+def evaluated(config: Any, workdir: Path) -> tuple[Any, dict[str, Any], Any]:
+    """Returns config, result and network of a checkpoint, or of weights out of a file."""
+    from cnn_jax.diagnostics.measurement import measure
     from cnn_jax.transfer.trained_network import trained_network
 
     kept = WORKDIR.value if WEIGHTS.value else workdir
     restored = trained_network(kept, CHECKPOINT.value or "", WEIGHTS.value, config)
-    return restored.config, measure(restored, config.evaluation.batch_size)
+    return restored.config, measure(restored, config.evaluation.batch_size), restored
 
 
-def report(file: str, config: Any, result: dict[str, Any], workdir: Path) -> int:
-    """Prints the verdict and writes it into the run directory."""
+def report(file: str, config: Any, result: dict[str, Any], restored: Any, workdir: Path) -> int:
+    """Evaluates by further protocols, prints the verdict and writes it into the run directory."""
+    from cnn_jax.diagnostics.measurement import measure_others
     from cnn_jax.diagnostics.reproduction import judge
 
     as_in_file = validate(fill_defaults(command_line.load_config_file(file)))
-    found = judge(file, as_in_file, config, result)
-    directory = RunDirectory(workdir)
-    directory.write_text("reproduction.md", found.markdown())
-    directory.write("reproduction.json", found.to_tree() | origin())
-    directory.close()
+    others = measure_others(file, config, workdir, restored)
+    found = judge(file, as_in_file, config, result, others)
+    with closing(RunDirectory(workdir)) as directory:
+        directory.write_text("reproduction.md", found.markdown())
+        directory.write("reproduction.json", found.to_tree() | origin())
     print(f"\n{found.markdown()}\nwritten to {workdir}/reproduction.md and reproduction.json")
     return 0
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from cnn_jax.models.facts import facts
 
@@ -75,20 +75,47 @@ SPLITS = {
     "cifar100": ("CIFAR-100 test",),
     "mnist": ("MNIST test",),
 }
-ONE_VIEW = "1 view"
-OF_NO_SINGLE_RUN = ("ensemble", "none")
-# What a protocol says -> what it is here; the first that is found holds.
-PROTOCOLS = (
-    (r"\b([2-9]|\d\d+) (models?\b|model\(s\)|CNNs|convnets|nets)|ensemble|boosted", "ensemble"),
+METRICS = {"top1": "top-1", "top5": "top-5"}
+CENTRE, DENSE = "centre", "dense"
+MEASURABLE = (CENTRE, "10_crop", "144_crop", "grid", DENSE)  # keys of `evaluation.protocols`
+OF_NO_SINGLE_RUN = ("an ensemble", "none")
+# What a protocol says -> how its images are shown; the first that is found holds.
+SHOWN = (
+    (r"\b([2-9]|\d\d+) (models?\b|model\(s\)|CNNs|convnets|nets)|ensemble|boosted", "an ensemble"),
     (r"curve only", "none"),
-    (r"dense|multi-scale|fully-conv|full-image|scales", "dense"),
-    (r"multi-crop", "several views"),
-    (r"single (\d+)x\d+ crop|ORIGINAL", "1 view of 320"),
-    (r"single crop|\b1 crop\(s\)", ONE_VIEW),
+    (r"multi-crop & dense|full image|full-image", "several protocols"),
+    (r"multi-crop", "grid"),
+    (r"dense|multi-scale|fully-conv", DENSE),
+    (r"single (\d+)x\d+ crop|ORIGINAL", "one crop of 320"),
+    (r"single crop|\b1 crop\(s\)", CENTRE),
+    (r"\b(10|144)[ -](crop|view)", r"\1_crop"),
     (r"\b(\d+)[ -](crop|view)", r"\1 views"),
-    (r"1 convnet", "10 views"),  # Zeiler & Fergus 2013, section 3
+    (r"1 convnet", "10_crop"),  # Zeiler & Fergus 2013, section 3
     (r"LRN", "several views"),  # Krizhevsky et al. 2012, section 3.3
 )
+SCALES = re.compile(r"Q=\{?([\d,]+)|scale (\d+)")
+OF_RESNET = (224, 256, 384, 480, 640)  # He et al. 2015, section 3.4: multi-scale
+
+
+class Shown(NamedTuple):
+    """How the images of an evaluation are shown.
+
+    Attributes:
+        protocol: a key of `evaluation.protocols`, or other words where it has none.
+        scales: shorter sides, where the protocol has any.
+    """
+
+    protocol: str
+    scales: tuple[int, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.protocol} at {', '.join(map(str, self.scales))}" if self.scales else self[0]
+
+    @property
+    def measurable(self) -> bool:
+        """Whether it can be repeated here."""
+        needs_scales = self.protocol in ("grid", DENSE)
+        return self.protocol in MEASURABLE and (not needs_scales or self.scales != ())
 
 
 @dataclass(frozen=True)
@@ -131,12 +158,19 @@ class PublishedRow:
         return (float(found[1]) / 100, float(found[2]) / 100) if found else None
 
     @property
-    def evaluation(self) -> str:
-        """The protocol of evaluation: `1 view`, `10 views`, `dense`, ..."""
-        for pattern, name in PROTOCOLS:
+    def shown(self) -> Shown:
+        """How the images were shown."""
+        for pattern, words in SHOWN:
             if found := re.search(pattern, self.protocol):
-                return found.expand(name)
-        return ONE_VIEW if not self.split.startswith("ILSVRC") else "unknown"
+                protocol = found.expand(words)
+                return Shown(protocol, self._scales() if protocol in ("grid", DENSE) else ())
+        return Shown(CENTRE if not self.split.startswith("ILSVRC") else "unknown views")
+
+    def _scales(self) -> tuple[int, ...]:
+        found = SCALES.search(self.protocol)
+        if found is None:
+            return OF_RESNET if self.reference_id.startswith("resnet") else ()
+        return tuple(int(side) for side in (found[1] or found[2]).split(",") if side)
 
 
 def rows_of(reference_id: str) -> list[PublishedRow]:
@@ -179,7 +213,7 @@ def rows_for(recipe: str, data: Mapping[str, Any]) -> list[PublishedRow]:
         for row in rows_of(reference_id)
         if row.split in splits
         and re.search(pattern, row.protocol)
-        and row.evaluation not in OF_NO_SINGLE_RUN
+        and row.shown.protocol not in OF_NO_SINGLE_RUN
     ]
 
 

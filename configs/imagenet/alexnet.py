@@ -15,13 +15,14 @@ Not run here.
 Hardware and time: the paper took 5 to 6 days on two GTX 580. Estimate: the arithmetic of 90 epochs
 is 2.3 hours at a sustained 60 TFLOP/s; `--estimate --images_per_second=...` tells for a machine.
 
+Training ends with the error of one central crop; `reproduce` evaluates by the paper's protocol too.
+
 Known deviations:
 - `paper`, `bvlc`, `caffenet`: the mean image is that of central crops, over 4,096 images; the
   paper's is of 256x256, over all.
 - `paper`: the principal components of RGB are fb.resnet.torch's figures for ImageNet.
 - `paper`: the plateau is judged on 1 % of train held out, not on the validation set.
 - `bvlc`, `caffenet`: the central square is resized to 256x256; Caffe's script squeezes the image.
-- The error is that of one central crop; the paper averages ten.
 
 Chosen, where the paper does not say:
 - Biases are not decayed.

@@ -17,12 +17,13 @@ Hardware and time: the paper took three to four weeks, A and B on four K20, C on
 Estimate: the arithmetic of 80 epochs is 54 (A), 66 (B) and 152 (C) hours at a sustained 60 TFLOP/s,
 of 75 epochs of small14 2.5 hours.
 
+Training ends with the error of one central crop; `reproduce` evaluates by the paper's protocol too.
+
 Known deviations:
 - `A`, `B`, `C`, `small14`, `A_relu`, `small14_relu`: the mean subtracted is that of a channel, so
   that other sizes can be evaluated; the paper has a mean image.
 - `A`, `B`, `C`, `small14`, `A_relu`, `small14_relu`: the plateau is judged on 1 % of train held
   out.
-- The error is that of one central crop; the paper's are of ten views, or dense.
 
 Chosen, where the paper does not say:
 - Biases are not decayed (the slopes of PReLU are not, as the paper says).

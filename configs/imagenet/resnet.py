@@ -19,12 +19,13 @@ Not run here.
 Hardware and time: the paper gives none. Estimate: the arithmetic of 120 epochs is 8 (18), 16 (34
 and 50), 32 (101) and 48 (152) hours at a sustained 60 TFLOP/s.
 
+Training ends with the error of one central crop; `reproduce` evaluates by the paper's protocol too.
+
 Known deviations:
 - `18`, `34`, `34_A`, `34_C`, `plain18`, `plain34`, `50`, `101`, `152`: the plateau is judged on 1 %
   of train held out.
 - `18`, `34`, `34_A`, `34_C`, `plain18`, `plain34`, `50`, `101`, `152`: the mean subtracted
   is that of a channel, so that other sizes can be evaluated; the paper has a mean image.
-- The error is that of one central crop; the paper averages ten, or is dense over scales.
 
 Chosen, where the paper does not say:
 - Batch norm sees 32 images at a time (eight devices); its scale and shift, and biases, are decayed

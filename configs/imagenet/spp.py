@@ -14,12 +14,13 @@ Not run here.
 Hardware and time: the paper used one GTX Titan, two to four weeks. Estimate: the arithmetic of 70
 epochs of `zf5` is 3 hours at a sustained 60 TFLOP/s, of 90 epochs of `overfeat7` 15 hours.
 
+Training ends with the error of one central crop; `reproduce` evaluates by the paper's protocol too.
+
 Known deviations:
 - `zf5`, `overfeat7`: crops come from anywhere in the resized image; the paper takes corners and
   centre.
 - `zf5`, `overfeat7`: the plateau is judged on 1 % of train held out.
 - Trained at one size of 224; the paper's best nets see 180 and 224 in turn.
-- The error is that of one central crop; the paper averages ten views, or 96 and the full image.
 
 Chosen, where the paper does not say:
 - The mean subtracted is that of a channel; colours are altered as by Krizhevsky et al. 2012.

@@ -17,11 +17,12 @@ Not run here.
 Hardware and time: the paper took two to three weeks on four Titan Black. Estimate: the arithmetic
 of 74 epochs is 20 (A), 41 (D) and 52 (E) hours at a sustained 60 TFLOP/s.
 
+Training ends with the error of one central crop; `reproduce` evaluates by the paper's protocol too.
+
 Known deviations:
 - The initialisation is Glorot & Bengio's, which the paper found to make pre-training unnecessary;
   the printed figures come from a trained A in the first four and the dense layers.
 - `A`, `A_LRN`, `B`, `C`, `D`, `E`: the plateau is judged on 1 % of train held out.
-- The error is that of one central crop; the paper's is dense, with the mirrored image.
 
 Chosen, where the paper does not say:
 - Biases are not decayed.

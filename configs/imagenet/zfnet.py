@@ -13,13 +13,14 @@ Not run here.
 Hardware and time: the paper took 12 days on one GTX 580. Estimate: the arithmetic of 70 epochs is 3
 hours at a sustained 60 TFLOP/s, of `512_1024_512` 6 hours.
 
+Training ends with the error of one central crop; `reproduce` evaluates by the paper's protocol too.
+
 Known deviations:
 - `paper`, `512_1024_512`: the mean image is that of central crops, over 4,096 images; the paper's
   is of 256x256, over all.
 - `paper`, `512_1024_512`: crops come from anywhere in the central 256x256; the paper has ten of it:
   corners and centre, and their mirrors.
 - `paper`, `512_1024_512`: the plateau is judged on 1 % of train held out.
-- The error is that of one central crop; the paper averages ten.
 
 Chosen, where the paper does not say:
 - No weight decay: the paper names none.

@@ -13,8 +13,10 @@ import pytest
 from cnn_jax.config.arguments import fill_defaults
 from cnn_jax.config.signatures import arguments
 from cnn_jax.config.validate import validate
+from cnn_jax.diagnostics.deviations import known_deviations
+from cnn_jax.diagnostics.measurement import protocols_needed
 from cnn_jax.diagnostics.published_rows import REPRODUCED, all_rows, recipe_of, rows_for
-from cnn_jax.diagnostics.reproduction import NOT_JUDGED, judge, known_deviations
+from cnn_jax.diagnostics.reproduction import NOT_JUDGED, judge
 from cnn_jax.diagnostics.reproduction_list import table
 from cnn_jax.models.facts import facts
 from experiments.command_line import load_config_file
@@ -67,7 +69,7 @@ def test_the_figures_are_of_the_network_that_is_trained(recipe: str) -> None:
         given["activation"] = "published"  # two rows of one network
     assert config.model.name == fact.model and config.model.kwargs.to_dict() == given
     rows = rows_for(recipe, config.data.to_dict())
-    assert rows and all(row.evaluation not in ("unknown", "ensemble") for row in rows)
+    assert rows and all(row.shown.protocol != "unknown views" for row in rows)
 
 
 def test_every_printed_error_has_a_name_of_its_own() -> None:
@@ -105,11 +107,30 @@ def test_published_rows_are_judged_where_the_protocols_agree() -> None:
     report = judge(file, config, config, result(0.4, 0.2, 50_000, **counts))
     by_verdict = {row.source.split(", ")[-1]: row.verdict for row in report.rows}
     assert by_verdict["1 crop(s)"] == "inside" and report.parameters == "averaged"
-    assert by_verdict["144 crop(s)"] == "not judged: published with 144 views"
+    assert by_verdict["144 crop(s)"] == "not judged: not measured by 144_crop"
     assert report.verdict == "inside"
     assert "binomial interval of 50,000 images" in report.markdown()
-    ten = judge(file, config, config, result(0.4, 0.2, 50_000), evaluation="10 views")
-    assert ten.verdict == "outside, worse"
+    ten = {"10_crop": result(0.4, 0.2, 50_000), "144_crop": {"problem": "too small"}}
+    more = judge(file, config, config, result(0.31, 0.1007, 50_000), ten)
+    assert [row.verdict for row in more.rows] == [
+        "inside",
+        "outside, worse",
+        "not judged: too small",
+    ]
+    assert more.verdict == "outside, worse"
+
+
+def test_the_protocols_that_the_figures_need() -> None:
+    needed = {
+        "imagenet/alexnet.py": ["10_crop"],
+        "imagenet/vgg.py:D": ["dense at 256", "dense at 224, 256, 288"],
+        "imagenet/resnet.py:50": ["10_crop", "dense at 224, 256, 384, 480, 640"],
+        "imagenet/googlenet.py": ["10_crop", "144_crop"],
+        "cifar10/resnet.py:20": [],
+    }
+    for file, names in needed.items():
+        file = f"configs/{file}"
+        assert [str(shown) for shown in protocols_needed(file, config_of(file))] == names
 
 
 def test_a_printed_spread_makes_the_band() -> None:
@@ -126,7 +147,7 @@ def test_a_printed_spread_makes_the_band() -> None:
 def test_deviations_of_other_words_are_left_out(root: Path) -> None:
     plain = known_deviations("configs/imagenet/alexnet.py:torchvision")
     paper = known_deviations("configs/imagenet/alexnet.py")
-    assert len(paper) > len(plain) > 0 and not [text for text in paper if text.startswith("`")]
+    assert len(paper) > len(plain) and not [text for text in paper if text.startswith("`")]
     for path in sorted((root / "configs").rglob("*.py")):
         header = ast.get_docstring(ast.parse(path.read_text())) or ""
         words = {

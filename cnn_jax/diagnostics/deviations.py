@@ -1,0 +1,40 @@
+"""Where a run departs from its paper: what its config file admits, and what was overridden."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import Any
+
+from cnn_jax.config.identity import maths_keys, to_tree
+from cnn_jax.diagnostics.published_rows import recipe_of
+
+
+def known_deviations(config_file: str) -> list[str]:
+    """Returns what the header of a config file lists under `Known deviations:`, for its word.
+
+    An item that begins with words in backquotes and a colon holds for these words alone.
+    """
+    header = ast.get_docstring(ast.parse(Path(config_file.partition(":")[0]).read_text())) or ""
+    found = re.search(r"^Known deviations:\n((?:[- ].*\n?)*)", header, re.MULTILINE)
+    items = re.split(r"^- ", found[1], flags=re.MULTILINE)[1:] if found else []
+    word = recipe_of(config_file).partition(":")[2]
+    kept = []
+    for text in (" ".join(item.split()) for item in items):
+        words = re.match(r"((?:`[^`]+`(?:, )?)+): ", text)
+        if words is None:
+            kept.append(text)
+        elif f"`{word}`" in words[1]:
+            kept.append(text[words.end() :])
+    return kept
+
+
+def changes(as_in_file: Any, config: Any) -> list[str]:
+    """Returns what a config sets differently from its file, less seeds; a line a key."""
+    before, now = maths_keys(to_tree(as_in_file)), maths_keys(to_tree(config))
+    return [
+        f"this run has {key} = {now.get(key)!r}, the config file {before.get(key)!r}"
+        for key in sorted(before.keys() | now.keys())
+        if before.get(key) != now.get(key) and not key.startswith("seed.")
+    ]
