@@ -69,7 +69,7 @@ def test_probabilities_are_the_mean_over_the_views(
     split, protocol = images(n), protocol_of(name, arguments, ShorterSide(12, 14), 12)
     seen = views_of(split, protocol, workers, skip=False)
     found = predict(network, seen, n, RECORD, protocol, batch_size)
-    np.testing.assert_allclose(found.probabilities, by_hand(split, protocol), rtol=1e-6)
+    np.testing.assert_allclose(found.probabilities, by_hand(split, protocol), rtol=1e-6, atol=1e-9)
     np.testing.assert_array_equal(found.labels, split.labels)
     assert found.evaluation().n == n and len(set(found.names)) == n
 
