@@ -19,6 +19,7 @@ from cnn_jax.training.preemption import Preemption, PreemptionRequested
 from cnn_jax.training.progress import ProgressReport
 from cnn_jax.training.run import Run
 from cnn_jax.training.run_directory import origin
+from cnn_jax.training.same_data import examples_of
 from cnn_jax.training.state import TrainState
 from cnn_jax.training.steps import make_eval_step
 
@@ -233,4 +234,5 @@ def checkpoint_record(run: Run) -> dict[str, Any]:
         "config": to_tree(run.config),
         "preprocessing": run.preprocessing.to_tree(),
         "image_shape": list(run.dataset.image_shape),
+        "examples": examples_of(run.dataset),
     } | origin()

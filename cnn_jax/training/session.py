@@ -21,6 +21,7 @@ from cnn_jax.training.preemption import Preemption
 from cnn_jax.training.progress import ProgressReport
 from cnn_jax.training.run import Run, prepare
 from cnn_jax.training.run_directory import RunDirectory, origin, read_json
+from cnn_jax.training.same_data import check_same_data
 from cnn_jax.training.state import TrainState, bytes_on_device, parameter_count
 
 
@@ -104,6 +105,7 @@ def _train(run: Run, directory: Path, preemption: Preemption, began: float) -> d
     state = run.initial_state()
     restored = checkpoints.restore(state)
     if restored is not None:
+        check_same_data(restored[1], run.dataset, run.preprocessing)
         # The hyper-parameters are the config's: the run may have been made longer.
         state = restored[0].replace(hyper=state.hyper)
         preemption.saved_step = int(state.step)

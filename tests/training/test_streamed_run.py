@@ -108,6 +108,9 @@ def test_an_unreadable_image_ends_the_run_with_what_was_reached(
         train(with_a_bad_image, workdir)
     made = [x for x in read_metrics(workdir / "metrics.jsonl") if x["kind"] == "train"]
     assert Checkpoints(workdir, read_only=True).latest == len(made)
+    (with_a_bad_image / "train" / "kind_1" / "1004.jpg").unlink()
+    with pytest.raises(InputError, match="train had 24 examples, now 23(.|\n)*--workdir"):
+        train(with_a_bad_image, workdir)
 
 
 def test_unreadable_images_are_counted_and_listed(
