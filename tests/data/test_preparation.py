@@ -12,7 +12,7 @@ import pytest
 
 from cnn_jax.config.problems import InputError
 from cnn_jax.data.tfds import tfds
-from tests.data import files
+from tests.data import files, ilsvrc_tars
 
 pytest.importorskip("tensorflow_datasets")
 pytest.importorskip("array_record")
@@ -20,6 +20,8 @@ if importlib.util.find_spec("tensorflow") is None:
     pytest.skip("TensorFlow is not installed", allow_module_level=True)
 
 pytestmark = [pytest.mark.prepare, pytest.mark.xdist_group("prepare")]
+VALIDATION, EACH = 12, 12
+FIRST = min(ilsvrc_tars.LABELS[:VALIDATION])  # the class of the odd files
 ROOT = Path(__file__).parents[2]
 
 
@@ -37,7 +39,10 @@ def prepare(tars: Path, data: Path, *words: str) -> subprocess.CompletedProcess[
 
 @pytest.fixture(scope="module")
 def tars(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return files.tars(tmp_path_factory.mktemp("tars"), each=12)
+    directory = tmp_path_factory.mktemp("tars")
+    counts = ilsvrc_tars.write(directory, VALIDATION, EACH)
+    assert counts[FIRST] == EACH + 9 and sum(counts.values()) == VALIDATION * EACH + 9
+    return directory
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +65,7 @@ def data(tars: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert refused.returncode == 2 and "of 147,897,477,120 bytes" in refused.stderr
     done = prepare(tars, data, "--allow_partial", "--store=uint8_64")
     assert done.returncode == 0, done.stderr
-    assert "train: 57 images of 4 classes; ILSVRC 2012 has 1,281,167" in done.stdout
+    assert "train: 153 images of 12 classes; ILSVRC 2012 has 1,281,167" in done.stdout
     assert sorted(p.name for p in data.iterdir()) == ["imagenet2012", "imagenet2012_uint8_64"]
     return data
 
@@ -69,10 +74,11 @@ def test_manifest(data: Path) -> None:
     (file,) = data.glob("imagenet2012/*/manifest.json")
     manifest = json.loads(file.read_text())
     train = manifest["splits"]["train"]
-    assert train["images_of_class"] == dict(zip(files.CLASSES, (21, 12, 12, 12), strict=True))
-    assert manifest["splits"]["test"]["images"] == files.VALIDATION
+    classes = dict.fromkeys(sorted(ilsvrc_tars.LABELS[:VALIDATION]), EACH)
+    assert train["images_of_class"] == classes | {FIRST: EACH + 9}
+    assert manifest["splits"]["test"]["images_of_class"] == dict.fromkeys(classes, 1)
     odd = {
-        kind: [n.removeprefix("n01440764_") for n in f] for kind, f in train["odd_files"].items()
+        kind: [n.removeprefix(f"{FIRST}_") for n in f] for kind, f in train["odd_files"].items()
     }
     assert odd == {
         "cmyk": ["cmyk.JPEG"],
@@ -101,9 +107,13 @@ def test_records_are_the_files_of_the_tars(data: Path) -> None:
     by_name = {record.name: record for record in records}
     odd = files.odd_files() | files.unreadable_files()
     for kind, content in odd.items():
-        assert by_name[f"n01440764_{kind}.JPEG"].image == content
+        assert by_name[f"{FIRST}_{kind}.JPEG"].image == content
     for record in records:
         assert found.class_names[record.label] == record.name.split("_")[0]
+    for i in range(VALIDATION):
+        record = found.test.record(i)  # type: ignore[union-attr]
+        number = int(record.name.removesuffix(".JPEG").rpartition("_")[2])
+        assert found.class_names[record.label] == ilsvrc_tars.LABELS[number - 1]
     with pytest.raises(InputError, match="'test': no such split.*Allowed: train, validation"):
         tfds(str(data), name="imagenet2012")
     with pytest.raises(InputError, match="did you mean 'imagenet2012'"):
@@ -136,11 +146,11 @@ def test_train_evaluate_and_predict_without_tensorflow(data: Path, tmp_path: Pat
         module=module + "train",
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert f"n={files.VALIDATION}/{files.VALIDATION}" in done.stdout
+    assert f"n={VALIDATION}/{VALIDATION}" in done.stdout
     result = json.loads((workdir / "result.json").read_text())
     assert len(result["unreadable_images"]) <= 3
     evaluated = run(f"--workdir={workdir}", module=module + "evaluate")
-    assert f"n={files.VALIDATION}/{files.VALIDATION}" in evaluated.stdout, evaluated.stderr
+    assert f"n={VALIDATION}/{VALIDATION}" in evaluated.stdout, evaluated.stderr
     image = tmp_path / "image.jpg"
     image.write_bytes(files.odd_files()["rotated"])
     predicted = run(f"--workdir={workdir}", image, module=module + "predict")
