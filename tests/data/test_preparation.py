@@ -77,9 +77,7 @@ def test_manifest(data: Path) -> None:
     classes = dict.fromkeys(sorted(ilsvrc_tars.LABELS[:VALIDATION]), EACH)
     assert train["images_of_class"] == classes | {FIRST: EACH + 9}
     assert manifest["splits"]["test"]["images_of_class"] == dict.fromkeys(classes, 1)
-    odd = {
-        kind: [n.removeprefix(f"{FIRST}_") for n in f] for kind, f in train["odd_files"].items()
-    }
+    odd = {kind: [n.removeprefix(f"{FIRST}_") for n in f] for kind, f in train["odd_files"].items()}
     assert odd == {
         "cmyk": ["cmyk.JPEG"],
         "grey": ["grey.JPEG"],
