@@ -93,7 +93,9 @@ def _by_views(config: Any, arguments: dict[str, Any]) -> dict[str, Any]:
         members[name] = predict_split(restored, *how)
     if SAVE.value:
         averaged(list(members.values())).save(SAVE.value)
-    return report_members({name: replace(one, exclusion=exclusion) for name, one in members.items()})
+    return report_members(
+        {name: replace(one, exclusion=exclusion) for name, one in members.items()}
+    )
 
 
 if __name__ == "__main__":

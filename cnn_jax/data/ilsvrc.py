@@ -125,7 +125,7 @@ def _member_problem(path: Path, tar: Tar) -> str:
     again = "download it anew, or compare its digest by --digests"
     try:
         with tarfile.open(path, "r:") as opened:
-            last, numbers = None, set()
+            last, numbers = None, set[int]()
             for member in opened:
                 last = member
                 named = re.fullmatch(tar.members, member.name)

@@ -17,6 +17,7 @@ from cnn_jax.config.identity import config_hash, to_tree
 from cnn_jax.diagnostics.bands import INSIDE, Band, band_of_images, band_of_seeds, band_of_spread
 from cnn_jax.diagnostics.deviations import changes, known_deviations
 from cnn_jax.diagnostics.published_rows import CENTRE, METRICS, PublishedRow, recipe_of, rows_for
+from cnn_jax.evaluation.exact import counted
 
 SEEDS_FILE = Path(__file__).with_name("measured_seeds.json")
 RUNS_BEHIND_A_SPREAD = 5  # He et al. 2015, Table 6, and 2016, Table 4: the only ones that print one
@@ -96,12 +97,11 @@ class Report:
 
     def markdown(self) -> str:
         """Returns the report as a table and a list."""
-        n = self.result["n"]
         lines = [
             f"# {self.recipe}: {self.verdict}",
             "",
             f"Step {self.result['step']}, parameters {self.parameters}, "
-            f"n={n}/{self.result.get('examples', n)}, config {self.hashed}.",
+            f"{counted(self.result)}, config {self.hashed}.",
             "",
         ]
         if self.rows:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,7 +57,7 @@ class Evaluation:
         return tree
 
 
-def counted(result: dict[str, Any]) -> str:
+def counted(result: Mapping[str, Any]) -> str:
     """Returns `n=50000/50000` of a result, and which images of the split are not among them."""
     n, examples = result["n"], result.get("examples", result["n"])
     excluded = result.get("excluded", 0)

@@ -51,8 +51,8 @@ class Exclusion:
         if strange:
             shown = ", ".join(strange[:SHOWN]) + (", ..." if len(strange) > SHOWN else "")
             raise InputError(
-                f"--exclude={self.file} lists {len(self.names):,} images, of which {len(strange):,} "
-                f"are not in the split: {shown}"
+                f"--exclude={self.file} lists {len(self.names):,} images, of which "
+                f"{len(strange):,} are not in the split: {shown}"
             )
         return found
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from cnn_jax.config.identity import to_tree
 from cnn_jax.config.problems import InputError
+from cnn_jax.data import sources
 from cnn_jax.evaluation.exact import Evaluation, evaluate
 from cnn_jax.training import distributed, guard
 from cnn_jax.training.checkpoints import Checkpoints
@@ -235,4 +236,5 @@ def checkpoint_record(run: Run) -> dict[str, Any]:
         "preprocessing": run.preprocessing.to_tree(),
         "image_shape": list(run.dataset.image_shape),
         "examples": examples_of(run.dataset),
+        "fingerprint": sources.fingerprint(run.config.data),
     } | origin()

@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 
 from cnn_jax.config.problems import InputError
+from cnn_jax.data import sources
 from cnn_jax.data.dataset import Dataset
 from cnn_jax.data.preprocessing import Preprocessing
+from cnn_jax.training.run import Run
 
 SPLITS = ("train", "validation", "test")
 TOLERANCE = 1e-6  # of means and deviations in [0, 1]: another machine may add up otherwise
@@ -24,20 +26,18 @@ def examples_of(dataset: Dataset) -> dict[str, int]:
     return {name: len(getattr(dataset, name)) for name in SPLITS}
 
 
-def check_same_data(
-    record: Mapping[str, Any], dataset: Dataset, preprocessing: Preprocessing
-) -> None:
+def check_same_data(record: Mapping[str, Any], run: Run) -> None:
     """Compares the data of a checkpoint with that of the run that goes on from it.
 
     Args:
         record: of the checkpoint; an earlier version's says less.
-        dataset: of the run.
-        preprocessing: made from it.
+        run: its parts.
 
     Raises:
         InputError: they differ.
     """
-    had, has = record.get("examples", {}), examples_of(dataset)
+    preprocessing = run.preprocessing
+    had, has = record.get("examples", {}), examples_of(run.dataset)
     differences = [
         f"{name} had {had[name]:,} examples, now {has[name]:,}"
         for name in has
@@ -53,6 +53,9 @@ def check_same_data(
             f"mean and deviation were {_rounded(then.mean)} and {_rounded(then.std)}, now "
             f"{_rounded(preprocessing.mean)} and {_rounded(preprocessing.std)}"
         )
+    prints = record.get("fingerprint"), sources.fingerprint(run.config.data)
+    if None not in prints and prints[0] != prints[1]:
+        differences.append(f"the manifest's fingerprint was {prints[0]}, now {prints[1]}")
     if differences:
         raise InputError(
             "the data is not that with which the run began:\n  "

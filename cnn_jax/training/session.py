@@ -105,7 +105,7 @@ def _train(run: Run, directory: Path, preemption: Preemption, began: float) -> d
     state = run.initial_state()
     restored = checkpoints.restore(state)
     if restored is not None:
-        check_same_data(restored[1], run.dataset, run.preprocessing)
+        check_same_data(restored[1], run)
         # The hyper-parameters are the config's: the run may have been made longer.
         state = restored[0].replace(hyper=state.hyper)
         preemption.saved_step = int(state.step)
