@@ -8,15 +8,16 @@ of the first class is one of each odd kind, and three that cannot be read; so is
 image.
 """
 
-import argparse
 import io
 import itertools
 import tarfile
 from pathlib import Path
 
 import numpy as np
+from absl import flags
 
 from cnn_jax.benchmark.photographs import jpeg, photograph
+from experiments import command_line
 from tests.data import files
 
 # The first labels of data/ILSVRC2012_validation_ground_truth.txt of the development kit.
@@ -81,17 +82,19 @@ def write(
     return {name: each + (len(special) if name == synsets[0] else 0) for name in synsets}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--output", type=Path, required=True, help="folder to write them into")
-    parser.add_argument("--each", type=int, default=40, help="images to train on of each class")
-    given = parser.parse_args()
-    counts = write(given.output, len(LABELS), given.each, (UNREADABLE,))
+def main(argv: list[str]) -> int:
+    command_line.parse(argv, __doc__ or "")
+    if OUTPUT.value is None:
+        raise command_line.InputError("--output is missing, as in --output=runs/small/tars")
+    counts = write(Path(OUTPUT.value), len(LABELS), EACH.value, (UNREADABLE,))
     print(
-        f"{given.output}: {sum(counts.values())} images of {len(counts)} classes to train on, "
+        f"{OUTPUT.value}: {sum(counts.values())} images of {len(counts)} classes to train on, "
         f"{len(LABELS)} to validate"
     )
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    OUTPUT = flags.DEFINE_string("output", None, "folder to write them into")
+    EACH = flags.DEFINE_integer("each", 40, "images to train on of each class", lower_bound=1)
+    command_line.run(main)
