@@ -70,17 +70,25 @@ def load(data: Any) -> Dataset:
     return replace(dataset, train=dataset.train.take(np.arange(wanted)))
 
 
+def manifest_of(data: Any) -> dict[str, Any] | None:
+    """Returns the manifest of prepared data, None where there is none.
+
+    Args:
+        data: `config.data`, validated.
+    """
+    if data.directory is None or data.source not in ("store", "tfds"):
+        return None
+    directory = Path(data.directory)
+    if data.source == "tfds":
+        directory = prepared_directory(data.directory, data.kwargs.name)
+    return read_manifest(directory)
+
+
 def fingerprint(data: Any) -> str | None:
     """Returns the fingerprint of prepared data, out of its manifest; None where there is none.
 
     Args:
         data: `config.data`, validated.
     """
-    if data.source == "tfds":
-        directory = prepared_directory(data.directory, data.kwargs.name)
-    elif data.source == "store":
-        directory = Path(data.directory)
-    else:
-        return None
-    manifest = read_manifest(directory)
+    manifest = manifest_of(data)
     return None if manifest is None else manifest["fingerprint"]

@@ -15,7 +15,7 @@ from typing import Any
 
 from cnn_jax.config.identity import config_hash, to_tree
 from cnn_jax.diagnostics.bands import INSIDE, Band, band_of_images, band_of_seeds, band_of_spread
-from cnn_jax.diagnostics.deviations import changes, known_deviations
+from cnn_jax.diagnostics.deviations import changes, known_deviations, partial_data
 from cnn_jax.diagnostics.published_rows import CENTRE, METRICS, PublishedRow, recipe_of, rows_for
 from cnn_jax.evaluation.exact import counted
 
@@ -144,7 +144,11 @@ def judge(
         result=result,
         parameters="averaged" if averaged else "of the last step",
         rows=(*_beside_seeds(recipe, as_in_file, measured), *rows),
-        deviations=(*changes(as_in_file, config), *known_deviations(config_file)),
+        deviations=(
+            *partial_data(config.data),
+            *changes(as_in_file, config),
+            *known_deviations(config_file),
+        ),
         hashed=config_hash(to_tree(config)),
     )
 
