@@ -105,7 +105,11 @@ def test_a_part_of_the_data_is_a_deviation(tmp_path: Path) -> None:
     text = "train: 929 images of 23 classes; ILSVRC 2012 has 1,281,167 of 1,000"
     for partial in ([text], []):
         write_manifest(prepared, {"fingerprint": "abc", "partial": partial})
-        found = judge(file, config_of(file), config, result(0.4)).deviations
+        other = {"10_crop": {"top1_error": 0.4, "top5_error": 0.2, "n": 899}}
+        report = judge(file, config_of(file), config, result(0.4), other)
+        assert report.verdict == "inside" + (", on a part of the data" if partial else "")
+        assert ("of 899 images, on a part of the data |" in report.markdown()) == bool(partial)
+        found = report.deviations
         assert [line for line in found if "the data" in line] == [
             f"the data is a part: {line}" for line in partial
         ]
