@@ -12,7 +12,9 @@ import pytest
 
 from cnn_jax.config.problems import InputError
 from cnn_jax.data.tfds import tfds
+from cnn_jax.training.checkpoints import Checkpoints
 from tests.data import files, ilsvrc_tars
+from tests.training import test_streamed_run
 
 pytest.importorskip("tensorflow_datasets")
 pytest.importorskip("array_record")
@@ -118,55 +120,52 @@ def test_records_are_the_files_of_the_tars(data: Path) -> None:
         tfds(str(data), name="imagenet2021")
 
 
-def test_train_evaluate_and_predict_without_tensorflow(data: Path, tmp_path: Path) -> None:
-    """The four commands of the README, at a small size, with TensorFlow made unimportable."""
-    workdir = tmp_path / "run"
+def alexnet(data: Path, workdir: Path, workers: int) -> list[str]:
+    """20 steps of the paper's recipe at reduced width and size, with a checkpoint every 8."""
     keys = {
-        "data.source": "tfds",
         "data.directory": data,
-        "data.kwargs.name": "imagenet2012",
-        "data.kwargs.test": "validation",
         "data.unreadable": "skip",
-        "data.resident_megabytes": 0,
-        "train_crop.kwargs.size": 32,
-        "test_crop.kwargs.size": 32,
-        "test_crop.kwargs.shorter_side": 36,
-        "train.epochs": 2,
+        "data.workers": workers,
+        "model.kwargs.width": 0.05,
+        "train_crop.kwargs.size": 67,
+        "train_crop.kwargs.side": 76,
+        "test_crop.kwargs.size": 67,
+        "test_crop.kwargs.side": 76,
+        "train.epochs": 1.055,
         "train.batch_size": 8,
+        "checkpoint.every_epochs": 0.42,
+        "log.every_steps": 1,
     }
-    config = tmp_path / "config.py"
-    config.write_text(CONFIG)
-    module = "tests.without_tensorflow experiments."
-    done = run(
-        f"--config={config}",
-        f"--workdir={workdir}",
-        *(f"--config.{key}={value}" for key, value in keys.items()),
-        module=module + "train",
-    )
+    words = ["--config=configs/imagenet/alexnet.py", f"--workdir={workdir}"]
+    return words + [f"--config.{key}={value}" for key, value in keys.items()]
+
+
+def test_train_evaluate_and_predict_without_tensorflow(data: Path, tmp_path: Path) -> None:
+    """The commands of the README in small, killed and resumed; TensorFlow cannot be imported."""
+    module, whole, broken = "tests.without_tensorflow ", tmp_path / "whole", tmp_path / "broken"
+    done = run(*alexnet(data, whole, 2), module=module + "experiments.train")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert f"n={VALIDATION}/{VALIDATION}" in done.stdout
-    result = json.loads((workdir / "result.json").read_text())
-    assert len(result["unreadable_images"]) <= 3
-    evaluated = run(f"--workdir={workdir}", module=module + "evaluate")
-    assert f"n={VALIDATION}/{VALIDATION}" in evaluated.stdout, evaluated.stderr
+    counted = f"n={VALIDATION}/{VALIDATION}"
+    assert counted in done.stdout and "20 steps of 8" in done.stdout
+    killed = run(11, *alexnet(data, broken, 0), module=module + "tests.training.killed_train")
+    assert killed.returncode == -9, killed.stdout + killed.stderr
+    assert Checkpoints(broken, read_only=True).latest == 8
+    resumed = run(*alexnet(data, broken, 2), module=module + "experiments.train")
+    assert "resuming at step 8" in resumed.stdout, resumed.stdout + resumed.stderr
+    test_streamed_run.assert_same(whole, broken)
+    result = json.loads((broken / "result.json").read_text())
+    assert set(result["unreadable_images"]) <= {
+        f"{FIRST}_{name}.JPEG" for name in files.unreadable_files()
+    }
+    evaluated = run(f"--workdir={broken}", module=module + "experiments.evaluate")
+    assert counted in evaluated.stdout, evaluated.stderr
+    words = (f"--workdir={broken}", "--protocol=10_crop", "--set=shorter_side=76")
+    evaluated = run(*words, module=module + "experiments.evaluate")
+    assert counted in evaluated.stdout, evaluated.stderr
     image = tmp_path / "image.jpg"
     image.write_bytes(files.odd_files()["rotated"])
-    predicted = run(f"--workdir={workdir}", image, module=module + "predict")
+    predicted = run(f"--workdir={broken}", image, module=module + "experiments.predict")
     assert predicted.returncode == 0 and "n0" in predicted.stdout, predicted.stderr
-
-
-CONFIG = """
-from cnn_jax.config import schema
-def get_config():
-    config = schema.base_config()
-    config.data.source = "tfds"
-    config.train_crop.name = "random_resized"
-    config.test_crop.name = "shorter_side"
-    config.model.name = "linear"
-    config.optim.learning_rate = 0.001
-    config.data.normalisation = "unit"
-    return config
-"""
 
 
 def test_other_sets_of_tfds(tmp_path: Path) -> None:
