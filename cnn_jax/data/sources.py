@@ -92,3 +92,15 @@ def fingerprint(data: Any) -> str | None:
     """
     manifest = manifest_of(data)
     return None if manifest is None else manifest["fingerprint"]
+
+
+def dataset_name(data: Any) -> str:
+    """Returns the name by which TFDS knows the data, also of a store made of it; or nothing.
+
+    Args:
+        data: `config.data`, validated.
+    """
+    if data.source == "tfds":
+        return str(data.kwargs.name)
+    manifest = manifest_of(data) or {}
+    return str(manifest.get("dataset", ""))

@@ -61,3 +61,16 @@ def partial_data(data: Any) -> list[str]:
     """
     manifest = sources.manifest_of(data) or {}
     return [f"the data is a part: {text}" for text in manifest.get("partial", [])]
+
+
+def stored_data(data: Any) -> list[str]:
+    """Returns what a store has done to the images of a run.
+
+    Args:
+        data: `config.data`, validated.
+    """
+    manifest = sources.manifest_of(data) or {}
+    if "store" not in manifest:
+        return []
+    form, _, side = manifest["store"]["format"].partition("_")
+    return [f"the images were resized once to a shorter side of {side}, and kept as {form}"]

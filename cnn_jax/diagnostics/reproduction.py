@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from cnn_jax.config.identity import config_hash, to_tree
+from cnn_jax.data import sources
 from cnn_jax.diagnostics.bands import INSIDE, Band, band_of_images, band_of_seeds, band_of_spread
-from cnn_jax.diagnostics.deviations import changes, known_deviations, partial_data
+from cnn_jax.diagnostics.deviations import changes, known_deviations, partial_data, stored_data
 from cnn_jax.diagnostics.published_rows import CENTRE, METRICS, PublishedRow, recipe_of, rows_for
 from cnn_jax.evaluation.exact import counted
 
@@ -142,7 +143,7 @@ def judge(
     partial = partial_data(config.data)
     rows = [
         replace(_judged(row, results.get(str(row.shown), {})), partial=bool(partial))
-        for row in rows_for(recipe, to_tree(config)["data"])
+        for row in rows_for(recipe, sources.dataset_name(config.data))
     ]
     return Report(
         recipe=recipe,
@@ -151,6 +152,7 @@ def judge(
         rows=(*_beside_seeds(recipe, as_in_file, measured), *rows),
         deviations=(
             *partial,
+            *stored_data(config.data),
             *changes(as_in_file, config),
             *known_deviations(config_file),
         ),

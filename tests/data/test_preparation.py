@@ -87,7 +87,7 @@ def test_manifest(data: Path) -> None:
         "rotated": ["rotated.JPEG"],
         "unreadable": ["empty.JPEG", "text.JPEG", "truncated.JPEG"],
     }
-    assert len(manifest["partial"]) == 2
+    assert len(manifest["partial"]) == 2 and manifest["dataset"] == "imagenet2012"
 
 
 def test_nothing_is_prepared_twice(tars: Path, data: Path) -> None:

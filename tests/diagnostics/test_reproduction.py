@@ -69,7 +69,7 @@ def test_the_figures_are_of_the_network_that_is_trained(recipe: str) -> None:
     if recipe == "imagenet/prelu_net:small14":
         given["activation"] = "published"  # two rows of one network
     assert config.model.name == fact.model and config.model.kwargs.to_dict() == given
-    rows = rows_for(recipe, config.data.to_dict())
+    rows = rows_for(recipe, config.data.kwargs.name)
     assert rows and all(row.shown.protocol != "unknown views" for row in rows)
 
 
@@ -115,6 +115,20 @@ def test_a_part_of_the_data_is_a_deviation(tmp_path: Path) -> None:
         ]
         assert "this run has model.kwargs.width = 0.5, the config file 1.0" in found
         assert sum("model.kwargs" in line for line in found) == 1
+
+
+def test_a_store_is_known_by_what_it_was_made_of(tmp_path: Path) -> None:
+    file = "configs/imagenet/alexnet.py"
+    manifest = {"fingerprint": "abc", "store": {"format": "uint8_256"}, "dataset": "imagenet2012"}
+    keys = {"data.source": "store", "data.kwargs": {}, "data.directory": str(tmp_path)}
+    config = config_of(file, keys)
+    assert protocols_needed(file, config) == []
+    write_manifest(tmp_path, manifest)
+    assert [str(shown) for shown in protocols_needed(file, config)] == ["10_crop"]
+    report = judge(file, config_of(file), config, result(0.4))
+    assert {row.metric for row in report.rows} == {"top1", "top5"}
+    line = "the images were resized once to a shorter side of 256, and kept as uint8"
+    assert line in report.deviations
 
 
 def test_seeds_of_an_older_config_judge_nothing() -> None:
