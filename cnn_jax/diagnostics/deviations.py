@@ -33,13 +33,18 @@ def known_deviations(config_file: str) -> list[str]:
 
 
 def changes(as_in_file: Any, config: Any) -> list[str]:
-    """Returns what a config sets differently from its file, less seeds; a line a key."""
+    """Returns what a config sets differently from its file, less seeds; a line a key.
+
+    Of a builder that was exchanged for another one, the arguments of the new one are listed.
+    """
     before, now = (_flat(maths_keys(to_tree(c))) for c in (as_in_file, config))
-    return [
-        f"this run has {key} = {now.get(key)!r}, the config file {before.get(key)!r}"
-        for key in sorted(before.keys() | now.keys())
-        if before.get(key) != now.get(key) and not key.startswith("seed.")
-    ]
+    lines = []
+    for key in sorted(now):
+        if key.startswith("seed.") or (key in before and before[key] == now[key]):
+            continue
+        instead = f", the config file {before[key]!r}" if key in before else ""
+        lines.append(f"this run has {key} = {now[key]!r}{instead}")
+    return lines
 
 
 def _flat(keys: Mapping[str, Any]) -> dict[str, Any]:

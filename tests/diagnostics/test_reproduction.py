@@ -129,6 +129,8 @@ def test_a_store_is_known_by_what_it_was_made_of(tmp_path: Path) -> None:
     assert {row.metric for row in report.rows} == {"top1", "top5"}
     line = "the images were resized once to a shorter side of 256, and kept as uint8"
     assert line in report.deviations
+    changed = [text for text in report.deviations if text.startswith("this run")]
+    assert changed == ["this run has data.source = 'store', the config file 'tfds'"]
 
 
 def test_seeds_of_an_older_config_judge_nothing() -> None:
