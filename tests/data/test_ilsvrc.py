@@ -61,6 +61,10 @@ def test_the_real_sizes_are_asked_for(tars: Path) -> None:
     verify(tars, False, True, quiet)
 
 
+def test_a_part_has_no_official_digest(tars: Path) -> None:
+    verify(tars, True, True, quiet)
+
+
 def test_a_missing_file(tars: Path, official: tuple[Tar, ...]) -> None:
     (tars / TRAIN).unlink()
     (problem,) = problems(tars, official)
