@@ -96,7 +96,7 @@ def compile_members_evaluation(step: EvalStep, layout: Layout, device: jax.Devic
     def evaluate(params: Any, batch_stats: Any, batch: Batch) -> Any:
         if layout == "vmap":
             return jax.vmap(step, (0, 0, None))(params, batch_stats, batch)
-        return jax.lax.map(lambda member: step(*member, batch), (params, batch_stats))
+        return jax.lax.map(lambda one: step(one[0], one[1], batch), (params, batch_stats))
 
     return _jit(evaluate, device, donate=False)
 
