@@ -149,27 +149,27 @@ def _unequal_spread(cells: Sequence[Cell]) -> list[str]:
     ]
 
 
-def level_summaries(cells: Sequence[Cell]) -> dict[str, dict[str, Summary | None]]:
-    """Returns for every factor the figures of each level: means over its cells, one a seed.
+def marginal(
+    cells: Sequence[Cell], factors: Sequence[str]
+) -> dict[tuple[str, ...], Summary | None]:
+    """Returns the figures of each combination of levels of some factors, over all others.
 
     Args:
         cells: of one metric.
+        factors: one for a main effect, two for an interaction.
 
     Returns:
-        factor -> label -> summary; its sample has one value a seed, the mean over the cells with
-        this level that came to the end with that seed. None where none did.
+        Labels, in the order of `factors` -> summary. The sample has one value a seed: the mean over
+        the cells with these levels that came to the end with that seed. None where none did.
     """
-    found: dict[str, dict[str, Summary | None]] = {}
-    for factor in cells[0].levels:
-        by_level: dict[str, dict[int, list[float]]] = {}
-        for cell in cells:
-            by_seed = by_level.setdefault(cell.levels[factor], {})
-            for seed, value in cell.values.items():
-                by_seed.setdefault(seed, []).append(value)
-        found[factor] = {
-            label: summarise([float(np.mean(values)) for values in by_seed.values()])
-            if by_seed
-            else None
-            for label, by_seed in by_level.items()
-        }
-    return found
+    found: dict[tuple[str, ...], dict[int, list[float]]] = {}
+    for cell in cells:
+        by_seed = found.setdefault(tuple(cell.levels[factor] for factor in factors), {})
+        for seed, value in cell.values.items():
+            by_seed.setdefault(seed, []).append(value)
+    return {
+        labels: summarise([float(np.mean(values)) for values in by_seed.values()])
+        if by_seed
+        else None
+        for labels, by_seed in found.items()
+    }

@@ -46,6 +46,13 @@ class Cell:
         """Returns the figures of the cell; None where no member came to the end."""
         return summarise(list(self.values.values())) if self.values else None
 
+    def bootstrap(self) -> Interval | None:
+        """Returns the interval of the mean by bootstrap (BCa), seeded; None for fewer than three.
+
+        B. Efron (1987), Better bootstrap confidence intervals.
+        """
+        return _bootstrap(np.array(list(self.values.values())))
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -57,7 +64,6 @@ class Summary:
         deviation: standard deviation, with n - 1; None for a sample of one.
         median: median.
         interval: of the mean, by Student's t; None for a sample of one.
-        bootstrap: of the mean, by bootstrap (BCa), seeded; None for fewer than three.
     """
 
     n: int
@@ -65,7 +71,6 @@ class Summary:
     deviation: float | None
     median: float
     interval: Interval | None
-    bootstrap: Interval | None
 
 
 @dataclass(frozen=True)
@@ -126,11 +131,11 @@ def summarise(values: Sequence[float]) -> Summary:
     sample, n = np.asarray(values, dtype=float), len(values)
     mean, median = float(np.mean(sample)), float(np.median(sample))
     if n == 1:
-        return Summary(n, mean, None, median, None, None)
+        return Summary(n, mean, None, median, None)
     deviation = float(np.std(sample, ddof=1))
     if np.ptp(sample) <= EQUAL:
-        return Summary(n, mean, 0.0, median, (mean, mean), (mean, mean) if n > 2 else None)
-    return Summary(n, mean, deviation, median, _t_interval(sample), _bootstrap(sample))
+        return Summary(n, mean, 0.0, median, (mean, mean))
+    return Summary(n, mean, deviation, median, _t_interval(sample))
 
 
 def _t_interval(sample: np.ndarray) -> Interval:
@@ -143,6 +148,8 @@ def _t_interval(sample: np.ndarray) -> Interval:
 def _bootstrap(sample: np.ndarray) -> Interval | None:
     if len(sample) < 3:
         return None
+    if np.ptp(sample) <= EQUAL:
+        return float(np.mean(sample)), float(np.mean(sample))
     found = stats.bootstrap(
         (sample,),
         np.mean,

@@ -31,3 +31,39 @@ def grid(errors: dict[tuple[str, str], list[float | None]]) -> list[dict[str, An
         for (init, norm), values in errors.items()
         for seed, error in enumerate(values)
     ]
+
+
+def curve(start: float, end: float, epochs: int = 10, steps: int = 14) -> dict[str, list[float]]:
+    """Learning curves that fall in a line: train at every step, validation after an epoch."""
+    total = epochs * steps
+    train = [start + (end - start) * step / total for step in range(1, total + 1)]
+    return {
+        "step": list(range(1, total + 1)),
+        "epoch": [step / steps for step in range(1, total + 1)],
+        "train_error": train,
+        "train_loss": train,
+        "validation_step": [steps * epoch for epoch in range(1, epochs + 1)],
+        "validation_error": [train[steps * epoch - 1] for epoch in range(1, epochs + 1)],
+        "validation_loss": [train[steps * epoch - 1] for epoch in range(1, epochs + 1)],
+    }
+
+
+def ablation(members: list[dict[str, Any]]) -> dict[str, Any]:
+    """A whole `ablation.json`; the first labels that occur are the baseline."""
+    labels: dict[str, list[str]] = {}
+    for found in members:
+        for factor, label in found["factors"].items():
+            if label not in labels.setdefault(factor, []):
+                labels[factor].append(label)
+    factors = {
+        factor: [{"label": label, "overrides": {}} for label in names]
+        for factor, names in labels.items()
+    }
+    return {
+        "name": "made_up",
+        "config_hash": "0123456789ab",
+        "factors": factors,
+        "seeds": sorted({found["seed"] for found in members}),
+        "strategy": "sequential",
+        "members": [{"index": i, **found} for i, found in enumerate(members)],
+    }

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from cnn_jax.ablation.effects import analyse, level_summaries
+from cnn_jax.ablation.effects import analyse, marginal
 from cnn_jax.ablation.statistics import cells_of
 from tests.ablation.members import grid, member
 
@@ -23,9 +23,7 @@ def test_a_balanced_table_by_hand() -> None:
         ("init",): 6 * ((y.mean((1, 2)) - grand) ** 2).sum(),
         ("norm",): 6 * ((y.mean((0, 2)) - grand) ** 2).sum(),
         ("init", "norm"): 3
-        * (
-            (y.mean(2) - y.mean((1, 2))[:, None] - y.mean((0, 2))[None, :] + grand) ** 2
-        ).sum(),
+        * ((y.mean(2) - y.mean((1, 2))[:, None] - y.mean((0, 2))[None, :] + grand) ** 2).sum(),
     }
     seeds = 4 * ((y.mean((0, 1)) - grand) ** 2).sum()
     residual = ((y - grand) ** 2).sum() - sum(by_hand.values()) - seeds
@@ -102,7 +100,7 @@ def test_factors_that_change_together_are_not_told_apart() -> None:
 def test_one_seed_all_diverged_and_no_spread() -> None:
     one = {cell: values[:1] for cell, values in ERRORS.items()}
     assert analyse(cells_of(grid(one), "test_error")).notes == ["Effects need at least two seeds."]
-    none = dict.fromkeys(ERRORS, [None, None])
+    none = {cell: [None, None] for cell in ERRORS}
     assert analyse(cells_of(grid(none), "test_error")).effects == []
     flat = {cell: [0.1, 0.1] for cell in ERRORS}
     found = analyse(cells_of(grid(flat), "test_error"))
@@ -115,19 +113,20 @@ def test_unequal_spread_is_said() -> None:
         ("a", "x"): rng.normal(0.5, 0.1, 20).tolist(),
         ("b", "x"): rng.normal(0.1, 0.001, 20).tolist(),
     }
-    (note,) = [
-        n for n in analyse(cells_of(grid(errors), "test_error")).notes if "Levene" in n
-    ]
+    (note,) = [n for n in analyse(cells_of(grid(errors), "test_error")).notes if "Levene" in n]
     assert note.startswith("The spread within cells is not equal")
 
 
 def test_levels_average_over_the_other_factors_seed_by_seed() -> None:
-    found = level_summaries(cells_of(grid(ERRORS), "test_error"))
-    assert list(found) == ["init", "norm"] and list(found["norm"]) == ["x", "y"]
-    a = found["init"]["a"]
+    cells = cells_of(grid(ERRORS), "test_error")
+    found = marginal(cells, ["init"])
+    assert list(found) == [("a",), ("b",)] and list(marginal(cells, ["norm"])) == [("x",), ("y",)]
+    a = found["a",]
     assert a is not None and a.n == 3 and a.mean == pytest.approx(1.0 / 6)
     assert a.deviation == pytest.approx(np.std([0.15, 0.175, 0.175], ddof=1))
-    gone = level_summaries(cells_of(grid(ERRORS | {("a", "x"): [None]}), "test_error"))
-    assert gone["init"]["a"] is not None
-    none = level_summaries(cells_of(grid({("a", "x"): [None], ("b", "x"): [0.1]}), "test_error"))
-    assert none["init"]["a"] is None
+    pairs = marginal(cells, ["norm", "init"])
+    assert list(pairs) == [("x", "a"), ("y", "a"), ("x", "b"), ("y", "b")]
+    assert pairs["y", "a"] == cells[1].summary()
+    assert marginal(cells_of(grid(ERRORS | {("a", "x"): [None]}), "test_error"), ["init"])["a",]
+    none = cells_of(grid({("a", "x"): [None], ("b", "x"): [0.1]}), "test_error")
+    assert marginal(none, ["init"])["a",] is None

@@ -7,6 +7,7 @@ import pytest
 
 from cnn_jax.ablation.statistics import (
     GAP,
+    Cell,
     baseline_of,
     cells_of,
     differences,
@@ -26,31 +27,36 @@ def test_figures_of_a_sample() -> None:
     assert found.mean == pytest.approx(0.04) and found.median == 0.03
     deviation = math.sqrt((0.02**2 + 0.01**2 + 0.03**2) / 2)
     assert found.deviation == pytest.approx(deviation)
-    assert found.interval is not None and found.bootstrap is not None
     half = T[2] * deviation / math.sqrt(3)
     assert found.interval == pytest.approx((0.04 - half, 0.04 + half), rel=1e-3)
-    assert 0.02 <= found.bootstrap[0] < 0.04 < found.bootstrap[1] <= 0.07
-    assert found.bootstrap == summarise([0.02, 0.03, 0.07]).bootstrap, "seeded"
 
 
-def test_the_bootstrap_agrees_with_t_on_a_large_sample() -> None:
-    sample = np.random.default_rng(1).normal(0.1, 0.02, 400).tolist()
-    found = summarise(sample)
-    assert found.interval is not None
-    assert found.bootstrap == pytest.approx(found.interval, abs=2e-4)
+def sample(values: list[float]) -> Cell:
+    return Cell({"init": "a"}, dict(enumerate(values)))
+
+
+def test_the_bootstrap() -> None:
+    cell = sample([0.02, 0.03, 0.07])
+    found = cell.bootstrap()
+    assert found is not None and 0.02 <= found[0] < 0.04 < found[1] <= 0.07
+    assert found == cell.bootstrap(), "seeded"
+    large = sample(np.random.default_rng(1).normal(0.1, 0.02, 400).tolist())
+    summary = large.summary()
+    assert summary is not None and large.bootstrap() == pytest.approx(summary.interval, abs=2e-4)
 
 
 def test_one_seed_has_no_interval_and_two_no_bootstrap() -> None:
     one, two = summarise([0.1]), summarise([0.1, 0.2])
-    assert one.deviation is None and one.interval is None and one.bootstrap is None
-    assert two.interval is not None and two.bootstrap is None
+    assert one.deviation is None and one.interval is None
+    assert two.interval is not None and sample([0.1, 0.2]).bootstrap() is None
     half = T[1] * math.sqrt(0.005) / math.sqrt(2)
     assert two.interval[1] - 0.15 == pytest.approx(half, rel=1e-3)
 
 
 def test_no_spread() -> None:
     found = summarise([0.25, 0.25, 0.25])
-    assert found.deviation == 0 and found.interval == found.bootstrap == (0.25, 0.25)
+    assert found.deviation == 0 and found.interval == (0.25, 0.25)
+    assert sample([0.25, 0.25, 0.25]).bootstrap() == (0.25, 0.25)
 
 
 def test_cells_leave_out_what_diverged_and_count_it() -> None:
