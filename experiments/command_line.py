@@ -20,6 +20,7 @@ from ml_collections import ConfigDict, FrozenConfigDict, config_flags
 from cnn_jax.config import schema
 from cnn_jax.config.arguments import change_builders, fill_defaults, read_literals
 from cnn_jax.config.problems import InputError, hint
+from cnn_jax.config.search import Search
 from cnn_jax.config.validate import validate
 
 BAD_INPUT = 2
@@ -144,24 +145,48 @@ def load_config_file(value: str) -> ConfigDict:
     Raises:
         InputError: there is no such file, it does not run, or the word is none of its variants.
     """
+    return _made_by("config", value, ConfigDict)
+
+
+def load_search_file(value: str) -> tuple[Search, str | None]:
+    """Returns the search that a file makes, and the path of its base.
+
+    Args:
+        value: `path` or `path:word`.
+
+    Returns:
+        The search, its base read, and that base as the file gave it; None if it built a config.
+
+    Raises:
+        InputError: as `load_config_file`, for the file or its base.
+    """
+    search = _made_by("search", value, Search)
+    if not isinstance(search.base, str) or not search.base:
+        return search, None
+    path, search.base = search.base, fill_defaults(load_config_file(search.base))
+    return search, path
+
+
+def _made_by(kind: str, value: str, expected: type) -> Any:
+    """What `get_<kind>` of a file returns, for `--<kind>=path` or `--<kind>=path:word`."""
     path, colon, word = value.partition(":")
-    file = Path(path)
+    file, flag, name = Path(path), f"--{kind}={value}", f"get_{kind}"
     if not file.is_file():
         known = sorted(str(p) for p in Path("configs").rglob("*.py"))
-        raise InputError(f"--config={path}: no such file{hint(path, known)}")
+        raise InputError(f"--{kind}={path}: no such file{hint(path, known)}")
     try:
-        get_config = runpy.run_path(str(file))["get_config"]
-        if colon and not inspect.signature(get_config).parameters:
+        make = runpy.run_path(str(file))[name]
+        if colon and not inspect.signature(make).parameters:
             raise InputError(f"variant {word!r} is unknown: the file has no variants")
-        config = get_config(word) if colon else get_config()
+        made = make(word) if colon else make()
     except InputError as error:
-        raise InputError([f"--config={value}: {problem}" for problem in error.problems]) from error
+        raise InputError([f"{flag}: {problem}" for problem in error.problems]) from error
     except Exception as error:
         text = " ".join(str(error).split())
-        raise InputError(f"--config={value}: {type(error).__name__}: {text}") from error
-    if not isinstance(config, ConfigDict):
-        raise InputError(f"--config={value}: get_config returned a {type(config).__name__}")
-    return config
+        raise InputError(f"{flag}: {type(error).__name__}: {text}") from error
+    if not isinstance(made, expected):
+        raise InputError(f"{flag}: {name} returned a {type(made).__name__}")
+    return made
 
 
 def assignments(flag: str, texts: list[str]) -> dict[str, Any]:

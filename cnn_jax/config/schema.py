@@ -14,16 +14,23 @@ from ml_collections import ConfigDict, config_dict
 
 from cnn_jax.config.keys import MATHS, RUN, SCHEMA, Key, NumberMap, OpenDict
 from cnn_jax.config.problems import InputError, hint
+from cnn_jax.config.search import Choice, LogUniform, Search, Stage, Uniform
 
 T = TypeVar("T")
 __all__ = [
     "MATHS",
     "RUN",
     "SCHEMA",
+    "Choice",
     "Key",
+    "LogUniform",
     "NumberMap",
     "OpenDict",
+    "Search",
+    "Stage",
+    "Uniform",
     "base_config",
+    "base_search",
     "choose",
     "describe",
     "initial_value",
@@ -38,6 +45,11 @@ def base_config() -> ConfigDict:
         for name, key in keys.items():
             config[section][name] = initial_value(key)
     return config.lock()
+
+
+def base_search() -> Search:
+    """Returns a fresh search, which takes no other names than those of `Search`."""
+    return Search()
 
 
 def initial_value(key: Key | OpenDict | NumberMap) -> Any:
