@@ -136,3 +136,19 @@ def _check_member(member: Member) -> None:
 def abstract_params(group: Group) -> Any:
     """Returns the shapes of the parameters of the first member."""
     return jax.eval_shape(lambda: group.first_state(group.members[0])).params
+
+
+def describe(groups: Sequence[Group]) -> str:
+    """Returns the programs with their members, one cell a line."""
+    lines = []
+    for number, group in enumerate(groups, start=1):
+        lines.append(f"program {number}: {len(group.members)} members")
+        cells: dict[str, list[Member]] = {}
+        for member in group.members:
+            cells.setdefault(" x ".join(member.cell.values()), []).append(member)
+        for cell, inside in cells.items():
+            first, last = inside[0], inside[-1]
+            lines.append(
+                f"  {first.index:5} to {last.index:<5} {cell}, seeds {first.seed} to {last.seed}"
+            )
+    return "\n".join([*lines, f"{sum(len(group.members) for group in groups)} members"])
