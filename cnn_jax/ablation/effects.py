@@ -143,9 +143,10 @@ def _unequal_spread(cells: Sequence[Cell]) -> list[str]:
         p = float(stats.levene(*samples).pvalue)
     if not p < UNEQUAL_SPREAD:
         return []
+    small = f"p = {p:.3f}" if p >= 0.001 else "p < 0.001"
     return [
-        f"The spread within cells is not equal (Levene's test, p = {p:.2g}), which the F test "
-        "assumes: take small effects with care."
+        f"The spread within cells is not equal (Levene's test, {small}), which the F test assumes: "
+        "take small effects with care."
     ]
 
 
