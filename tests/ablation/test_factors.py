@@ -74,7 +74,9 @@ def test_a_broken_combination_is_named() -> None:
         "batch": {"8": {"train.batch_size": 8}, "10": {"train.batch_size": 10}},
         "parts": {"1": {}, "4": {"train.accumulation_steps": 4}},
     }
-    with pytest.raises(InputError, match="'batch', level '10', factor 'parts', level '4': .*does not divide"):
+    with pytest.raises(
+        InputError, match="'batch', level '10', factor 'parts', level '4': .*does not divide"
+    ):
         members(factors)
 
 

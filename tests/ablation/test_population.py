@@ -28,7 +28,15 @@ CELLS = {
         "b": {"optim.learning_rate": 0.04, "model.kwargs.kernel_init": "glorot_normal"},
     }
 }
-KNOWN: dict[tuple[str, int], tuple[list[dict[str, Any]], dict[str, Any]]] = {}
+NETWORKS: dict[str, dict[str, Any]] = {
+    "mlp": {},
+    "lenet5": {
+        "model__name": "lenet5",
+        "model__kwargs": {"width": 0.34, "norm": "batch", "dropout_rate": 0.3, "pooling": "max"},
+        "data__kwargs__size": 32,
+    },
+}
+KNOWN: dict[tuple[str, str, int], tuple[list[dict[str, Any]], dict[str, Any]]] = {}
 
 
 def quiet(_: str) -> None:
@@ -37,7 +45,7 @@ def quiet(_: str) -> None:
 
 def own_run(member: Any, directory: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """The log and the result of `experiments.train` for the config of a member."""
-    key = member.config.precision.compute, member.index
+    key = member.config.model.name, member.config.precision.compute, member.index
     if key not in KNOWN:
         config = type(member.config)(member.config.to_dict() | {"parallel": ONE_DEVICE})
         with Preemption() as preemption:
@@ -63,11 +71,19 @@ def curve_of(log: list[dict[str, Any]]) -> dict[str, list[float]]:
     }
 
 
-@pytest.mark.parametrize("compute", ["float64", "float32"])
+@pytest.mark.parametrize(
+    ("network", "compute"),
+    [
+        ("mlp", "float64"),
+        ("mlp", "float32"),
+        pytest.param("lenet5", "float64", marks=pytest.mark.slow),
+        pytest.param("lenet5", "float32", marks=pytest.mark.slow),
+    ],
+)
 @pytest.mark.parametrize("strategy", list(STRATEGIES))
-def test_a_member_is_its_own_run(strategy: str, compute: str, tmp_path: Path) -> None:
+def test_a_member_is_its_own_run(strategy: str, network: str, compute: str, tmp_path: Path) -> None:
     """Dropout, augmentation and batch norm are on: 1e-9 over 20 steps, 1e-5 over the first 5."""
-    keys = TWO_DEVICES | {"precision__compute": compute}
+    keys = TWO_DEVICES | {"precision__compute": compute} | NETWORKS[network]
     tolerance, steps = (1e-9, 20) if compute == "float64" else (1e-5, 5)
     found = members(CELLS, **keys)
     try:
