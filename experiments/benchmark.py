@@ -6,13 +6,11 @@
   python -m experiments.benchmark input --batch_size=64 --against=torch
   python -m experiments.benchmark population --rounds=3
 
-step: images/s and time of the train step that `experiments.train` runs, where the time of the first
-one goes, its memory and arithmetic. --against=torch times PyTorch (the [parity] extra; eager,
-channels_last, the same layers) in alternating bursts; --against=loop times the same step inside a
-compiled loop, as runs over resident data make it. Rounds in which other programs used the machine
-are dropped; the ratio is a median, with its range. init: time to draw all parameters. input: images
-read, decoded, cropped to --size and brought to the device, beside plain decoding and a store.
-population: members a minute of each strategy of `experiments.ablate`, beside runs of their own.
+step: images/s and time of the train step of `experiments.train`, where the time of the first one
+goes, memory, arithmetic; in alternation with PyTorch (--against=torch: eager, channels_last, the
+same layers) or with the step in a compiled loop (loop). Rounds in which others used the machine are
+dropped; ratios are medians. init: time to draw all parameters. input: images read, decoded, cropped
+to --size, on the device. population: members a minute of each strategy of `experiments.ablate`.
 """
 
 from __future__ import annotations

@@ -12,7 +12,9 @@ from cnn_jax.config.validate import validate
 
 ROOT = Path(__file__).parent.parent
 SEARCHES = sorted((ROOT / "configs" / "searches").glob("*.py"))
-FILES = [path for path in sorted((ROOT / "configs").rglob("*.py")) if path not in SEARCHES]
+ABLATIONS = sorted((ROOT / "configs" / "ablations").glob("*.py"))
+OTHERS = [*SEARCHES, *ABLATIONS]
+FILES = [path for path in sorted((ROOT / "configs").rglob("*.py")) if path not in OTHERS]
 OF_PAPERS = [path for path in FILES if path.parent.name in ("imagenet", "cifar10", "mnist")]
 QUICK = {"cifar10/convnetjs", "imagenet/alexnet", "mnist/lenet5"}
 
@@ -52,6 +54,27 @@ def test_every_search_can_be_run(path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert f"--search=configs/{title(path)}.py" in (
         ast.get_docstring(ast.parse(path.read_text())) or ""
     )
+
+
+@pytest.mark.parametrize("path", ABLATIONS, ids=title)
+def test_every_ablation_can_be_run(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its levels are valid, its programs resolve, and the header says what it is."""
+    from absl import flags
+
+    from cnn_jax.ablation.factors import members_of
+    from cnn_jax.ablation.groups import groups_of
+    from experiments.command_line import parse_ablation
+
+    monkeypatch.chdir(ROOT)
+    _, ablation = parse_ablation(["ablate", f"--config={path}"], "", flags.FlagValues())
+    assert ablation.seeds >= 3
+    ablation.seeds = 1
+    members = members_of(ablation)
+    assert ablation.base.data.source in ("digits", "synthetic")
+    assert sum(len(group.members) for group in groups_of(members)) == len(members)
+    header = ast.get_docstring(ast.parse(path.read_text())) or ""
+    assert header.split("\n")[0].endswith(("?", "it.", "members.")) and "minute" in header
+    assert f"python -m experiments.ablate --config=configs/{title(path)}.py" in header
 
 
 @pytest.mark.parametrize("path", OF_PAPERS, ids=title)

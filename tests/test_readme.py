@@ -60,6 +60,10 @@ def check_binary(module: str, arguments: list[str]) -> None:
         elif f'"{argument}"' not in source and argument not in ("show", "export"):
             assert (ROOT / argument).exists(), argument
     if overrides:
+        if module == "experiments.ablate":
+            file, ablation = command_line.parse_ablation(["x", *overrides], "", flags.FlagValues())
+            assert ablation.base.model.name and file
+            return
         file, config = command_line.parse_config(["x", *overrides], "", flags.FlagValues())
         assert config.model.name and file
 

@@ -111,7 +111,10 @@ def test_kill_9_at_any_time_gives_the_same_table(tmp_path: Path) -> None:
             number = (signal.SIGKILL, signal.SIGTERM)[kills % 2]
             process.send_signal(number)
             said, _ = process.communicate()
-            assert process.returncode == (75 if number == signal.SIGTERM else -number), said
+            # Before it listens SIGTERM just ends it; while it reports it comes to its end.
+            answers = (75, 0, -number) if number == signal.SIGTERM else (-number,)
+            assert process.returncode in answers, said
+            assert process.returncode != -number or number == signal.SIGKILL or not said
             kills += 1
             assert time.monotonic() - began < 600
             continue
