@@ -25,6 +25,7 @@ from absl import flags
 
 from cnn_jax.ablation import strategies
 from cnn_jax.ablation.factors import members_of
+from cnn_jax.config.ablation import Ablation
 from cnn_jax.training.preemption import PREEMPTED, Preemption, PreemptionRequested
 from experiments import command_line
 
@@ -39,7 +40,7 @@ LIST = flags.DEFINE_bool("list", False, "show programs and members, and train no
 
 def main(argv: list[str]) -> int:
     """Parses, validates every level, trains and reports."""
-    file, ablation = command_line.parse_ablation(argv, __doc__ or "")
+    file, ablation = command_line.parse_plan(argv, __doc__ or "", Ablation)
     ablation.seeds = SEEDS.value or ablation.seeds
     strategies.check(STRATEGY.value)
     members = members_of(ablation)

@@ -48,7 +48,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def parse(*arguments: str) -> tuple[str, Ablation]:
-    return command_line.parse_ablation(["ablate", *arguments], "", flags.FlagValues())
+    return command_line.parse_plan(["ablate", *arguments], "", Ablation, flags.FlagValues())
 
 
 def test_a_broken_level_ends_with_code_2_before_jax(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_overrides_reach_the_base(tmp_path: Path) -> None:
 def test_what_cannot_be_parsed(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="--config is missing"):
         parse()
-    with pytest.raises(InputError, match="get_config returned a ConfigDict"):
+    with pytest.raises(InputError, match="is a config; python -m experiments.train"):
         parse("--config=configs/digits/mlp.py")
     with pytest.raises(InputError, match="is an ablation; python -m experiments.ablate"):
         command_line.parse_config(["train", write(tmp_path)], "", flags.FlagValues())
