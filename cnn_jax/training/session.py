@@ -101,9 +101,12 @@ def train(config: Any, workdir: str | Path, preemption: Preemption, began: float
 def _train(run: Run, directory: Path, preemption: Preemption, began: float) -> dict[str, Any]:
     config, lead = run.config, run.devices.lead
     checkpoints = Checkpoints(directory, config.checkpoint.keep)
-    state = run.initial_state()
+    state = run.drawn_state()
     restored = checkpoints.restore(state)
-    if restored is not None:
+    initialisation: list[str] = []
+    if restored is None and config.data_dependent_init.name != "none":
+        state = run.initial_state(initialisation.append)
+    elif restored is not None:
         # The hyper-parameters are the config's: the run may have been made longer.
         state = restored[0].replace(hyper=state.hyper)
         preemption.saved_step = int(state.step)
@@ -112,6 +115,10 @@ def _train(run: Run, directory: Path, preemption: Preemption, began: float) -> d
     wait_for_all("log opened")
     progress = ProgressReport(run.plan.total_steps, step, config.log.progress_bar, lead)
     progress.say(_opening(run, state, restored is not None))
+    for table in initialisation:
+        progress.say(table)
+        if lead:
+            (directory / "initialisation.txt").write_text(table + "\n")
     listed = parameters_of(state.params, run.recipe.rules)
     decay = float(state.hyper["weight_decay"])
     progress.say("\n".join(parameter_summary(listed, decay)))
