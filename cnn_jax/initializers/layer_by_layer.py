@@ -140,7 +140,7 @@ def initialise_layers(
             f"the pass does not reach {names}: these layers have no outputs to measure"
         )
     for path, (leaves, _) in found.items():
-        flat |= {(*path, name): leaf for name, leaf in leaves.items()}
+        flat |= {(*path, name): jnp.asarray(leaf) for name, leaf in leaves.items()}
     return Initialised(unflatten_dict(flat), tuple(record for _, record in found.values()))
 
 

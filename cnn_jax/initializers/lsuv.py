@@ -1,6 +1,5 @@
 """Layer-sequential unit-variance initialisation (LSUV)."""
 
-from collections.abc import Callable
 from math import prod, sqrt
 from typing import Literal, NamedTuple
 
@@ -8,8 +7,8 @@ import numpy as np
 
 from cnn_jax.initializers.fixed import orthogonal
 from cnn_jax.initializers.layer_by_layer import (
-    Leaves,
     LayerRecord,
+    Leaves,
     Reached,
     Rule,
     check_alive,
@@ -50,7 +49,7 @@ def lsuv(
     positions and channels, is further from 1 than the tolerance, its weights are divided by the
     root of it. The outputs are those of the layer itself, before batch norm and nonlinearity, as in
     the first author's code (`var_before_relu_if_inplace`). Biases are left as the network draws
-    them; where they are all equal, as almost everywhere, the first division is exact up to rounding.
+    them; where they are all equal, as almost everywhere, one division is exact up to rounding.
 
     Source: Mishkin & Matas 2016, All you need is a good init, arXiv:1511.06422, algorithm 1.
 

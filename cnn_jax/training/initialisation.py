@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from cnn_jax.config.problems import InputError
 from cnn_jax.data.dataset import AnySplit
@@ -44,12 +45,12 @@ def initialised(
             f"config.data_dependent_init.examples = {section.examples}: train has {len(train)}"
         )
     ids = Order(config.seed.data, len(train), section.examples).batch(0)
-    images = preprocess(next(train.batches([Request(ids)], train=True)).images, model.dtype)
+    images = jnp.asarray(next(train.batches([Request(ids)], train=True)).images)
     try:
         return initialise_layers(
             model.clone(dropout_rate=0.0),
             variables,
-            images,
+            preprocess(images, model.dtype),
             jax.random.key(config.seed.init),
             DATA_DEPENDENT[section.name](**section.kwargs.to_dict()),
             train=True,
