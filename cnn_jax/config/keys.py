@@ -12,9 +12,9 @@ __all__ = ["MATHS", "RUN", "SCHEMA", "Key", "NumberMap", "OpenDict"]
 
 SCHEMA: dict[str, dict[str, Key | OpenDict | NumberMap]] = {
     "seed": {
-        "init": Key(0, MATHS, "seed of the initial parameters", low=0),
-        "data": Key(0, MATHS, "seed of the data order and of augmentation", low=0),
-        "dropout": Key(0, MATHS, "seed of the dropout masks", low=0),
+        "init": Key(0, MATHS, "seed of the initial parameters", low=0, traced=True),
+        "data": Key(0, MATHS, "seed of the data order and of augmentation", low=0, traced=True),
+        "dropout": Key(0, MATHS, "seed of the dropout masks", low=0, traced=True),
     },
     "data": {
         "source": Key("digits", MATHS, "name of the source"),
@@ -105,7 +105,9 @@ SCHEMA: dict[str, dict[str, Key | OpenDict | NumberMap]] = {
     },
     "model": {
         "name": Key("lenet5", MATHS, "name of the network"),
-        "kwargs": OpenDict(MATHS, "arguments of the network"),
+        "kwargs": OpenDict(
+            MATHS, "arguments of the network", traced=("kernel_init", "bias_init", "dropout_rate")
+        ),
     },
     "data_dependent_init": {
         "name": Key("none", MATHS, "name of what sets the first weights by a batch of train"),

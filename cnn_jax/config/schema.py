@@ -1,8 +1,9 @@
 """The config that every file in `configs/` starts from.
 
-A file calls `base_config()`, assigns to it and returns it. The config is locked: a key that
-`keys.SCHEMA` does not declare cannot be assigned. `kwargs` are the open dicts: they hold arguments
-of the builder that the section names, and are held against its signature by `validate`.
+A file calls `base_config()`, assigns to it and returns it; one in `configs/ablations/` calls
+`base_ablation()`. The config is locked: a key that `keys.SCHEMA` does not declare cannot be
+assigned. `kwargs` are the open dicts: they hold arguments of the builder that the section names,
+and are held against its signature by `validate`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any, TypeVar
 
 from ml_collections import ConfigDict, config_dict
 
+from cnn_jax.config.ablation import Ablation
 from cnn_jax.config.keys import MATHS, RUN, SCHEMA, Key, NumberMap, OpenDict
 from cnn_jax.config.problems import InputError, hint
 
@@ -20,9 +22,11 @@ __all__ = [
     "MATHS",
     "RUN",
     "SCHEMA",
+    "Ablation",
     "Key",
     "NumberMap",
     "OpenDict",
+    "base_ablation",
     "base_config",
     "choose",
     "describe",
@@ -38,6 +42,11 @@ def base_config() -> ConfigDict:
         for name, key in keys.items():
             config[section][name] = initial_value(key)
     return config.lock()
+
+
+def base_ablation() -> Ablation:
+    """Returns a fresh ablation, which takes no other names than those of `Ablation`."""
+    return Ablation()
 
 
 def initial_value(key: Key | OpenDict | NumberMap) -> Any:

@@ -12,6 +12,7 @@ import numpy as np
 
 from cnn_jax.config.problems import InputError, hint
 from cnn_jax.layers.batch_view import BatchView
+from cnn_jax.models import Network
 from cnn_jax.training.objective import l2_penalty
 from cnn_jax.training.recipe import Recipe
 from cnn_jax.training.rematerialisation import rematerialised
@@ -74,7 +75,7 @@ def batch_gradient(recipe: Recipe, state: TrainState, batch: Batch) -> Gradient:
 def _gradient(recipe: Recipe, state: TrainState, batch: Batch, view: BatchView) -> Gradient:
     """Returns what the examples in view say."""
     images = prepare_images(recipe, state, batch["image"], view)
-    model = recipe.model.clone(view=view, **_traced_dropout(state))
+    model = recipe.model.clone(view=view, **_traced_dropout(recipe.model, state))
     dropout_key = jax.random.fold_in(jax.random.key(state.seeds["dropout"]), state.step)
 
     def forward(params: Any, images: jax.Array) -> Any:
@@ -157,9 +158,10 @@ def _held(rule: Any, leaf: jax.Array) -> jax.Array:
     return jax.lax.stop_gradient(leaf) if rule.frozen else leaf
 
 
-def _traced_dropout(state: TrainState) -> dict[str, Any]:
+def _traced_dropout(model: Network, state: TrainState) -> dict[str, Any]:
+    """Returns the field with the traced rates; places that the state leaves out do not drop."""
     rates = state.hyper["dropout"]
-    return {"dropout_rate": rates} if rates else {}
+    return {"dropout_rate": dict.fromkeys(model.dropout_rates(), 0.0) | rates} if rates else {}
 
 
 def _weighted_heads(

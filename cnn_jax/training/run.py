@@ -84,20 +84,28 @@ class Run:
         return self.devices.place(state)
 
 
-def prepare(config: Any, preprocessing: Preprocessing | None = None) -> Run:
+def prepare(
+    config: Any,
+    preprocessing: Preprocessing | None = None,
+    dataset: Dataset | None = None,
+    devices: Devices | None = None,
+) -> Run:
     """Returns the parts of the run that a config describes; nothing is trained or written.
 
     Args:
         config: validated.
         preprocessing: the record of existing weights; None: made from the train split.
+        dataset: of the config, where it is at hand; None: read from its source.
+        devices: to run on; None: those of `config.parallel`.
 
     Raises:
         InputError: the parts do not fit one another.
     """
     set_precision(config.precision)
-    dataset = sources.dataset_for(config)
-    parallel = config.parallel
-    devices = Devices(parallel.mode, parallel.devices, parallel.shard_parameters)
+    dataset = dataset or sources.dataset_for(config)
+    if devices is None:
+        parallel = config.parallel
+        devices = Devices(parallel.mode, parallel.devices, parallel.shard_parameters)
     parts = config.train.accumulation_steps
     devices.check_batch("config.train.batch_size", config.train.batch_size, parts)
     devices.check_batch("config.evaluation.batch_size", config.evaluation.batch_size)

@@ -1,0 +1,1 @@
+"""Factors, populations of members, their statistics, and search."""
