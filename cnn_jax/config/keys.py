@@ -110,9 +110,17 @@ SCHEMA: dict[str, dict[str, Key | OpenDict | NumberMap]] = {
         ),
     },
     "data_dependent_init": {
-        "name": Key("none", MATHS, "name of what sets the first weights by a batch of train"),
-        "examples": Key(128, MATHS, "examples in that batch: the first of the data order", low=2),
-        "kwargs": OpenDict(MATHS, "arguments of it"),
+        "name": Key(
+            "none", MATHS, "name of what sets the first weights by a batch of train", traced=True
+        ),
+        "examples": Key(
+            128, MATHS, "examples in that batch: the first of the data order", low=2, traced=True
+        ),
+        "kwargs": OpenDict(
+            MATHS,
+            "arguments of it",
+            traced=("variant", "tolerance", "divisions", "pre_init", "bias"),
+        ),
     },
     "optim": OPTIM,
     "schedule": SCHEDULE,

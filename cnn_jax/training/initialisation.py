@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
+from cnn_jax.config.plan import RunPlan
 from cnn_jax.config.problems import InputError
 from cnn_jax.data.dataset import AnySplit
 from cnn_jax.data.order import Order
@@ -15,8 +17,39 @@ from cnn_jax.data.records import Request
 from cnn_jax.initializers.data_dependent import DATA_DEPENDENT
 from cnn_jax.initializers.layer_by_layer import Initialised, LayerRecord, initialise_layers
 from cnn_jax.models import Network
+from cnn_jax.training.state import TrainState, create_state, draw_variables
 
 HEAD = ("layer", "variance as drawn", "variance", "divisions", "")
+
+
+def initial_state(
+    config: Any,
+    plan: RunPlan,
+    model: Network,
+    train: AnySplit,
+    preprocess: Preprocessing,
+    report: Callable[[str], None] = lambda table: None,
+) -> TrainState:
+    """Returns the state of a run before its first step, not placed yet.
+
+    Args:
+        config: validated.
+        plan: of the run.
+        model: the network.
+        train: the train split.
+        preprocess: uint8 images to inputs.
+        report: is given the table of a data-dependent initialisation, where there is one.
+
+    Raises:
+        InputError: as `create_state` and `initialised`.
+    """
+    section, shape = config.data_dependent_init, train.image_shape
+    if section.name == "none":
+        return create_state(config, plan, model, shape)
+    drawn = draw_variables(config, model, shape)
+    found = initialised(config, model, train, preprocess, drawn)
+    report(table_of(section, found))
+    return create_state(config, plan, model, shape, drawn | {"params": found.params})
 
 
 def initialised(

@@ -23,11 +23,11 @@ from cnn_jax.optim.parameter_rules import rules_of
 from cnn_jax.optim.plateau import Plateau
 from cnn_jax.optim.schedules import SCHEDULES, warmed_up
 from cnn_jax.training.batch_norm_scope import batch_view
-from cnn_jax.training.initialisation import initialised, table_of
+from cnn_jax.training.initialisation import initial_state
 from cnn_jax.training.objective import LOSSES
 from cnn_jax.training.parallel import Devices
 from cnn_jax.training.recipe import Recipe
-from cnn_jax.training.state import TrainState, create_state, draw_variables, plateau_of
+from cnn_jax.training.state import TrainState, create_state, plateau_of
 
 
 @dataclass(frozen=True)
@@ -67,15 +67,15 @@ class Run:
         Raises:
             InputError: that initialisation meets a dead layer, or needs more examples than exist.
         """
-        if self.config.data_dependent_init.name == "none":
-            return self.drawn_state()
-        config, model = self.config, self.recipe.model
-        drawn = draw_variables(config, model, self.dataset.image_shape)
-        found = initialised(config, model, self.dataset.train, self.preprocessing, drawn)
-        report(table_of(config.data_dependent_init, found))
-        variables = drawn | {"params": found.params}
         return self.devices.place(
-            create_state(config, self.plan, model, self.dataset.image_shape, variables)
+            initial_state(
+                self.config,
+                self.plan,
+                self.recipe.model,
+                self.dataset.train,
+                self.preprocessing,
+                report,
+            )
         )
 
     def drawn_state(self) -> TrainState:
