@@ -18,8 +18,11 @@ from absl import flags
 from ml_collections import ConfigDict, FrozenConfigDict, config_flags
 
 from cnn_jax.config import schema
+from cnn_jax.config.ablation import Ablation
 from cnn_jax.config.arguments import change_builders, fill_defaults, read_literals
+from cnn_jax.config.changes import changed
 from cnn_jax.config.problems import InputError, hint
+from cnn_jax.config.search import Search
 from cnn_jax.config.validate import validate
 
 BAD_INPUT = 2
@@ -71,6 +74,45 @@ def parse_config(
     if extra:
         raise InputError(f"unexpected arguments: {' '.join(extra)}")
     return file, config
+
+
+def parse_ablation(
+    argv: list[str], usage: str, values: flags.FlagValues = flags.FLAGS
+) -> tuple[str, Ablation]:
+    """Parses the flags of a binary that takes an ablation by --config=FILE.
+
+    --config.section.key=value overrides its base, behind the changes of the file.
+
+    Args:
+        argv: the program and its arguments.
+        usage: what the program does, for `--help`.
+        values: the flags.
+
+    Returns:
+        The file as it was given, and the ablation, its base a validated config.
+
+    Raises:
+        InputError: as `parse_config`, or an override of a key that a factor sets.
+    """
+    if HELP & set(argv[1:]):
+        parse(argv, usage, values)
+    files = _config_files(argv)
+    if not files:
+        raise InputError("--config is missing, as in --config=configs/ablations/init.py")
+    ablation = _made_by("config", files[-1], Ablation)
+    if problems := ablation.problems():
+        raise InputError([f"--config={files[-1]}: {problem}" for problem in problems])
+    base = ablation.base
+    base = changed(load_config_file(base) if isinstance(base, str) else base, ablation.changes)
+    ablation.base, extra = _overridden(base, argv, usage, values)
+    ablation.changes = {}
+    if extra:
+        raise InputError(f"unexpected arguments: {' '.join(extra)}")
+    given = {a.removeprefix("--config.").partition("=")[0] for a in argv}
+    for name, levels in ablation.factors.items():
+        for key in sorted(given & {key for changes in levels.values() for key in changes}):
+            raise InputError(f"--config.{key}: factor {name!r} sets this key")
+    return files[-1], ablation
 
 
 def parse_origin(
@@ -125,9 +167,18 @@ def _parse_config(
         usage += f"\n\nConfig keys (defaults; a config file sets its own):\n{schema.describe()}"
     files = _config_files(argv)
     config = schema.base_config()
-    overrides = [argument for argument in argv if not argument.startswith("--config=")]
     for file in files:
-        config = fill_defaults(change_builders(load_config_file(file), overrides))
+        config = load_config_file(file)
+    config, extra = _overridden(config, argv, usage, values)
+    return files[-1], config, extra
+
+
+def _overridden(
+    config: ConfigDict, argv: list[str], usage: str, values: flags.FlagValues
+) -> tuple[FrozenConfigDict, list[str]]:
+    """Returns the validated config with the overrides of a command line, and what is no flag."""
+    overrides = [argument for argument in argv if not argument.startswith("--config=")]
+    config = fill_defaults(change_builders(config, overrides))
     for argument in overrides:
         _check_override(argument, config)
     try:
@@ -135,7 +186,7 @@ def _parse_config(
     except Exception as error:  # two overrides of which one undoes the other
         raise InputError(" ".join(str(error).split())) from error
     extra = parse(overrides, usage, values)
-    return files[-1], validate(read_literals(fill_defaults(values.config))), extra
+    return validate(read_literals(fill_defaults(values.config))), extra
 
 
 def load_config_file(value: str) -> ConfigDict:
@@ -144,24 +195,50 @@ def load_config_file(value: str) -> ConfigDict:
     Raises:
         InputError: there is no such file, it does not run, or the word is none of its variants.
     """
+    return _made_by("config", value, ConfigDict)
+
+
+def load_search_file(value: str) -> tuple[Search, str | None]:
+    """Returns the search that a file makes, and the path of its base.
+
+    Args:
+        value: `path` or `path:word`.
+
+    Returns:
+        The search, its base read, and that base as the file gave it; None if it built a config.
+
+    Raises:
+        InputError: as `load_config_file`, for the file or its base.
+    """
+    search = _made_by("search", value, Search)
+    if not isinstance(search.base, str) or not search.base:
+        return search, None
+    path, search.base = search.base, fill_defaults(load_config_file(search.base))
+    return search, path
+
+
+def _made_by(kind: str, value: str, expected: type) -> Any:
+    """What `get_<kind>` of a file returns, for `--<kind>=path` or `--<kind>=path:word`."""
     path, colon, word = value.partition(":")
-    file = Path(path)
+    file, flag, name = Path(path), f"--{kind}={value}", f"get_{kind}"
     if not file.is_file():
         known = sorted(str(p) for p in Path("configs").rglob("*.py"))
-        raise InputError(f"--config={path}: no such file{hint(path, known)}")
+        raise InputError(f"--{kind}={path}: no such file{hint(path, known)}")
     try:
-        get_config = runpy.run_path(str(file))["get_config"]
-        if colon and not inspect.signature(get_config).parameters:
+        make = runpy.run_path(str(file))[name]
+        if colon and not inspect.signature(make).parameters:
             raise InputError(f"variant {word!r} is unknown: the file has no variants")
-        config = get_config(word) if colon else get_config()
+        made = make(word) if colon else make()
     except InputError as error:
-        raise InputError([f"--config={value}: {problem}" for problem in error.problems]) from error
+        raise InputError([f"{flag}: {problem}" for problem in error.problems]) from error
     except Exception as error:
         text = " ".join(str(error).split())
-        raise InputError(f"--config={value}: {type(error).__name__}: {text}") from error
-    if not isinstance(config, ConfigDict):
-        raise InputError(f"--config={value}: get_config returned a {type(config).__name__}")
-    return config
+        raise InputError(f"{flag}: {type(error).__name__}: {text}") from error
+    if isinstance(made, Ablation) and expected is ConfigDict:
+        raise InputError(f"{flag} is an ablation; python -m experiments.ablate {flag} runs it")
+    if not isinstance(made, expected):
+        raise InputError(f"{flag}: {name} returned a {type(made).__name__}")
+    return made
 
 
 def assignments(flag: str, texts: list[str]) -> dict[str, Any]:

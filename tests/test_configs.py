@@ -11,7 +11,8 @@ from cnn_jax.config.arguments import fill_defaults
 from cnn_jax.config.validate import validate
 
 ROOT = Path(__file__).parent.parent
-FILES = sorted((ROOT / "configs").rglob("*.py"))
+SEARCHES = sorted((ROOT / "configs" / "searches").glob("*.py"))
+FILES = [path for path in sorted((ROOT / "configs").rglob("*.py")) if path not in SEARCHES]
 OF_PAPERS = [path for path in FILES if path.parent.name in ("imagenet", "cifar10", "mnist")]
 QUICK = {"cifar10/convnetjs", "imagenet/alexnet", "mnist/lenet5"}
 
@@ -38,6 +39,19 @@ def config_of(path: Path, word: str = "") -> Any:
 def test_every_word_is_valid(path: Path) -> None:
     for word in words_of(path):
         config_of(path, word)
+
+
+@pytest.mark.parametrize("path", SEARCHES, ids=title)
+def test_every_search_can_be_run(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from cnn_jax.ablation.search import check
+    from experiments.command_line import load_search_file
+
+    monkeypatch.chdir(ROOT)
+    search, base = load_search_file(str(path))
+    assert check(search).train.epochs > 0 and (base is None or Path(base.split(":")[0]).is_file())
+    assert f"--search=configs/{title(path)}.py" in (
+        ast.get_docstring(ast.parse(path.read_text())) or ""
+    )
 
 
 @pytest.mark.parametrize("path", OF_PAPERS, ids=title)

@@ -1,1 +1,1 @@
-"""Factors, populations of members, their statistics, and search."""
+"""Ablations: factor grids trained as populations, their statistics, and search."""

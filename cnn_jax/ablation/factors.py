@@ -105,6 +105,7 @@ def to_record(ablation: Ablation) -> dict[str, Any]:
         "factors": factors,
         "paired": [list(group) for group in ablation.paired],
         "seeds": ablation.seeds,
+        "baseline": dict(ablation.baseline),
     }
 
 

@@ -19,7 +19,7 @@ from cnn_jax.config.program import program_tree
 from cnn_jax.data import sources
 from cnn_jax.data.dataset import Dataset, Split
 from cnn_jax.models import Network
-from cnn_jax.training.initialisation import initial_state
+from cnn_jax.training.initialisation import check_section, initial_state
 from cnn_jax.training.parallel import Devices
 from cnn_jax.training.run import Run, prepare
 from cnn_jax.training.state import TrainState, create_state, hyper_parameters
@@ -78,6 +78,7 @@ def groups_of(members: Sequence[Member]) -> list[Group]:
                     datasets[data] = sources.dataset_for(member.config)
                 runs[program] = _run_of(member, datasets[data])
             run = runs[program]
+            check_section(member.config, run.dataset.train)
             hyper = hyper_parameters(
                 member.config, _plan_of(member, run), network_of(member, run.dataset)
             )
@@ -144,3 +145,19 @@ def _check_member(member: Member) -> None:
 def abstract_params(group: Group) -> Any:
     """Returns the shapes of the parameters of the first member."""
     return jax.eval_shape(lambda: _drawn_state(group.members[0], group.run)).params
+
+
+def describe(groups: Sequence[Group]) -> str:
+    """Returns the programs with their members, one cell a line."""
+    lines = []
+    for number, group in enumerate(groups, start=1):
+        lines.append(f"program {number}: {len(group.members)} members")
+        cells: dict[str, list[Member]] = {}
+        for member in group.members:
+            cells.setdefault(" x ".join(member.cell.values()), []).append(member)
+        for cell, inside in cells.items():
+            first, last = inside[0], inside[-1]
+            lines.append(
+                f"  {first.index:5} to {last.index:<5} {cell}, seeds {first.seed} to {last.seed}"
+            )
+    return "\n".join([*lines, f"{sum(len(group.members) for group in groups)} members"])

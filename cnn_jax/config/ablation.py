@@ -25,6 +25,7 @@ class Ablation:
         factors: name -> label of the level -> changes. Factors are crossed.
         paired: groups of factors that go together, first level with first level and so on, instead.
         seeds: how often every cell is trained: seed k adds k to the three seeds of the base.
+        baseline: factor -> label: what the others are compared with; the first level if left out.
     """
 
     base: str | ConfigDict = ""
@@ -32,6 +33,7 @@ class Ablation:
     factors: Factors = field(default_factory=dict)
     paired: tuple[tuple[str, ...], ...] = ()
     seeds: int = 10
+    baseline: Mapping[str, str] = field(default_factory=dict)
 
     def __setattr__(self, name: str, value: Any) -> None:
         names = [declared.name for declared in fields(self)]
@@ -60,6 +62,11 @@ class Ablation:
                         f"factor {name!r}, level {label!r}: {changes!r}: a word, and a dict from "
                         "keys to values, as {'model.kwargs.norm': 'batch'}"
                     )
+        for name, label in self.baseline.items():
+            if label not in self.factors.get(name, {}):
+                found.append(
+                    f"ablation.baseline: factor {name!r}, level {label!r}: there is no such one"
+                )
         return found + self._pairing_problems()
 
     def _pairing_problems(self) -> list[str]:

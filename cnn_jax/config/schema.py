@@ -16,6 +16,7 @@ from ml_collections import ConfigDict, config_dict
 from cnn_jax.config.ablation import Ablation
 from cnn_jax.config.keys import MATHS, RUN, SCHEMA, Key, NumberMap, OpenDict
 from cnn_jax.config.problems import InputError, hint
+from cnn_jax.config.search import Choice, LogUniform, Search, Stage, Uniform
 
 T = TypeVar("T")
 __all__ = [
@@ -23,11 +24,17 @@ __all__ = [
     "RUN",
     "SCHEMA",
     "Ablation",
+    "Choice",
     "Key",
+    "LogUniform",
     "NumberMap",
     "OpenDict",
+    "Search",
+    "Stage",
+    "Uniform",
     "base_ablation",
     "base_config",
+    "base_search",
     "choose",
     "describe",
     "initial_value",
@@ -47,6 +54,11 @@ def base_config() -> ConfigDict:
 def base_ablation() -> Ablation:
     """Returns a fresh ablation, which takes no other names than those of `Ablation`."""
     return Ablation()
+
+
+def base_search() -> Search:
+    """Returns a fresh search, which takes no other names than those of `Search`."""
+    return Search()
 
 
 def initial_value(key: Key | OpenDict | NumberMap) -> Any:

@@ -70,13 +70,10 @@ def initialised(
         variables: `params` and `batch_stats` as the network draws them.
 
     Raises:
-        InputError: a layer is dead, the arguments make no sense, or there are too few examples.
+        InputError: as `check_section`, or a layer is dead.
     """
+    check_section(config, train)
     section = config.data_dependent_init
-    if section.examples > len(train):
-        raise InputError(
-            f"config.data_dependent_init.examples = {section.examples}: train has {len(train)}"
-        )
     ids = Order(config.seed.data, len(train), section.examples).batch(0)
     images = jnp.asarray(next(train.batches([Request(ids)], train=True)).images)
     try:
@@ -90,6 +87,23 @@ def initialised(
         )
     except ValueError as error:
         raise InputError(f"config.data_dependent_init.name = {section.name!r}: {error}") from error
+
+
+def check_section(config: Any, train: AnySplit) -> None:
+    """Checks `config.data_dependent_init` against the data, before anything is made.
+
+    Raises:
+        InputError: there are too few examples, or an argument makes no sense.
+    """
+    section = config.data_dependent_init
+    if section.name != "none" and section.examples > len(train):
+        raise InputError(
+            f"config.data_dependent_init.examples = {section.examples}: train has {len(train)}"
+        )
+    try:
+        DATA_DEPENDENT[section.name](**section.kwargs.to_dict())
+    except ValueError as error:
+        raise InputError(f"config.data_dependent_init.kwargs: {error}") from error
 
 
 def table_of(section: Any, found: Initialised) -> str:

@@ -1,8 +1,8 @@
 """The log of a run: one JSON object a line in `metrics.jsonl`, and TensorBoard events.
 
-`signals.jsonl` holds the statistics of every layer, where they are measured. A line says its `kind` (`train`, `validation`, `test`), step and epoch. Nothing in a line depends on
+A line says its `kind` (`train`, `validation`, `test`), step and epoch. Nothing in a line depends on
 the clock or on where a run was interrupted, so the file of a resumed run equals that of an
-uninterrupted one.
+uninterrupted one. `signals.jsonl` holds the statistics of every layer, where they are measured.
 """
 
 from __future__ import annotations

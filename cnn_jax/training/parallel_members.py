@@ -6,6 +6,7 @@ their states, stacked along a first axis.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -18,6 +19,7 @@ from cnn_jax.training.state import TrainState
 from cnn_jax.training.steps import METRICS, Batch, EvalStep, Metrics, TrainStep
 
 Layout = Literal["vmap", "scan"]
+MOST_CPU_DEVICES = 8  # every one compiles its own programs
 
 
 def stacked(states: list[TrainState], device: jax.Device) -> TrainState:
@@ -96,7 +98,7 @@ def compile_members_evaluation(step: EvalStep, layout: Layout, device: jax.Devic
     def evaluate(params: Any, batch_stats: Any, batch: Batch) -> Any:
         if layout == "vmap":
             return jax.vmap(step, (0, 0, None))(params, batch_stats, batch)
-        return jax.lax.map(lambda member: step(*member, batch), (params, batch_stats))
+        return jax.lax.map(lambda one: step(one[0], one[1], batch), (params, batch_stats))
 
     return _jit(evaluate, device, donate=False)
 
@@ -164,3 +166,14 @@ def _jit(function: Callable[..., Any], device: jax.Device, donate: bool) -> jax.
         donate_argnums=(0,) if donate else (),
         compiler_options=COMPILER_OPTIONS.get((device.platform, JAX)),
     )
+
+
+def simulate_cpu_devices() -> None:
+    """Makes every core a device of the CPU, on which members can train side by side.
+
+    Must be called before anything touches a device. Without effect on GPU and TPU, and where
+    XLA_FLAGS says how many devices there are.
+    """
+    if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        jax.config.update("jax_num_cpu_devices", min(cores or 1, MOST_CPU_DEVICES))

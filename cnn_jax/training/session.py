@@ -14,6 +14,7 @@ from cnn_jax.evaluation.exact import counted
 from cnn_jax.training.card import card
 from cnn_jax.training.checkpoints import Checkpoints
 from cnn_jax.training.distributed import lead_says, wait_for_all
+from cnn_jax.training.initialisation import check_section
 from cnn_jax.training.loop import Training
 from cnn_jax.training.metrics_log import MetricsLog, read_metrics
 from cnn_jax.training.parameter_table import parameter_summary, parameter_table, parameters_of
@@ -74,6 +75,7 @@ def train(config: Any, workdir: str | Path, preemption: Preemption, began: float
         DivergedError: the guard stopped the run.
     """
     run = prepare(config)
+    check_section(config, run.dataset.train)
     directory, problem = None, None
     if run.devices.lead:
         try:

@@ -6,10 +6,16 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from ml_collections import ConfigDict
 
+from cnn_jax.ablation.factors import members_of
+from cnn_jax.ablation.groups import groups_of
+from cnn_jax.config.ablation import Ablation
 from cnn_jax.config.identity import config_hash, difference, to_tree
+from cnn_jax.config.keys import SCHEMA
 from cnn_jax.config.problems import InputError
 from cnn_jax.config.saved import complete
+from cnn_jax.config.signatures import arguments
 from cnn_jax.training.preemption import Preemption
 from cnn_jax.training.run import prepare
 from cnn_jax.training.session import train
@@ -65,7 +71,32 @@ def test_what_cannot_be_is_said() -> None:
     dead = {"data_dependent_init.kwargs.pre_init": "network", "model.kwargs.kernel_init": "zeros"}
     with pytest.raises(InputError, match="'lsuv': fc1 has outputs of variance 0"):
         prepare(configs.quick(LSUV | dead)).initial_state()
+    with pytest.raises(InputError, match="init.kwargs: lsuv: tolerance = 0.0 must be above 0"):
+        wrong = LSUV | {"data_dependent_init.kwargs.tolerance": 0.0}
+        prepare(configs.quick(wrong)).initial_state()
     with pytest.raises(InputError, match="did you mean 'lsuv'"):
         configs.quick(LSUV | {"data_dependent_init.name": "lsvu"})
     with pytest.raises(InputError, match="did you mean 'tolerance'"):
         configs.quick(LSUV | {"data_dependent_init.kwargs.tolerence": 0.1})
+
+
+def test_members_of_a_population_begin_as_a_run_does() -> None:
+    names = {"data_dependent_init.name": "lsuv", "data_dependent_init.examples": 32}
+    plain = {"dispatch": {"a": {}}, "init": {"he": {}, "lsuv": names}}
+    ablation = Ablation(base=ConfigDict(configs.quick().to_dict()), factors=plain, seeds=2)
+    members = members_of(ablation)
+    groups = groups_of(members)
+    assert len(groups) == 1, "it changes the first weights alone: one program serves all"
+    for member in members:
+        alone = prepare(member.config).initial_state().params
+        jax.tree.map(np.testing.assert_array_equal, groups[0].first_state(member).params, alone)
+    many = names | {"data_dependent_init.examples": 500}
+    ablation.factors = {"init": {"he": {}, "many": many}}
+    with pytest.raises(InputError, match="level 'many'.*examples = 500: train has 50"):
+        groups_of(members_of(ablation))
+
+
+def test_no_argument_is_part_of_the_program() -> None:
+    traced = SCHEMA["data_dependent_init"]["kwargs"].traced
+    builders = arguments("data_dependent_init").values()
+    assert set(traced) == {name for builder in builders for name in builder}
