@@ -67,6 +67,25 @@ def test_every_ablation_and_every_search_can_be_run(
     assert f"python -m experiments.{binary} --config=configs/{title(path)}.py" in header
 
 
+@pytest.mark.parametrize("path", ABLATIONS, ids=title)
+def test_the_programs_of_every_ablation(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What needs jax is checked too: networks, initialisers, names of layers."""
+    from absl import flags
+
+    from cnn_jax.ablation.factors import members_of
+    from cnn_jax.ablation.groups import groups_of
+    from cnn_jax.config.ablation import Ablation
+    from experiments.command_line import parse_plan
+
+    monkeypatch.chdir(ROOT)
+    _, ablation = parse_plan(["x", f"--config={path}"], "", Ablation, flags.FlagValues())
+    assert ablation.seeds >= 3 and ablation.base.data.source in ("digits", "synthetic")
+    ablation.seeds = 1
+    members = members_of(ablation)
+    assert sum(len(group.members) for group in groups_of(members)) == len(members)
+    assert "minute" in (ast.get_docstring(ast.parse(path.read_text())) or ""), "expected time"
+
+
 @pytest.mark.parametrize("path", OF_PAPERS, ids=title)
 def test_the_bare_word_is_the_first_recipe_of_the_paper(path: Path) -> None:
     words = words_of(path)

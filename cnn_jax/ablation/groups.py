@@ -19,6 +19,7 @@ from cnn_jax.config.program import program_tree
 from cnn_jax.data import sources
 from cnn_jax.data.dataset import Dataset, Split
 from cnn_jax.models import Network
+from cnn_jax.training.initialisation import check_section, initial_state
 from cnn_jax.training.parallel import Devices
 from cnn_jax.training.run import Run, prepare
 from cnn_jax.training.state import TrainState, create_state, hyper_parameters
@@ -43,7 +44,14 @@ class Group:
 
     def first_state(self, member: Member) -> TrainState:
         """Returns the state of a member before its first step, as `experiments.train` makes it."""
-        return _first_state(member, self.run)
+        run = self.run
+        return initial_state(
+            member.config,
+            _plan_of(member, run),
+            network_of(member, run.dataset),
+            run.dataset.train,
+            run.preprocessing,
+        )
 
 
 def groups_of(members: Sequence[Member]) -> list[Group]:
@@ -58,24 +66,29 @@ def groups_of(members: Sequence[Member]) -> list[Group]:
     runs: dict[str, Run] = {}
     checked: set[str] = set()
     problems: dict[str, None] = {}
+    precision = members[0].config.precision
     for member in members:
         tree = to_tree(member.config)
         program = json.dumps(program_tree(tree), sort_keys=True)
         initial = program + json.dumps([tree["model"]["kwargs"], tree["optim"]["frozen"]])
         try:
             _check_member(member)
+            if member.config.precision != precision:
+                # jax knows one precision of products, and one width of numbers, at a time.
+                raise InputError("config.precision must be the same for all members")
             if program not in runs:
                 data = json.dumps([tree[s] for s in ("data", "train_crop", "test_crop")])
                 if data not in datasets:
                     datasets[data] = sources.dataset_for(member.config)
                 runs[program] = _run_of(member, datasets[data])
             run = runs[program]
+            check_section(member.config, run.dataset.train)
             hyper = hyper_parameters(
                 member.config, _plan_of(member, run), network_of(member, run.dataset)
             )
             if initial not in checked:
                 checked.add(initial)
-                jax.eval_shape(functools.partial(_first_state, member, run))
+                jax.eval_shape(functools.partial(_drawn_state, member, run))
         except InputError as error:
             where = member.title.rpartition(", seed")[0]
             problems |= {f"{where}: {problem}": None for problem in error.problems}
@@ -103,7 +116,7 @@ def _plan_of(member: Member, run: Run) -> RunPlan:
     return make_plan(member.config, run.plan.train_examples)
 
 
-def _first_state(member: Member, run: Run) -> TrainState:
+def _drawn_state(member: Member, run: Run) -> TrainState:
     model, shape = network_of(member, run.dataset), run.dataset.image_shape
     return create_state(member.config, _plan_of(member, run), model, shape)
 
@@ -135,7 +148,7 @@ def _check_member(member: Member) -> None:
 
 def abstract_params(group: Group) -> Any:
     """Returns the shapes of the parameters of the first member."""
-    return jax.eval_shape(lambda: group.first_state(group.members[0])).params
+    return jax.eval_shape(lambda: _drawn_state(group.members[0], group.run)).params
 
 
 def describe(groups: Sequence[Group]) -> str:

@@ -109,6 +109,19 @@ SCHEMA: dict[str, dict[str, Key | OpenDict | NumberMap]] = {
             MATHS, "arguments of the network", traced=("kernel_init", "bias_init", "dropout_rate")
         ),
     },
+    "data_dependent_init": {
+        "name": Key(
+            "none", MATHS, "name of what sets the first weights by a batch of train", traced=True
+        ),
+        "examples": Key(
+            128, MATHS, "examples in that batch: the first of the data order", low=2, traced=True
+        ),
+        "kwargs": OpenDict(
+            MATHS,
+            "arguments of it",
+            traced=("variant", "tolerance", "divisions", "pre_init", "bias"),
+        ),
+    },
     "optim": OPTIM,
     "schedule": SCHEDULE,
     "train": TRAIN,
@@ -168,6 +181,9 @@ SCHEMA: dict[str, dict[str, Key | OpenDict | NumberMap]] = {
     },
     "log": {
         "every_steps": Key(10, RUN, "a line in metrics.jsonl every so many steps", low=1),
+        "signal_statistics_every_steps": Key(
+            0, RUN, "activations and gradients of every layer, every so many steps; 0: never", low=0
+        ),
         "example_ids": Key(False, RUN, "the ids of the batch in every logged line"),
         "tensorboard": Key(True, RUN, "write TensorBoard events"),
         "progress_bar": Key(True, RUN, "a progress bar on a terminal; plain lines elsewhere"),

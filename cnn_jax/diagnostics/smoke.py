@@ -126,6 +126,7 @@ def _shorten(small: ConfigDict) -> None:
     small.train.batch_norm_virtual_batch = BATCH // 2
     small.schedule.warmup_epochs = min(small.schedule.warmup_epochs, 0.5)
     small.optim.averaging_start_epochs = 0.0
+    small.data_dependent_init.examples = BATCH
     small.evaluation.every_epochs = small.checkpoint.every_epochs = 1.0
     small.evaluation.batch_size = BATCH
 

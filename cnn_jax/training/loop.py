@@ -19,6 +19,7 @@ from cnn_jax.training.preemption import Preemption, PreemptionRequested
 from cnn_jax.training.progress import ProgressReport
 from cnn_jax.training.run import Run
 from cnn_jax.training.run_directory import origin
+from cnn_jax.training.signals import Signals
 from cnn_jax.training.state import TrainState
 from cnn_jax.training.steps import make_eval_step
 
@@ -58,6 +59,8 @@ class Training:
         self.images_per_second = 0.0
         self._on_first_step = on_first_step
         self._advance = make_feed(run, state)
+        every = run.config.log.signal_statistics_every_steps
+        self._signals = Signals(run) if every else None
         self._eval_step = run.devices.compile_eval_step(
             make_eval_step(run.recipe.model, run.preprocessing, run.recipe.view.axis_name)
         )
@@ -78,6 +81,7 @@ class Training:
                 self._save_if_due()
                 if self.over:
                     break
+                self._measure_if_due()
                 self._make_steps(self._agree(self._steps_until_next_stop()))
         except (PreemptionRequested, InputError) as error:
             if isinstance(error, InputError) and self.run.devices.processes > 1:
@@ -153,6 +157,13 @@ class Training:
         if not logged:
             self.log.write("validation", self.step, plan.epoch(self.step), found)
 
+    def _measure_if_due(self) -> None:
+        every = self.run.config.log.signal_statistics_every_steps
+        if self._signals is None or self.step % every or self.log.has_signals(self.step):
+            return
+        found = self._signals.measure(self.state, self.step)
+        self.log.write_signals(self.step, self.run.plan.epoch(self.step), found)
+
     def _save_if_due(self) -> None:
         plan = self.run.plan
         if self.step % plan.checkpoint_every == 0 or self.over:
@@ -203,10 +214,11 @@ class Training:
         """One step first, which compiles; then as many as no evaluation or save stands between."""
         if self._timed_seconds == 0.0:
             return 1
-        plan = self.run.plan
+        plan, measured = self.run.plan, self.run.config.log.signal_statistics_every_steps
         stops = [
             (self.step // every + 1) * every
-            for every in (plan.evaluate_every, plan.checkpoint_every)
+            for every in (plan.evaluate_every, plan.checkpoint_every, measured)
+            if every
         ]
         steps = min(*stops, plan.total_steps) - self.step
         if self._timed_steps:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,7 @@ from cnn_jax.optim.parameter_rules import rules_of
 from cnn_jax.optim.plateau import Plateau
 from cnn_jax.optim.schedules import SCHEDULES, warmed_up
 from cnn_jax.training.batch_norm_scope import batch_view
+from cnn_jax.training.initialisation import initial_state
 from cnn_jax.training.objective import LOSSES
 from cnn_jax.training.parallel import Devices
 from cnn_jax.training.recipe import Recipe
@@ -56,8 +58,28 @@ class Run:
         """The rule of a schedule that follows the validation error."""
         return plateau_of(self.config)
 
-    def initial_state(self) -> TrainState:
-        """Returns the state before the first step, on every device."""
+    def initial_state(self, report: Callable[[str], None] = lambda table: None) -> TrainState:
+        """Returns the state before the first step, on every device.
+
+        Args:
+            report: is given the table of a data-dependent initialisation, where there is one.
+
+        Raises:
+            InputError: that initialisation meets a dead layer, or needs more examples than exist.
+        """
+        return self.devices.place(
+            initial_state(
+                self.config,
+                self.plan,
+                self.recipe.model,
+                self.dataset.train,
+                self.preprocessing,
+                report,
+            )
+        )
+
+    def drawn_state(self) -> TrainState:
+        """Returns the state with parameters as the network draws them: one to restore into."""
         state = create_state(self.config, self.plan, self.recipe.model, self.dataset.image_shape)
         return self.devices.place(state)
 

@@ -14,6 +14,7 @@ from cnn_jax.evaluation.exact import counted
 from cnn_jax.training.card import card
 from cnn_jax.training.checkpoints import Checkpoints
 from cnn_jax.training.distributed import lead_says, wait_for_all
+from cnn_jax.training.initialisation import check_section
 from cnn_jax.training.loop import Training
 from cnn_jax.training.metrics_log import MetricsLog, read_metrics
 from cnn_jax.training.parameter_table import parameter_summary, parameter_table, parameters_of
@@ -74,6 +75,7 @@ def train(config: Any, workdir: str | Path, preemption: Preemption, began: float
         DivergedError: the guard stopped the run.
     """
     run = prepare(config)
+    check_section(config, run.dataset.train)
     directory, problem = None, None
     if run.devices.lead:
         try:
@@ -101,9 +103,12 @@ def train(config: Any, workdir: str | Path, preemption: Preemption, began: float
 def _train(run: Run, directory: Path, preemption: Preemption, began: float) -> dict[str, Any]:
     config, lead = run.config, run.devices.lead
     checkpoints = Checkpoints(directory, config.checkpoint.keep)
-    state = run.initial_state()
+    state = run.drawn_state()
     restored = checkpoints.restore(state)
-    if restored is not None:
+    initialisation: list[str] = []
+    if restored is None and config.data_dependent_init.name != "none":
+        state = run.initial_state(initialisation.append)
+    elif restored is not None:
         # The hyper-parameters are the config's: the run may have been made longer.
         state = restored[0].replace(hyper=state.hyper)
         preemption.saved_step = int(state.step)
@@ -112,6 +117,10 @@ def _train(run: Run, directory: Path, preemption: Preemption, began: float) -> d
     wait_for_all("log opened")
     progress = ProgressReport(run.plan.total_steps, step, config.log.progress_bar, lead)
     progress.say(_opening(run, state, restored is not None))
+    for table in initialisation:
+        progress.say(table)
+        if lead:
+            (directory / "initialisation.txt").write_text(table + "\n")
     listed = parameters_of(state.params, run.recipe.rules)
     decay = float(state.hyper["weight_decay"])
     progress.say("\n".join(parameter_summary(listed, decay)))

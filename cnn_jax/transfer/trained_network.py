@@ -59,7 +59,7 @@ def with_weights(config: Any, weights: str | Path, workdir: str | Path | None = 
     except InputError as error:
         raise InputError([f"--weights={weights}: {text}" for text in error.problems]) from error
     if workdir is not None:
-        state = run.devices.place(run.initial_state().replace(**variables))
+        state = run.devices.place(run.drawn_state().replace(**variables))
         record = checkpoint_record(run) | {"weights": origin_of(weights)}
         # Without a config.json no training goes on here: it would pass for a run from scratch.
         with closing(Checkpoints(Path(workdir))) as checkpoints:
