@@ -17,5 +17,5 @@ COMPILER_OPTIONS = {("cpu", (0, 10)): CPU_OPTIONS}
 
 
 def compiler_options(platform: str) -> dict[str, Any] | None:
-    """Returns the options of `jax.jit` for a platform, None where it has none of its own."""
+    """Returns the options of compilations for a platform, None where it has none of its own."""
     return COMPILER_OPTIONS.get((platform, JAX))
