@@ -82,7 +82,7 @@ class Contender:
         self.first = time.perf_counter() - began
 
     def turn(self) -> None:
-        """Trains all members once, and notes how long it took, by the clock and of the processor."""
+        """Trains all members once, and notes the time by the clock and that of the cores."""
         began, busy = time.perf_counter(), time.process_time()
         self._train()
         self.seconds.append(time.perf_counter() - began)
