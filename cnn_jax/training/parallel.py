@@ -122,8 +122,8 @@ class Devices:
         self,
         step: TrainStep,
         like: TrainState,
-        images: np.ndarray,
-        labels: np.ndarray,
+        images: np.ndarray | jax.Array,
+        labels: np.ndarray | jax.Array,
         longest: int,
     ) -> Chunk:
         """Returns a function that makes many steps over data that lives on the devices.

@@ -51,8 +51,8 @@ class MembersChunk:
         step: TrainStep,
         layout: Layout,
         like: TrainState,
-        images: np.ndarray,
-        labels: np.ndarray,
+        images: np.ndarray | jax.Array,
+        labels: np.ndarray | jax.Array,
         batch_size: int,
         longest: int,
     ):
