@@ -25,6 +25,7 @@ from absl import flags
 
 from cnn_jax.ablation import strategies
 from cnn_jax.ablation.factors import members_of
+from cnn_jax.config.ablation import Ablation
 from cnn_jax.training.preemption import PREEMPTED, Preemption, PreemptionRequested
 from experiments import command_line
 
@@ -39,7 +40,7 @@ LIST = flags.DEFINE_bool("list", False, "show programs and members, and train no
 
 def main(argv: list[str]) -> int:
     """Parses, validates every level, trains and reports."""
-    file, ablation = command_line.parse_ablation(argv, __doc__ or "")
+    file, ablation = command_line.parse_plan(argv, __doc__ or "", Ablation)
     ablation.seeds = SEEDS.value or ablation.seeds
     strategies.check(STRATEGY.value)
     members = members_of(ablation)
@@ -53,6 +54,7 @@ def main(argv: list[str]) -> int:
     began = time.monotonic()
     with Preemption(members[0].config.checkpoint.grace_seconds) as preemption:
         # Imported here: jax takes seconds, and a broken level or a signal need not wait for it.
+        from cnn_jax.ablation.report import write_report
         from cnn_jax.ablation.session import run_ablation
         from cnn_jax.training.parallel_members import simulate_cpu_devices
 
@@ -64,10 +66,8 @@ def main(argv: list[str]) -> int:
         except PreemptionRequested:
             print(f"preempted: what is trained is saved in {workdir}; run the same command again")
             return PREEMPTED
-    from cnn_jax.ablation.report import write_report
-
-    minutes = (time.monotonic() - began) / 60
-    print(f"\n{write_report(workdir)}")
+        minutes = (time.monotonic() - began) / 60
+        print(f"\n{write_report(workdir)}")
     diverged = sum(result.state == "diverged" for result in results)
     print(
         f"\n{len(results)} members, {diverged} diverged, {minutes:.1f} min in this call\n"

@@ -7,12 +7,9 @@ preempted with a checkpoint saved.
 from __future__ import annotations
 
 import ast
-import inspect
-import runpy
 import sys
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from absl import flags
 from ml_collections import ConfigDict, FrozenConfigDict, config_flags
@@ -24,7 +21,13 @@ from cnn_jax.config.changes import changed
 from cnn_jax.config.problems import InputError, hint
 from cnn_jax.config.search import Search
 from cnn_jax.config.validate import validate
+from experiments.config_files import load_config_file, made_by
 
+Plan = TypeVar("Plan", Ablation, Search)
+EXAMPLES = {
+    Ablation: "configs/ablations/init_x_batchnorm_x_dropout.py",
+    Search: "configs/searches/digits_lenet5.py",
+}
 BAD_INPUT = 2
 HELP = {"--help", "-h", "-help", "--helpfull"}
 
@@ -76,43 +79,44 @@ def parse_config(
     return file, config
 
 
-def parse_ablation(
-    argv: list[str], usage: str, values: flags.FlagValues = flags.FLAGS
-) -> tuple[str, Ablation]:
-    """Parses the flags of a binary that takes an ablation by --config=FILE.
+def parse_plan(
+    argv: list[str], usage: str, kind: type[Plan], values: flags.FlagValues = flags.FLAGS
+) -> tuple[str, Plan]:
+    """Parses the flags of a binary that takes an ablation or a search by --config=FILE.
 
     --config.section.key=value overrides its base, behind the changes of the file.
 
     Args:
         argv: the program and its arguments.
         usage: what the program does, for `--help`.
+        kind: `Ablation` or `Search`.
         values: the flags.
 
     Returns:
-        The file as it was given, and the ablation, its base a validated config.
+        The file as it was given, and what it makes, its base a validated config.
 
     Raises:
-        InputError: as `parse_config`, or an override of a key that a factor sets.
+        InputError: as `parse_config`, or an override of a key that the plan itself sets.
     """
     if HELP & set(argv[1:]):
         parse(argv, usage, values)
     files = _config_files(argv)
     if not files:
-        raise InputError("--config is missing, as in --config=configs/ablations/init.py")
-    ablation = _made_by("config", files[-1], Ablation)
-    if problems := ablation.problems():
+        raise InputError(f"--config is missing, as in --config={EXAMPLES[kind]}")
+    plan = made_by(files[-1], kind)
+    if problems := plan.problems():
         raise InputError([f"--config={files[-1]}: {problem}" for problem in problems])
-    base = ablation.base
-    base = changed(load_config_file(base) if isinstance(base, str) else base, ablation.changes)
-    ablation.base, extra = _overridden(base, argv, usage, values)
-    ablation.changes = {}
+    base = load_config_file(plan.base) if isinstance(plan.base, str) else plan.base
+    if isinstance(plan, Ablation):
+        base, plan.changes = changed(base, plan.changes), {}
+    plan.base, extra = _overridden(base, argv, usage, values)
     if extra:
         raise InputError(f"unexpected arguments: {' '.join(extra)}")
     given = {a.removeprefix("--config.").partition("=")[0] for a in argv}
-    for name, levels in ablation.factors.items():
-        for key in sorted(given & {key for changes in levels.values() for key in changes}):
-            raise InputError(f"--config.{key}: factor {name!r} sets this key")
-    return files[-1], ablation
+    for key, by in plan.sets().items():
+        if key in given:
+            raise InputError(f"--config.{key}: {by} sets this key")
+    return files[-1], plan
 
 
 def parse_origin(
@@ -187,58 +191,6 @@ def _overridden(
         raise InputError(" ".join(str(error).split())) from error
     extra = parse(overrides, usage, values)
     return validate(read_literals(fill_defaults(values.config))), extra
-
-
-def load_config_file(value: str) -> ConfigDict:
-    """Returns the config that a file makes, for `path` or `path:word`.
-
-    Raises:
-        InputError: there is no such file, it does not run, or the word is none of its variants.
-    """
-    return _made_by("config", value, ConfigDict)
-
-
-def load_search_file(value: str) -> tuple[Search, str | None]:
-    """Returns the search that a file makes, and the path of its base.
-
-    Args:
-        value: `path` or `path:word`.
-
-    Returns:
-        The search, its base read, and that base as the file gave it; None if it built a config.
-
-    Raises:
-        InputError: as `load_config_file`, for the file or its base.
-    """
-    search = _made_by("search", value, Search)
-    if not isinstance(search.base, str) or not search.base:
-        return search, None
-    path, search.base = search.base, fill_defaults(load_config_file(search.base))
-    return search, path
-
-
-def _made_by(kind: str, value: str, expected: type) -> Any:
-    """What `get_<kind>` of a file returns, for `--<kind>=path` or `--<kind>=path:word`."""
-    path, colon, word = value.partition(":")
-    file, flag, name = Path(path), f"--{kind}={value}", f"get_{kind}"
-    if not file.is_file():
-        known = sorted(str(p) for p in Path("configs").rglob("*.py"))
-        raise InputError(f"--{kind}={path}: no such file{hint(path, known)}")
-    try:
-        make = runpy.run_path(str(file))[name]
-        if colon and not inspect.signature(make).parameters:
-            raise InputError(f"variant {word!r} is unknown: the file has no variants")
-        made = make(word) if colon else make()
-    except InputError as error:
-        raise InputError([f"{flag}: {problem}" for problem in error.problems]) from error
-    except Exception as error:
-        text = " ".join(str(error).split())
-        raise InputError(f"{flag}: {type(error).__name__}: {text}") from error
-    if isinstance(made, Ablation) and expected is ConfigDict:
-        raise InputError(f"{flag} is an ablation; python -m experiments.ablate {flag} runs it")
-    if not isinstance(made, expected):
-        raise InputError(f"{flag}: {name} returned a {type(made).__name__}")
-    return made
 
 
 def assignments(flag: str, texts: list[str]) -> dict[str, Any]:

@@ -11,8 +11,11 @@ from cnn_jax.config.arguments import fill_defaults
 from cnn_jax.config.validate import validate
 
 ROOT = Path(__file__).parent.parent
-SEARCHES = sorted((ROOT / "configs" / "searches").glob("*.py"))
-FILES = [path for path in sorted((ROOT / "configs").rglob("*.py")) if path not in SEARCHES]
+ABLATIONS, SEARCHES = (
+    sorted((ROOT / "configs" / name).glob("*.py")) for name in ("ablations", "searches")
+)
+PLANS = {*ABLATIONS, *SEARCHES}
+FILES = [path for path in sorted((ROOT / "configs").rglob("*.py")) if path not in PLANS]
 OF_PAPERS = [path for path in FILES if path.parent.name in ("imagenet", "cifar10", "mnist")]
 QUICK = {"cifar10/convnetjs", "imagenet/alexnet", "mnist/lenet5"}
 
@@ -41,17 +44,46 @@ def test_every_word_is_valid(path: Path) -> None:
         config_of(path, word)
 
 
-@pytest.mark.parametrize("path", SEARCHES, ids=title)
-def test_every_search_can_be_run(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("path", sorted(PLANS), ids=title)
+def test_every_ablation_and_every_search_can_be_run(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from absl import flags
+
+    from cnn_jax.ablation.factors import members_of
     from cnn_jax.ablation.search import check
-    from experiments.command_line import load_search_file
+    from cnn_jax.config.ablation import Ablation
+    from cnn_jax.config.search import Search
+    from experiments.command_line import parse_plan
 
     monkeypatch.chdir(ROOT)
-    search, base = load_search_file(str(path))
-    assert check(search).train.epochs > 0 and (base is None or Path(base.split(":")[0]).is_file())
-    assert f"--search=configs/{title(path)}.py" in (
-        ast.get_docstring(ast.parse(path.read_text())) or ""
-    )
+    argv, values = ["x", f"--config={path}"], flags.FlagValues()
+    if path in ABLATIONS:
+        assert members_of(parse_plan(argv, "", Ablation, values)[1])
+    else:
+        assert check(parse_plan(argv, "", Search, values)[1])
+    binary = "ablate" if path in ABLATIONS else "search"
+    header = ast.get_docstring(ast.parse(path.read_text())) or ""
+    assert f"python -m experiments.{binary} --config=configs/{title(path)}.py" in header
+
+
+@pytest.mark.parametrize("path", ABLATIONS, ids=title)
+def test_the_programs_of_every_ablation(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What needs jax is checked too: networks, initialisers, names of layers."""
+    from absl import flags
+
+    from cnn_jax.ablation.factors import members_of
+    from cnn_jax.ablation.groups import groups_of
+    from cnn_jax.config.ablation import Ablation
+    from experiments.command_line import parse_plan
+
+    monkeypatch.chdir(ROOT)
+    _, ablation = parse_plan(["x", f"--config={path}"], "", Ablation, flags.FlagValues())
+    assert ablation.seeds >= 3 and ablation.base.data.source in ("digits", "synthetic")
+    ablation.seeds = 1
+    members = members_of(ablation)
+    assert sum(len(group.members) for group in groups_of(members)) == len(members)
+    assert "minute" in (ast.get_docstring(ast.parse(path.read_text())) or ""), "expected time"
 
 
 @pytest.mark.parametrize("path", OF_PAPERS, ids=title)

@@ -66,12 +66,16 @@ def groups_of(members: Sequence[Member]) -> list[Group]:
     runs: dict[str, Run] = {}
     checked: set[str] = set()
     problems: dict[str, None] = {}
+    precision = members[0].config.precision
     for member in members:
         tree = to_tree(member.config)
         program = json.dumps(program_tree(tree), sort_keys=True)
         initial = program + json.dumps([tree["model"]["kwargs"], tree["optim"]["frozen"]])
         try:
             _check_member(member)
+            if member.config.precision != precision:
+                # jax knows one precision of products, and one width of numbers, at a time.
+                raise InputError("config.precision must be the same for all members")
             if program not in runs:
                 data = json.dumps([tree[s] for s in ("data", "train_crop", "test_crop")])
                 if data not in datasets:

@@ -48,12 +48,15 @@ def best_table(rounds: Sequence[Round], number: int) -> Table:
     )
 
 
-def report(rounds: Sequence[Round], base: str | None) -> tuple[list[Table], str | None]:
+def report(
+    rounds: Sequence[Round], base: str, overrides: Sequence[str] = ()
+) -> tuple[list[Table], str | None]:
     """Returns a table for each stage, and the command of the best trial of the last one.
 
     Args:
         rounds: the stages that were run.
-        base: path of the config file; None where the file of the search builds its config.
+        base: path of the config file.
+        overrides: of the base, as the command line had them.
 
     Returns:
         Tables, and the command; None in its place where all trials of the last stage diverged.
@@ -61,19 +64,19 @@ def report(rounds: Sequence[Round], base: str | None) -> tuple[list[Table], str 
     tables = [best_table(rounds, number) for number, r in enumerate(rounds, start=1) if r.ranked()]
     if not rounds or not rounds[-1].ranked():
         return tables, None
-    return tables, override_line(base, rounds[-1].ranked()[0].values)
+    return tables, override_line(base, overrides, rounds[-1].ranked()[0].values)
 
 
-def override_line(base: str | None, values: Mapping[str, Any]) -> str:
+def override_line(base: str, overrides: Sequence[str], values: Mapping[str, Any]) -> str:
     """Returns the command that trains with some values, on the data and for the epochs of the base.
 
     Args:
-        base: as in `report`.
+        base: path of the config file.
+        overrides: of the base, as the command line had them.
         values: dotted key -> value.
     """
-    overrides = [f"--config.{key}={value}" for key, value in values.items()]
-    config = f"--config={base or 'CONFIG'}"
-    return shlex.join(["python", "-m", "experiments.train", config, *overrides])
+    best = [f"--config.{key}={value}" for key, value in values.items()]
+    return shlex.join(["python", "-m", "experiments.train", f"--config={base}", *overrides, *best])
 
 
 def _value(value: Any) -> str:

@@ -69,6 +69,15 @@ class Ablation:
                 )
         return found + self._pairing_problems()
 
+    def sets(self) -> dict[str, str]:
+        """Returns the keys that its levels set, each with what sets it."""
+        return {
+            key: f"factor {name!r}"
+            for name, levels in self.factors.items()
+            for changes in levels.values()
+            for key in changes
+        }
+
     def _pairing_problems(self) -> list[str]:
         found, seen = [], set()
         for group in self.paired:

@@ -120,6 +120,11 @@ class Search:
             raise InputError(f"search.{name} is unknown{hint(name, names)}")
         super().__setattr__(name, value)
 
+    def sets(self) -> dict[str, str]:
+        """Returns the keys that it sets, each with what sets it."""
+        ranges = dict.fromkeys(self.ranges, "a range of the search")
+        return {**dict.fromkeys(self.trial_changes, "the search, for its trials,"), **ranges}
+
     def problems(self) -> list[str]:
         """Returns what is wrong with the form of it, one sentence each."""
         found = []

@@ -8,14 +8,13 @@ that order, but not inside the body of a loop, where JAX's own gradient convolut
 from functools import partial
 
 import jax
-import jax.numpy as jnp
 from jax import lax
 
 from cnn_jax.layers import few_channels
+from cnn_jax.layers.few_channels import LAYOUT
 from cnn_jax.layers.window import Borders, Pair
 
-_LAYOUT = ("NHWC", "HWIO", "NHWC")
-_FILTERS_AT_ONCE = 16
+_LANES = 16  # float32 numbers that the kernel multiplies at once
 
 
 def canonical_convolution(
@@ -23,8 +22,7 @@ def canonical_convolution(
 ) -> jax.Array:
     """Convolve images with one group of filters; gradients bit-identical to JAX's own.
 
-    Where few channels are faster in another form (`few_channels`), or filters are more than 16 and
-    no multiple of it, they agree to rounding.
+    Where channels and filters are few (`few_channels`), they agree to rounding.
     Reverse mode to any order and `vmap` work; forward mode is excluded by the custom gradient.
 
     Args:
@@ -40,9 +38,6 @@ def canonical_convolution(
     # Under shard_map a gradient must vary over the mapped axes that its argument varies over: the
     # cast makes both arguments alike, and its transpose sums the gradient of a replicated kernel.
     x, kernel = _vary_like(x, kernel), _vary_like(kernel, x)
-    if strides == dilation == (1, 1) and few_channels.suits_band(x, kernel, borders):
-        padded = jnp.pad(x, ((0, 0), *borders, (0, 0)))
-        return few_channels.banded_convolution(padded, kernel)
     return _convolve(x, kernel, strides, borders, dilation)
 
 
@@ -61,10 +56,10 @@ def _varying_axes(x: jax.Array) -> frozenset[str]:
 def _convolve(
     x: jax.Array, kernel: jax.Array, strides: Pair, borders: Borders, dilation: Pair
 ) -> jax.Array:
-    if strides == dilation == (1, 1) and few_channels.suits_pairs(kernel):
-        return few_channels.paired_convolution(x, kernel, borders)
+    if strides == dilation == (1, 1):
+        return few_channels.convolution_by_pixels(x, kernel, borders)
     return lax.conv_general_dilated(
-        x, kernel, strides, borders, rhs_dilation=dilation, dimension_numbers=_LAYOUT
+        x, kernel, strides, borders, rhs_dilation=dilation, dimension_numbers=LAYOUT
     )
 
 
@@ -85,6 +80,8 @@ def _backward(
     by_images = _gradient_of_images(x, kernel, strides, borders, dilation, gradient)
     if strides == dilation == (1, 1) and few_channels.suits_rows(kernel):
         by_filters = few_channels.gradient_of_filters_by_rows(x, kernel, borders, gradient)
+    elif strides == dilation == (1, 1) and x.shape[3] % _LANES == 0 != gradient.shape[3] % _LANES:
+        by_filters = _mirrored_gradient_of_filters(x, kernel, borders, gradient)
     else:
         by_filters = _gradient_of_filters(x, kernel, strides, borders, dilation, gradient)
     return by_images, by_filters
@@ -109,6 +106,8 @@ def _gradient_of_images(
         padding.append((low, x.shape[1 + axis] + extent - 1 - spread - low))
     # Without the barrier XLA folds the transpose back into the convolution, in the slow order.
     flipped = lax.optimization_barrier(lax.rev(kernel, (0, 1)).transpose(0, 1, 3, 2))
+    if strides == dilation == (1, 1):
+        return few_channels.convolution_by_pixels(gradient, flipped, (padding[0], padding[1]))
     return lax.conv_general_dilated(
         gradient,
         flipped,
@@ -116,7 +115,7 @@ def _gradient_of_images(
         padding=padding,
         lhs_dilation=strides,
         rhs_dilation=dilation,
-        dimension_numbers=_LAYOUT,
+        dimension_numbers=LAYOUT,
     )
 
 
@@ -128,17 +127,6 @@ def _gradient_of_filters(
     dilation: Pair,
     gradient: jax.Array,
 ) -> jax.Array:
-    filters = gradient.shape[3]
-    even = filters - filters % _FILTERS_AT_ONCE
-    if 0 < even < filters:
-        # The kernel takes filters by 16; a rest slows the others down, so it goes alone.
-        parts = [
-            _gradient_of_filters(x, of_part, strides, borders, dilation, part)
-            for of_part, part in zip(
-                jnp.split(kernel, [even], -1), jnp.split(gradient, [even], -1), strict=True
-            )
-        ]
-        return jnp.concatenate(parts, axis=-1)
     padding = []
     for axis in range(2):
         extent = (kernel.shape[axis] - 1) * dilation[axis] + 1
@@ -155,6 +143,24 @@ def _gradient_of_filters(
         window_strides=dilation,
         padding=padding,
         rhs_dilation=strides,
-        dimension_numbers=_LAYOUT,
+        dimension_numbers=LAYOUT,
     )
     return by_filters.transpose(1, 2, 0, 3)
+
+
+def _mirrored_gradient_of_filters(
+    x: jax.Array, kernel: jax.Array, borders: Borders, gradient: jax.Array
+) -> jax.Array:
+    """With the places of images and gradient exchanged: the result is mirrored."""
+    padding = []
+    for axis in range(2):
+        low = kernel.shape[axis] - 1 - borders[axis][0]
+        rest = kernel.shape[axis] - 1 + x.shape[1 + axis] - gradient.shape[1 + axis]
+        padding.append((low, rest - low))
+    images, windows = lax.optimization_barrier(
+        (gradient.transpose(3, 1, 2, 0), x.transpose(1, 2, 0, 3))
+    )
+    by_filters = lax.conv_general_dilated(
+        images, windows, (1, 1), padding, dimension_numbers=LAYOUT
+    )
+    return lax.rev(by_filters.transpose(1, 2, 3, 0), (0, 1))

@@ -29,8 +29,8 @@ def conv2d(
 
     On CPU the gradients are a custom VJP, bit-identical to JAX's own but where another form is
     faster: groups are convolved one by one, filters of 1x1 or of the whole image, unpadded, are
-    matrix products, and few channels or filters that are no multiple of 16 have forms of their own.
-    These agree to rounding. See `formulation.use` for forward-mode derivatives.
+    matrix products, and few channels or filters, or filters that are no multiple of 16, have forms
+    of their own. These agree to rounding. See `formulation.use` for forward-mode derivatives.
 
     Args:
         x: images (N, H, W, C), floating.

@@ -1,12 +1,11 @@
-r"""Glorot's initialisation against He's by depth: 14 and 30 layers of ReLUs on digits, 20 members.
+r"""Do residual connections let depth help, where a plain net gets worse?
 
-python -m experiments.ablate --config=configs/ablations/depth.py --workdir=runs/depth
+python -m experiments.ablate --config=configs/ablations/depth.py
 
-He et al. 2015, arXiv:1502.01852, section 2.2: a net of 30 layers that starts from Var[w] = 1 / fan
-"completely stalls", where Var[w] = 2 / fan converges (Figure 3); nets of 14 layers converge from
-both. Here both are normal; Glorot's fan is the mean of fan-in and fan-out, which is the paper's
-"Xavier" where a layer is as wide as the one before it: 10 of 14 and 26 of 30 layers. 5 seeds each.
-The numbers: docs/results/he_initialisation.md. Some five minutes on two CPU cores.
+He et al. 2015, arXiv:1512.03385, Figures 1 and 6: plain nets of more layers have a higher training
+error, residual nets a lower one. CIFAR ResNets of 8, 20 and 32 layers, half as wide, with and
+without the shortcuts, on procedural images of 10 classes. 3 seeds, 18 members; some ten minutes on
+two CPU cores.
 """
 
 from cnn_jax.config import schema
@@ -14,18 +13,25 @@ from cnn_jax.config import schema
 
 def get_config() -> schema.Ablation:
     """Returns the ablation."""
+    base = schema.base_config()
+    base.data.source = "synthetic"
+    base.data.kwargs = {"train": 1024, "test": 512, "size": 16, "channels": 3, "classes": 10}
+    base.model.name = "cifar_resnet"
+    base.model.kwargs = {"width": 0.5}
+    base.optim.learning_rate = 0.05
+    base.optim.weight_decay = 1e-4
+    base.schedule.name = "cosine"
+    base.train.epochs = 10.0
+    base.train.batch_size = 64
+    base.evaluation.every_epochs = 2.0
     ablation = schema.base_ablation()
-    ablation.base = "configs/digits/plain.py:30"
-    ablation.changes = {"guard.explosion_factor": 0.0}
+    ablation.base = base
     ablation.factors = {
-        "layers": {
-            "14": {"model.kwargs.convs_per_stage": 11},
-            "30": {"model.kwargs.convs_per_stage": 27},
+        "shortcut": {
+            "residual": {"model.kwargs.residual": True},
+            "plain": {"model.kwargs.residual": False},
         },
-        "init": {
-            "he": {"model.kwargs.kernel_init": "he_normal"},
-            "glorot": {"model.kwargs.kernel_init": "glorot_normal"},
-        },
+        "depth": {str(depth): {"model.kwargs.depth": depth} for depth in (8, 20, 32)},
     }
-    ablation.seeds = 5
+    ablation.seeds = 3
     return ablation

@@ -1,6 +1,6 @@
 r"""Learning rate and weight decay of LeNet-5 on digits, coarse to fine.
 
-python -m experiments.search --search=configs/searches/digits_lenet5.py
+python -m experiments.search --config=configs/searches/digits_lenet5.py
 
 The base is the recipe of `configs/digits/lenet5.py` with a third of train held out as validation:
 49 images would not tell two trials apart.
@@ -9,7 +9,7 @@ The base is the recipe of `configs/digits/lenet5.py` with a third of train held 
 from cnn_jax.config import schema
 
 
-def get_search() -> schema.Search:
+def get_config() -> schema.Search:
     """Returns the search."""
     search = schema.base_search()
     search.base = "configs/digits/lenet5.py"
@@ -19,8 +19,8 @@ def get_search() -> schema.Search:
         "optim.weight_decay": schema.LogUniform(1e-6, 1e-1),
     }
     search.stages = (
-        schema.Stage(trials=40, epochs=3.0, kept=8),
-        schema.Stage(trials=16, epochs=10.0, kept=4),
-        schema.Stage(trials=8, epochs=30.0),
+        schema.Stage(trials=24, epochs=3.0, kept=6),
+        schema.Stage(trials=10, epochs=8.0, kept=4),
+        schema.Stage(trials=5, epochs=20.0),
     )
     return search

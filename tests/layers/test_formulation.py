@@ -11,7 +11,7 @@ from cnn_jax.layers.convolution import conv2d
 from cnn_jax.layers.pooling import average_pool, max_pool
 
 GEOMETRIES = {
-    "3x3 pad 1": ((2, 9, 9, 9), (3, 3, 9, 8), {"padding": 1}),
+    "3x3 pad 1": ((2, 9, 9, 28), (3, 3, 28, 8), {"padding": 1}),
     "3x3 stride 2": ((2, 9, 9, 3), (3, 3, 3, 8), {"strides": 2, "padding": 1}),
     "3x3 with a rest": ((2, 10, 10, 3), (3, 3, 3, 8), {"strides": 3}),
     "7x7 stride 2": ((2, 20, 20, 3), (7, 7, 3, 8), {"strides": 2, "padding": 3}),
@@ -33,6 +33,8 @@ PRODUCTS = {
     "three channels, odd filters": ((2, 6, 31, 3), (3, 5, 3, 8), {"padding": 2}),
     "two channels, no padding": ((2, 6, 24, 2), (3, 3, 2, 8), {}),
     "filters beyond sixteen": ((2, 9, 9, 9), (3, 3, 9, 20), {"padding": 1}),
+    "sixteen channels": ((2, 9, 8, 16), (3, 5, 16, 20), {"padding": ((1, 0), (3, 1))}),
+    "more padding than filter": ((2, 9, 8, 16), (3, 2, 16, 6), {"padding": ((4, 0), (0, 3))}),
     "six channels": ((2, 8, 9, 6), (5, 4, 6, 16), {"padding": ((1, 0), (0, 1))}),
     "one channel, wide": ((2, 3, 30, 1), (3, 3, 1, 6), {"padding": 1}),
     "one channel, uneven": ((2, 12, 9, 1), (5, 2, 1, 6), {"padding": ((0, 2), (1, 0))}),
