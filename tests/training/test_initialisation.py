@@ -72,8 +72,8 @@ def test_what_cannot_be_is_said() -> None:
     dead = {"data_dependent_init.kwargs.pre_init": "network", "model.kwargs.kernel_init": "zeros"}
     with pytest.raises(InputError, match="'lsuv': fc1 has outputs of variance 0"):
         prepare(configs.quick(LSUV | dead)).initial_state()
-    with pytest.raises(InputError, match="init.kwargs: lsuv: tolerance = 0.0 must be above 0"):
-        wrong = LSUV | {"data_dependent_init.kwargs.tolerance": 0.0}
+    with pytest.raises(InputError, match="init.kwargs: lsuv: tolerance = -1.0"):
+        wrong = LSUV | {"data_dependent_init.kwargs.tolerance": -1.0}
         prepare(configs.quick(wrong)).initial_state()
     with pytest.raises(InputError, match="did you mean 'lsuv'"):
         configs.quick(LSUV | {"data_dependent_init.name": "lsvu"})
