@@ -9,6 +9,7 @@ from typing import Any
 
 from cnn_jax.config.identity import to_tree
 from cnn_jax.config.problems import InputError
+from cnn_jax.data import sources
 from cnn_jax.evaluation.exact import Evaluation, evaluate
 from cnn_jax.training import distributed, guard
 from cnn_jax.training.checkpoints import Checkpoints
@@ -19,7 +20,11 @@ from cnn_jax.training.preemption import Preemption, PreemptionRequested
 from cnn_jax.training.progress import ProgressReport
 from cnn_jax.training.run import Run
 from cnn_jax.training.run_directory import origin
+<<<<<<< HEAD
 from cnn_jax.training.signals import Signals
+=======
+from cnn_jax.training.same_data import examples_of
+>>>>>>> ce65ef8147bcb1c65a1cc92513c2bbd0ac9ab182
 from cnn_jax.training.state import TrainState
 from cnn_jax.training.steps import make_eval_step
 
@@ -245,4 +250,6 @@ def checkpoint_record(run: Run) -> dict[str, Any]:
         "config": to_tree(run.config),
         "preprocessing": run.preprocessing.to_tree(),
         "image_shape": list(run.dataset.image_shape),
+        "examples": examples_of(run.dataset),
+        "fingerprint": sources.fingerprint(run.config.data),
     } | origin()

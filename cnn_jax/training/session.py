@@ -22,6 +22,7 @@ from cnn_jax.training.preemption import Preemption
 from cnn_jax.training.progress import ProgressReport
 from cnn_jax.training.run import Run, prepare
 from cnn_jax.training.run_directory import RunDirectory, origin, read_json
+from cnn_jax.training.same_data import check_same_data
 from cnn_jax.training.state import TrainState, bytes_on_device, parameter_count
 
 
@@ -105,10 +106,15 @@ def _train(run: Run, directory: Path, preemption: Preemption, began: float) -> d
     checkpoints = Checkpoints(directory, config.checkpoint.keep)
     state = run.drawn_state()
     restored = checkpoints.restore(state)
+<<<<<<< HEAD
     initialisation: list[str] = []
     if restored is None and config.data_dependent_init.name != "none":
         state = run.initial_state(initialisation.append)
     elif restored is not None:
+=======
+    if restored is not None:
+        check_same_data(restored[1], run)
+>>>>>>> ce65ef8147bcb1c65a1cc92513c2bbd0ac9ab182
         # The hyper-parameters are the config's: the run may have been made longer.
         state = restored[0].replace(hyper=state.hyper)
         preemption.saved_step = int(state.step)

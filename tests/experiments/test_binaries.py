@@ -100,7 +100,7 @@ def test_predict_goes_on_after_a_bad_file(trained: Path, root: Path, tmp_path: P
     (tmp_path / "bad.png").write_text("this is text")
     done = run(root, "predict", f"--workdir={trained}", str(tmp_path), "--json")
     assert done.returncode == 2
-    assert "bad.png: not an image" in done.stderr and "1 of 4 files" in done.stderr
+    assert "bad.png cannot be read: not an image" in done.stderr and "1 of 4 files" in done.stderr
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert [Path(line["file"]).name for line in lines] == ["0.png", "5.png", "9.png"]
     for line in lines:

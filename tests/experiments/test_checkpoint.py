@@ -113,6 +113,22 @@ def test_float64_stays_float64(tmp_path: Path) -> None:
     np.testing.assert_array_equal(np.load(tmp_path / "weights.npz")["params/fc1/kernel"], kernel)
 
 
+def test_averages_are_exported_in_their_place(written: tuple[Path, Run], tmp_path: Path) -> None:
+    run = prepare(configs.quick({"optim.averaging": "ema"}))
+    state = run.initial_state()
+    half = jax.tree.map(lambda leaf: leaf / 2, state.averaged_params)
+    checkpoints = Checkpoints(tmp_path / "run")
+    checkpoints.save(1, state.replace(averaged_params=half), checkpoint_record(run), None)
+    checkpoints.close()
+    raw = export(tmp_path / "run", "1", tmp_path / "raw.npz")
+    averages = export(tmp_path / "run", "1", tmp_path / "averages.npz", averaged=True)
+    assert averages.keys() == raw.keys() == set(NAMES)
+    np.testing.assert_array_equal(averages["params/fc1/kernel"], raw["params/fc1/kernel"] / 2)
+    assert raw["params/fc1/kernel"].any()
+    with pytest.raises(InputError, match="no averaged parameters: config.optim.averaging"):
+        export(written[0], "latest", tmp_path / "none.npz", averaged=True)
+
+
 def test_what_cannot_be_written_is_refused(
     written: tuple[Path, Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,14 +10,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from cnn_jax.data import sources
-from cnn_jax.data.order import Order
 from cnn_jax.training.metrics_log import read_metrics
 from cnn_jax.training.run_directory import read_json
-from tests import configs
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("distributed")]
 CONFIG = """
@@ -212,16 +208,3 @@ def test_a_coordinator_that_does_not_come_is_named(root: Path) -> None:
     done = run(root, words)
     assert done.returncode == 2
     assert "process 1 waited 2 s for process 0 at localhost:9: nobody listens there" in done.stderr
-
-
-@pytest.mark.parametrize("hosts", [1, 2, 4])
-def test_hosts_bring_the_same_global_batches(hosts: int) -> None:
-    """Ids and pixels of steps 0..50; a resume asks a new `Order` for the step it stands at."""
-    split = sources.load(configs.quick().data).train
-    for step in range(51):
-        whole = split.take(Order(7, len(split), 8).batch(step))
-        order = Order(7, len(split), 8)
-        size = 8 // hosts
-        parts = [split.take(order.batch(step)[h * size : (h + 1) * size]) for h in range(hosts)]
-        np.testing.assert_array_equal(np.concatenate([p.labels for p in parts]), whole.labels)
-        np.testing.assert_array_equal(np.concatenate([p.images for p in parts]), whole.images)
