@@ -195,7 +195,7 @@ class Checkpoints:
             InputError: it was written in another format, or a file is damaged.
         """
         record = self.read_record(step)
-        here = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+        here = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
         try:
             metadata = self._manager.item_metadata(step)["state"]
             abstract = jax.tree.map(

@@ -22,6 +22,8 @@ from cnn_jax.training.progress import ProgressReport
 from cnn_jax.training.run import Run, prepare
 from cnn_jax.training.run_directory import RunDirectory, origin, read_json
 from cnn_jax.training.state import TrainState, bytes_on_device, parameter_count
+from cnn_jax.training.warm_start import FILE as INITIALISATION
+from cnn_jax.training.warm_start import WarmStart, warm_start
 
 
 @dataclass(frozen=True)
@@ -74,11 +76,14 @@ def train(config: Any, workdir: str | Path, preemption: Preemption, began: float
         DivergedError: the guard stopped the run.
     """
     run = prepare(config)
+    start = warm_start(config.init_from, Path(workdir), run.state_shapes)
     directory, problem = None, None
     if run.devices.lead:
         try:
             directory = RunDirectory(workdir)
             directory.claim(to_tree(config))
+            if start is not None:
+                directory.write(INITIALISATION, start.to_tree())
         except InputError as error:
             problem = str(error)
     try:
@@ -86,7 +91,7 @@ def train(config: Any, workdir: str | Path, preemption: Preemption, began: float
         finished = read_json(Path(workdir) / "result.json")
         if finished and (finished["step"] == run.plan.total_steps or finished.get("plateau_end")):
             return Outcome(Path(workdir), finished, fresh=False, lead=run.devices.lead)
-        result = _train(run, Path(workdir), preemption, began)
+        result = _train(run, Path(workdir), preemption, began, start)
         if directory is not None:
             draw(directory.path, config, result)
             log = read_metrics(directory.path / "metrics.jsonl")
@@ -98,7 +103,9 @@ def train(config: Any, workdir: str | Path, preemption: Preemption, began: float
             directory.close()
 
 
-def _train(run: Run, directory: Path, preemption: Preemption, began: float) -> dict[str, Any]:
+def _train(
+    run: Run, directory: Path, preemption: Preemption, began: float, start: WarmStart | None
+) -> dict[str, Any]:
     config, lead = run.config, run.devices.lead
     checkpoints = Checkpoints(directory, config.checkpoint.keep)
     state = run.initial_state()
@@ -107,11 +114,15 @@ def _train(run: Run, directory: Path, preemption: Preemption, began: float) -> d
         # The hyper-parameters are the config's: the run may have been made longer.
         state = restored[0].replace(hyper=state.hyper)
         preemption.saved_step = int(state.step)
+    elif start is not None:
+        state = run.devices.place(start.applied(state))
     step = int(state.step)
     log = MetricsLog(directory, step, config.log.tensorboard, lead)
     wait_for_all("log opened")
     progress = ProgressReport(run.plan.total_steps, step, config.log.progress_bar, lead)
     progress.say(_opening(run, state, restored is not None))
+    if start is not None:
+        progress.say(start.describe())
     listed = parameters_of(state.params, run.recipe.rules)
     decay = float(state.hyper["weight_decay"])
     progress.say("\n".join(parameter_summary(listed, decay)))
@@ -136,6 +147,7 @@ def _train(run: Run, directory: Path, preemption: Preemption, began: float) -> d
     return (
         test
         | _unreadable(run)
+        | _origin_of_parameters(directory)
         | {
             "split": "test",
             "step": training.step,
@@ -157,6 +169,12 @@ def _unreadable(run: Run) -> dict[str, Any]:
     train = run.dataset.train
     met = train.reading.unreadable if isinstance(train, RecordSplit) else {}
     return {"unreadable_images": dict(sorted(met.items()))} if met else {}
+
+
+def _origin_of_parameters(directory: Path) -> dict[str, Any]:
+    """What the run began with, where it was not drawn."""
+    began = read_json(directory / INITIALISATION)
+    return {"init_from": {key: began[key] for key in ("source", "digest")}} if began else {}
 
 
 def _opening(run: Run, state: TrainState, resumed: bool) -> str:
