@@ -109,7 +109,10 @@ SCHEMA: dict[str, dict[str, Key | OpenDict | NumberMap]] = {
     },
     "init_from": {
         "workdir": Key(
-            None, MATHS, "begin with the parameters of this run; a resumed run does not", optional=str
+            None,
+            MATHS,
+            "begin with the parameters of this run; a resumed run does not",
+            optional=str,
         ),
         "checkpoint": Key("latest", MATHS, "of that run: latest, best (on validation) or a step"),
         "weights": Key(

@@ -214,7 +214,9 @@ def _source_problems(init_from: Any) -> list[str]:
     if len(given) == 2:
         return ["config.init_from.workdir and config.init_from.weights: give one of them"]
     if init_from["layers"] and not given:
-        return ["config.init_from.layers needs config.init_from.workdir or config.init_from.weights"]
+        return [
+            "config.init_from.layers needs config.init_from.workdir or config.init_from.weights"
+        ]
     return []
 
 

@@ -174,8 +174,9 @@ def _read(init_from: Any) -> tuple[str, Arrays]:
     key = "workdir" if init_from.workdir else "weights"
     path = Path(init_from[key])
     if not path.exists():
-        beside = sorted(p.name for p in path.parent.iterdir()) if path.parent.is_dir() else ()
-        raise InputError(f"config.init_from.{key} = {path}: not there{hint(path.name, beside)}")
+        beside = sorted(p.name for p in path.parent.iterdir()) if path.parent.is_dir() else []
+        near = hint(path.name, beside) if beside else ""
+        raise InputError(f"config.init_from.{key} = {path}: not there{near}")
     if key == "weights":
         return str(path), load_exported(path)
     try:

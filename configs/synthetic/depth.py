@@ -29,12 +29,13 @@ def get_config(word: str = "resnet20") -> ConfigDict:
     config = schema.base_config()
     config.model.name, config.model.kwargs = schema.choose(VARIANTS, word)
     config.data.source = "synthetic"
-    config.data.kwargs = {"train": 4096, "test": 2048}
+    config.data.kwargs = {"train": 4096, "test": 1024, "noise": 1.0}
     config.data.validation_folds = 0
-    config.optim.learning_rate = 0.1 if word != "convnetjs" else 0.01
+    config.optim.learning_rate = 0.05 if config.model.name == "cifar_resnet" else 0.01
     config.optim.weight_decay = 1e-4
     config.schedule.name = "cosine"
-    config.train.epochs = 8.0
+    config.schedule.warmup_epochs = 0.5
+    config.train.epochs = 4.0
     config.train.batch_size = 32
-    config.checkpoint.every_epochs = 8.0
+    config.checkpoint.every_epochs = 4.0
     return config

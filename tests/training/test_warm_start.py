@@ -83,7 +83,9 @@ def test_takes_what_fits_and_names_the_rest(source: Path, tmp_path: Path) -> Non
     for new in ("fc2", "fc3"):
         np.testing.assert_array_equal(begun.params[new]["kernel"], drawn.params[new]["kernel"])
     assert int(begun.step) == 0
-    for a, b in zip(jax.tree.leaves(begun.opt_state), jax.tree.leaves(drawn.opt_state), strict=True):
+    for a, b in zip(
+        jax.tree.leaves(begun.opt_state), jax.tree.leaves(drawn.opt_state), strict=True
+    ):
         np.testing.assert_array_equal(a, b)
 
 
@@ -106,7 +108,10 @@ def test_patterns_take_these_layers_alone(source: Path, tmp_path: Path) -> None:
     ("keys", "message"),
     [
         ({"init_from.workdir": "net-B"}, "net-B: not there; did you mean 'net-A'?"),
-        ({"init_from.layers": "fc1, fv2"}, "'fv2': the network has no such parameter; did you mean 'fc2'"),
+        (
+            {"init_from.layers": "fc1, fv2"},
+            "names 'fv2': the network has no such parameter; did you",
+        ),
         ({"init_from.checkpoint": "4"}, "checkpoint '4' is not in"),
         (
             {"init_from.layers": "fc2", "model.kwargs.layers": (12, 6)},
@@ -118,7 +123,7 @@ def test_patterns_take_these_layers_alone(source: Path, tmp_path: Path) -> None:
         ),
         ({"model.kwargs.layers": (7,), "data.kwargs.classes": 3}, "no array of a name and shape"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_taken_ends_before_anything_is_written(
     keys: dict[str, Any], message: str, source: Path, tmp_path: Path
 ) -> None:
@@ -151,7 +156,9 @@ def test_a_run_says_what_it_began_with_and_resumes_without_it(
     shutil.rmtree(tmp_path / "whole" / "checkpoints" / "1")
     again = trained(tmp_path / "whole", keys)
     assert "resuming at step 0" in capsys.readouterr().out
-    assert {k: again[k] for k in ("loss", "init_from")} == {k: whole[k] for k in ("loss", "init_from")}
+    assert {k: again[k] for k in ("loss", "init_from")} == {
+        k: whole[k] for k in ("loss", "init_from")
+    }
 
 
 def test_a_source_that_has_changed_is_refused(source: Path, tmp_path: Path) -> None:
