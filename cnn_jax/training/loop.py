@@ -160,13 +160,19 @@ class Training:
         self._validation_error = None
 
     def _save(self) -> None:
-        if self.checkpoints.latest is not None and self.checkpoints.latest >= self.step:
-            return
+        latest, again = self.checkpoints.latest, False
+        if latest is not None and latest >= self.step:
+            # A signal in an evaluation leaves its step saved without the error: best needs it.
+            measured = self._validation_error is not None
+            again = measured and latest == self.step and self.checkpoints.lacks_error(latest)
+            if not again:
+                return
+            self.checkpoints.delete(latest)
         self.log.flush()
         self.checkpoints.save(
             self.step, self.state, checkpoint_record(self.run), self._validation_error
         )
-        if self.preemption.saved_step is None:
+        if self.preemption.saved_step is None or again:
             # The first one is waited for: from here on a signal always finds a checkpoint.
             self.checkpoints.wait()
         self.preemption.saved_step = self.step
