@@ -22,7 +22,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 from cnn_jax.config.problems import InputError, hint
 from cnn_jax.optim.parameter_rules import matches, parts_of, patterns_in
 from cnn_jax.training.checkpoints import Checkpoints
-from cnn_jax.training.export import Arrays, load_exported, read_weights
+from cnn_jax.training.export import READERS, Arrays, load_exported, read_weights
 from cnn_jax.training.run_directory import read_json
 from cnn_jax.training.state import TrainState
 
@@ -174,8 +174,10 @@ def _read(init_from: Any) -> tuple[str, Arrays]:
     key = "workdir" if init_from.workdir else "weights"
     path = Path(init_from[key])
     if not path.exists():
-        beside = sorted(p.name for p in path.parent.iterdir()) if path.parent.is_dir() else []
-        near = hint(path.name, beside) if beside else ""
+        beside = [str(p.parent) for p in path.parent.glob("*/checkpoints")]
+        if key == "weights":
+            beside = [str(p) for p in path.parent.glob("*") if p.suffix in READERS]
+        near = hint(str(path), beside) if beside else ""
         raise InputError(f"config.init_from.{key} = {path}: not there{near}")
     if key == "weights":
         return str(path), load_exported(path)
