@@ -104,15 +104,15 @@ class Checkpoints:
         )
         self._seal(before=step)
 
-    def lacks_error(self, step: int) -> bool:
-        """Whether `step` was saved before validation was evaluated, and is not the only one."""
-        return len(self._manager.all_steps()) > 1 and self._manager.metrics(step) is None
-
-    def delete(self, step: int) -> None:
-        """Deletes the checkpoint of `step`, to write it again."""
+    def makes_way(self, step: int, error: float | None) -> bool:
+        """Deletes `step` if it was saved before this error was measured, and is not the only one."""
+        steps = self._manager.all_steps()
+        if error is None or step not in steps or len(steps) < 2 or self._manager.metrics(step):
+            return False
         self._manager.delete(step)
         if self._lead:
             self._digests.forget(step)
+        return True
 
     def wait(self) -> None:
         """Waits until everything is on the disk; raises what went wrong there."""

@@ -160,19 +160,17 @@ class Training:
         self._validation_error = None
 
     def _save(self) -> None:
-        latest, again = self.checkpoints.latest, False
+        latest = self.checkpoints.latest
         if latest is not None and latest >= self.step:
-            # A signal in an evaluation leaves its step saved without the error: best needs it.
-            measured = self._validation_error is not None
-            again = measured and latest == self.step and self.checkpoints.lacks_error(latest)
-            if not again:
+            # A signal in an evaluation leaves its step saved without the error, which best needs.
+            if not self.checkpoints.makes_way(self.step, self._validation_error):
                 return
-            self.checkpoints.delete(latest)
+            self.preemption.saved_step = None
         self.log.flush()
         self.checkpoints.save(
             self.step, self.state, checkpoint_record(self.run), self._validation_error
         )
-        if self.preemption.saved_step is None or again:
+        if self.preemption.saved_step is None:
             # The first one is waited for: from here on a signal always finds a checkpoint.
             self.checkpoints.wait()
         self.preemption.saved_step = self.step
