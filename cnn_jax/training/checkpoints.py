@@ -105,7 +105,7 @@ class Checkpoints:
         self._seal(before=step)
 
     def makes_way(self, step: int, error: float | None) -> bool:
-        """Deletes `step` if it was saved before this error was measured, and is not the only one."""
+        """Deletes `step` if it was saved before this error was known, and is not the only one."""
         steps = self._manager.all_steps()
         if error is None or step not in steps or len(steps) < 2 or self._manager.metrics(step):
             return False

@@ -114,7 +114,7 @@ def _train(
         # The hyper-parameters are the config's: the run may have been made longer.
         state = restored[0].replace(hyper=state.hyper)
         preemption.saved_step = int(state.step)
-    elif start is not None:
+    if restored is None and start is not None:
         state = run.devices.place(start.applied(state))
     step = int(state.step)
     log = MetricsLog(directory, step, config.log.tensorboard, lead)
