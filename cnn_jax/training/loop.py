@@ -176,8 +176,12 @@ class Training:
         self._validation_error = None
 
     def _save(self) -> None:
-        if self.checkpoints.latest is not None and self.checkpoints.latest >= self.step:
-            return
+        latest = self.checkpoints.latest
+        if latest is not None and latest >= self.step:
+            # A signal in an evaluation leaves its step saved without the error, which best needs.
+            if not self.checkpoints.makes_way(self.step, self._validation_error):
+                return
+            self.preemption.saved_step = None
         self.log.flush()
         self.checkpoints.save(
             self.step, self.state, checkpoint_record(self.run), self._validation_error

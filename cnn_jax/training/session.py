@@ -24,6 +24,8 @@ from cnn_jax.training.run import Run, prepare
 from cnn_jax.training.run_directory import RunDirectory, origin, read_json
 from cnn_jax.training.same_data import check_same_data
 from cnn_jax.training.state import TrainState, bytes_on_device, parameter_count
+from cnn_jax.training.warm_start import FILE as INITIALISATION
+from cnn_jax.training.warm_start import WarmStart, warm_start
 
 
 @dataclass(frozen=True)
@@ -76,12 +78,18 @@ def train(config: Any, workdir: str | Path, preemption: Preemption, began: float
         DivergedError: the guard stopped the run.
     """
     run = prepare(config)
+<<<<<<< HEAD
     check_section(config, run.dataset.train)
+=======
+    start = warm_start(config.init_from, Path(workdir), run.state_shapes)
+>>>>>>> 4197f7e814d9b5b3f5b7e988cd97584590b372cc
     directory, problem = None, None
     if run.devices.lead:
         try:
             directory = RunDirectory(workdir)
             directory.claim(to_tree(config))
+            if start is not None:
+                directory.write(INITIALISATION, start.to_tree())
         except InputError as error:
             problem = str(error)
     try:
@@ -89,7 +97,7 @@ def train(config: Any, workdir: str | Path, preemption: Preemption, began: float
         finished = read_json(Path(workdir) / "result.json")
         if finished and (finished["step"] == run.plan.total_steps or finished.get("plateau_end")):
             return Outcome(Path(workdir), finished, fresh=False, lead=run.devices.lead)
-        result = _train(run, Path(workdir), preemption, began)
+        result = _train(run, Path(workdir), preemption, began, start)
         if directory is not None:
             draw(directory.path, config, result)
             log = read_metrics(directory.path / "metrics.jsonl")
@@ -101,7 +109,9 @@ def train(config: Any, workdir: str | Path, preemption: Preemption, began: float
             directory.close()
 
 
-def _train(run: Run, directory: Path, preemption: Preemption, began: float) -> dict[str, Any]:
+def _train(
+    run: Run, directory: Path, preemption: Preemption, began: float, start: WarmStart | None
+) -> dict[str, Any]:
     config, lead = run.config, run.devices.lead
     checkpoints = Checkpoints(directory, config.checkpoint.keep)
     state = run.drawn_state()
@@ -118,15 +128,22 @@ def _train(run: Run, directory: Path, preemption: Preemption, began: float) -> d
         # The hyper-parameters are the config's: the run may have been made longer.
         state = restored[0].replace(hyper=state.hyper)
         preemption.saved_step = int(state.step)
+    if restored is None and start is not None:
+        state = run.devices.place(start.applied(state))
     step = int(state.step)
     log = MetricsLog(directory, step, config.log.tensorboard, lead)
     wait_for_all("log opened")
     progress = ProgressReport(run.plan.total_steps, step, config.log.progress_bar, lead)
     progress.say(_opening(run, state, restored is not None))
+<<<<<<< HEAD
     for table in initialisation:
         progress.say(table)
         if lead:
             (directory / "initialisation.txt").write_text(table + "\n")
+=======
+    if start is not None:
+        progress.say(start.describe())
+>>>>>>> 4197f7e814d9b5b3f5b7e988cd97584590b372cc
     listed = parameters_of(state.params, run.recipe.rules)
     decay = float(state.hyper["weight_decay"])
     progress.say("\n".join(parameter_summary(listed, decay)))
@@ -151,6 +168,7 @@ def _train(run: Run, directory: Path, preemption: Preemption, began: float) -> d
     return (
         test
         | _unreadable(run)
+        | _origin_of_parameters(directory)
         | {
             "split": "test",
             "step": training.step,
@@ -172,6 +190,12 @@ def _unreadable(run: Run) -> dict[str, Any]:
     train = run.dataset.train
     met = train.reading.unreadable if isinstance(train, RecordSplit) else {}
     return {"unreadable_images": dict(sorted(met.items()))} if met else {}
+
+
+def _origin_of_parameters(directory: Path) -> dict[str, Any]:
+    """What the run began with, where it was not drawn."""
+    began = read_json(directory / INITIALISATION)
+    return {"init_from": {key: began[key] for key in ("source", "digest")}} if began else {}
 
 
 def _opening(run: Run, state: TrainState, resumed: bool) -> str:
