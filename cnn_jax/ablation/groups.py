@@ -144,6 +144,8 @@ def _check_member(member: Member) -> None:
         )
     if config.distributed.coordinator or config.distributed.detect:
         raise InputError("config.distributed: the members of a population train in one process")
+    if config.init_from.workdir or config.init_from.weights:
+        raise InputError("config.init_from: the members of a population draw their own parameters")
 
 
 def abstract_params(group: Group) -> Any:

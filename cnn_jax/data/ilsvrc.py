@@ -43,8 +43,8 @@ class Tar:
     members: str
 
 
-# Digests: torchvision, datasets/imagenet.py, ARCHIVE_META. Sizes: what image-net.org's server tells,
-# and what published directory listings of the two files show.
+# Digests: torchvision, datasets/imagenet.py, ARCHIVE_META. Sizes: what image-net.org's server
+# tells, and what published directory listings of the two files show.
 TARS = (
     Tar(
         "ILSVRC2012_img_train.tar",

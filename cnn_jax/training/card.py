@@ -11,13 +11,8 @@ from typing import Any
 import numpy as np
 
 from cnn_jax.config.identity import to_tree
-<<<<<<< HEAD
-from cnn_jax.config.keys import SCHEMA
-from cnn_jax.config.schema import initial_value
-from cnn_jax.data import sources
-=======
 from cnn_jax.config.keys import SCHEMA, Key
->>>>>>> 4197f7e814d9b5b3f5b7e988cd97584590b372cc
+from cnn_jax.data import sources
 from cnn_jax.data.dataset import Dataset, Split
 from cnn_jax.evaluation.exact import counted
 from cnn_jax.training.run import Run

@@ -7,11 +7,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from cnn_jax.config.identity import to_tree
 from cnn_jax.config.problems import InputError
-from cnn_jax.data import sources
 from cnn_jax.evaluation.exact import Evaluation, evaluate
 from cnn_jax.training import distributed, guard
+from cnn_jax.training.checkpoint_record import checkpoint_record
 from cnn_jax.training.checkpoints import Checkpoints
 from cnn_jax.training.feeds import make_feed
 from cnn_jax.training.metrics_log import MetricsLog
@@ -19,12 +18,7 @@ from cnn_jax.training.parallel import HostMetrics
 from cnn_jax.training.preemption import Preemption, PreemptionRequested
 from cnn_jax.training.progress import ProgressReport
 from cnn_jax.training.run import Run
-from cnn_jax.training.run_directory import origin
-<<<<<<< HEAD
 from cnn_jax.training.signals import Signals
-=======
-from cnn_jax.training.same_data import examples_of
->>>>>>> ce65ef8147bcb1c65a1cc92513c2bbd0ac9ab182
 from cnn_jax.training.state import TrainState
 from cnn_jax.training.steps import make_eval_step
 
@@ -246,14 +240,3 @@ class Training:
                 if self.run.config.log.example_ids:
                     values["ids"] = metrics["ids"][i].tolist()
                 self.log.write("train", step, self.run.plan.epoch(step), values)
-
-
-def checkpoint_record(run: Run) -> dict[str, Any]:
-    """Returns what a checkpoint says of itself beside the arrays."""
-    return {
-        "config": to_tree(run.config),
-        "preprocessing": run.preprocessing.to_tree(),
-        "image_shape": list(run.dataset.image_shape),
-        "examples": examples_of(run.dataset),
-        "fingerprint": sources.fingerprint(run.config.data),
-    } | origin()

@@ -58,7 +58,6 @@ class Run:
         """The rule of a schedule that follows the validation error."""
         return plateau_of(self.config)
 
-<<<<<<< HEAD
     def initial_state(self, report: Callable[[str], None] = lambda table: None) -> TrainState:
         """Returns the state before the first step, on every device.
 
@@ -81,11 +80,6 @@ class Run:
 
     def drawn_state(self) -> TrainState:
         """Returns the state with parameters as the network draws them: one to restore into."""
-        state = create_state(self.config, self.plan, self.recipe.model, self.dataset.image_shape)
-        return self.devices.place(state)
-=======
-    def initial_state(self) -> TrainState:
-        """Returns the state before the first step, on every device."""
         return self.devices.place(self._create_state())
 
     def state_shapes(self) -> TrainState:
@@ -94,7 +88,6 @@ class Run:
 
     def _create_state(self) -> TrainState:
         return create_state(self.config, self.plan, self.recipe.model, self.dataset.image_shape)
->>>>>>> 4197f7e814d9b5b3f5b7e988cd97584590b372cc
 
 
 def prepare(

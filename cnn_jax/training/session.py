@@ -78,11 +78,8 @@ def train(config: Any, workdir: str | Path, preemption: Preemption, began: float
         DivergedError: the guard stopped the run.
     """
     run = prepare(config)
-<<<<<<< HEAD
     check_section(config, run.dataset.train)
-=======
     start = warm_start(config.init_from, Path(workdir), run.state_shapes)
->>>>>>> 4197f7e814d9b5b3f5b7e988cd97584590b372cc
     directory, problem = None, None
     if run.devices.lead:
         try:
@@ -116,15 +113,11 @@ def _train(
     checkpoints = Checkpoints(directory, config.checkpoint.keep)
     state = run.drawn_state()
     restored = checkpoints.restore(state)
-<<<<<<< HEAD
     initialisation: list[str] = []
     if restored is None and config.data_dependent_init.name != "none":
         state = run.initial_state(initialisation.append)
     elif restored is not None:
-=======
-    if restored is not None:
         check_same_data(restored[1], run)
->>>>>>> ce65ef8147bcb1c65a1cc92513c2bbd0ac9ab182
         # The hyper-parameters are the config's: the run may have been made longer.
         state = restored[0].replace(hyper=state.hyper)
         preemption.saved_step = int(state.step)
@@ -135,15 +128,12 @@ def _train(
     wait_for_all("log opened")
     progress = ProgressReport(run.plan.total_steps, step, config.log.progress_bar, lead)
     progress.say(_opening(run, state, restored is not None))
-<<<<<<< HEAD
     for table in initialisation:
         progress.say(table)
         if lead:
             (directory / "initialisation.txt").write_text(table + "\n")
-=======
     if start is not None:
         progress.say(start.describe())
->>>>>>> 4197f7e814d9b5b3f5b7e988cd97584590b372cc
     listed = parameters_of(state.params, run.recipe.rules)
     decay = float(state.hyper["weight_decay"])
     progress.say("\n".join(parameter_summary(listed, decay)))

@@ -13,8 +13,8 @@ from ml_collections import ConfigDict
 from cnn_jax.config.problems import InputError
 from cnn_jax.config.validate import validate
 from cnn_jax.data import sources
+from cnn_jax.training.checkpoint_record import checkpoint_record
 from cnn_jax.training.checkpoints import Checkpoints
-from cnn_jax.training.loop import checkpoint_record
 from cnn_jax.training.restored import Restored, restore
 from cnn_jax.training.run import prepare
 from cnn_jax.transfer.state_dicts import load

@@ -26,8 +26,8 @@ class Small(NamedTuple):
 
 # Initialisers whose published widths the scale belongs to starve a net of a tenth of its width.
 HE = {"kernel_init": "he_normal"}
-# Compiled in seconds each: variants of a network that is tested anyway, and the Inception nets, 15 s
-# each, whose counts, shapes and knobs the default tests have.
+# Compiled in seconds each: variants of a network that is tested anyway, and the Inception nets,
+# 15 s each, whose counts, shapes and knobs the default tests have.
 SLOW = {
     ("alexnet", "bvlc"),
     ("alexnet", "caffe"),

@@ -12,9 +12,9 @@ import pytest
 from cnn_jax.config.identity import config_hash, to_tree
 from cnn_jax.config.problems import InputError
 from cnn_jax.training import session
+from cnn_jax.training.checkpoint_record import checkpoint_record
 from cnn_jax.training.checkpoints import Checkpoints
 from cnn_jax.training.export import export
-from cnn_jax.training.loop import checkpoint_record
 from cnn_jax.training.preemption import Preemption
 from cnn_jax.training.run import prepare
 from cnn_jax.training.run_directory import read_json
