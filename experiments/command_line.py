@@ -7,21 +7,27 @@ preempted with a checkpoint saved.
 from __future__ import annotations
 
 import ast
-import inspect
-import runpy
 import sys
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from absl import flags
 from ml_collections import ConfigDict, FrozenConfigDict, config_flags
 
 from cnn_jax.config import schema
+from cnn_jax.config.ablation import Ablation
 from cnn_jax.config.arguments import change_builders, fill_defaults, read_literals
+from cnn_jax.config.changes import changed
 from cnn_jax.config.problems import InputError, hint
+from cnn_jax.config.search import Search
 from cnn_jax.config.validate import validate
+from experiments.config_files import load_config_file, made_by
 
+Plan = TypeVar("Plan", Ablation, Search)
+EXAMPLES = {
+    Ablation: "configs/ablations/init_x_batchnorm_x_dropout.py",
+    Search: "configs/searches/digits_lenet5.py",
+}
 BAD_INPUT = 2
 HELP = {"--help", "-h", "-help", "--helpfull"}
 
@@ -71,6 +77,46 @@ def parse_config(
     if extra:
         raise InputError(f"unexpected arguments: {' '.join(extra)}")
     return file, config
+
+
+def parse_plan(
+    argv: list[str], usage: str, kind: type[Plan], values: flags.FlagValues = flags.FLAGS
+) -> tuple[str, Plan]:
+    """Parses the flags of a binary that takes an ablation or a search by --config=FILE.
+
+    --config.section.key=value overrides its base, behind the changes of the file.
+
+    Args:
+        argv: the program and its arguments.
+        usage: what the program does, for `--help`.
+        kind: `Ablation` or `Search`.
+        values: the flags.
+
+    Returns:
+        The file as it was given, and what it makes, its base a validated config.
+
+    Raises:
+        InputError: as `parse_config`, or an override of a key that the plan itself sets.
+    """
+    if HELP & set(argv[1:]):
+        parse(argv, usage, values)
+    files = _config_files(argv)
+    if not files:
+        raise InputError(f"--config is missing, as in --config={EXAMPLES[kind]}")
+    plan = made_by(files[-1], kind)
+    if problems := plan.problems():
+        raise InputError([f"--config={files[-1]}: {problem}" for problem in problems])
+    base = load_config_file(plan.base) if isinstance(plan.base, str) else plan.base
+    if isinstance(plan, Ablation):
+        base, plan.changes = changed(base, plan.changes), {}
+    plan.base, extra = _overridden(base, argv, usage, values)
+    if extra:
+        raise InputError(f"unexpected arguments: {' '.join(extra)}")
+    given = {a.removeprefix("--config.").partition("=")[0] for a in argv}
+    for key, by in plan.sets().items():
+        if key in given:
+            raise InputError(f"--config.{key}: {by} sets this key")
+    return files[-1], plan
 
 
 def parse_origin(
@@ -125,9 +171,18 @@ def _parse_config(
         usage += f"\n\nConfig keys (defaults; a config file sets its own):\n{schema.describe()}"
     files = _config_files(argv)
     config = schema.base_config()
-    overrides = [argument for argument in argv if not argument.startswith("--config=")]
     for file in files:
-        config = fill_defaults(change_builders(load_config_file(file), overrides))
+        config = load_config_file(file)
+    config, extra = _overridden(config, argv, usage, values)
+    return files[-1], config, extra
+
+
+def _overridden(
+    config: ConfigDict, argv: list[str], usage: str, values: flags.FlagValues
+) -> tuple[FrozenConfigDict, list[str]]:
+    """Returns the validated config with the overrides of a command line, and what is no flag."""
+    overrides = [argument for argument in argv if not argument.startswith("--config=")]
+    config = fill_defaults(change_builders(config, overrides))
     for argument in overrides:
         _check_override(argument, config)
     try:
@@ -135,33 +190,7 @@ def _parse_config(
     except Exception as error:  # two overrides of which one undoes the other
         raise InputError(" ".join(str(error).split())) from error
     extra = parse(overrides, usage, values)
-    return files[-1], validate(read_literals(fill_defaults(values.config))), extra
-
-
-def load_config_file(value: str) -> ConfigDict:
-    """Returns the config that a file makes, for `path` or `path:word`.
-
-    Raises:
-        InputError: there is no such file, it does not run, or the word is none of its variants.
-    """
-    path, colon, word = value.partition(":")
-    file = Path(path)
-    if not file.is_file():
-        known = sorted(str(p) for p in Path("configs").rglob("*.py"))
-        raise InputError(f"--config={path}: no such file{hint(path, known)}")
-    try:
-        get_config = runpy.run_path(str(file))["get_config"]
-        if colon and not inspect.signature(get_config).parameters:
-            raise InputError(f"variant {word!r} is unknown: the file has no variants")
-        config = get_config(word) if colon else get_config()
-    except InputError as error:
-        raise InputError([f"--config={value}: {problem}" for problem in error.problems]) from error
-    except Exception as error:
-        text = " ".join(str(error).split())
-        raise InputError(f"--config={value}: {type(error).__name__}: {text}") from error
-    if not isinstance(config, ConfigDict):
-        raise InputError(f"--config={value}: get_config returned a {type(config).__name__}")
-    return config
+    return validate(read_literals(fill_defaults(values.config))), extra
 
 
 def assignments(flag: str, texts: list[str]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Every config file and every word of it: it loads, is valid, and trains in small."""
 
 import ast
+import functools
 import runpy
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,11 @@ from cnn_jax.config.arguments import fill_defaults
 from cnn_jax.config.validate import validate
 
 ROOT = Path(__file__).parent.parent
-FILES = sorted((ROOT / "configs").rglob("*.py"))
+ABLATIONS, SEARCHES = (
+    sorted((ROOT / "configs" / name).glob("*.py")) for name in ("ablations", "searches")
+)
+PLANS = {*ABLATIONS, *SEARCHES}
+FILES = [path for path in sorted((ROOT / "configs").rglob("*.py")) if path not in PLANS]
 OF_PAPERS = [path for path in FILES if path.parent.name in ("imagenet", "cifar10", "mnist")]
 QUICK = {"cifar10/convnetjs", "imagenet/alexnet", "mnist/lenet5"}
 
@@ -29,6 +34,7 @@ def words_of(path: Path) -> list[str]:
     return [""]
 
 
+@functools.cache
 def config_of(path: Path, word: str = "") -> Any:
     get_config = runpy.run_path(str(path))["get_config"]
     return validate(fill_defaults(get_config(word) if word else get_config()))
@@ -40,11 +46,53 @@ def test_every_word_is_valid(path: Path) -> None:
         config_of(path, word)
 
 
+@pytest.mark.parametrize("path", sorted(PLANS), ids=title)
+def test_every_ablation_and_every_search_can_be_run(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from absl import flags
+
+    from cnn_jax.ablation.factors import members_of
+    from cnn_jax.ablation.search import check
+    from cnn_jax.config.ablation import Ablation
+    from cnn_jax.config.search import Search
+    from experiments.command_line import parse_plan
+
+    monkeypatch.chdir(ROOT)
+    argv, values = ["x", f"--config={path}"], flags.FlagValues()
+    if path in ABLATIONS:
+        assert members_of(parse_plan(argv, "", Ablation, values)[1])
+    else:
+        assert check(parse_plan(argv, "", Search, values)[1])
+    binary = "ablate" if path in ABLATIONS else "search"
+    header = ast.get_docstring(ast.parse(path.read_text())) or ""
+    assert f"python -m experiments.{binary} --config=configs/{title(path)}.py" in header
+
+
+@pytest.mark.parametrize("path", ABLATIONS, ids=title)
+def test_the_programs_of_every_ablation(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What needs jax is checked too: networks, initialisers, names of layers."""
+    from absl import flags
+
+    from cnn_jax.ablation.factors import members_of
+    from cnn_jax.ablation.groups import groups_of
+    from cnn_jax.config.ablation import Ablation
+    from experiments.command_line import parse_plan
+
+    monkeypatch.chdir(ROOT)
+    _, ablation = parse_plan(["x", f"--config={path}"], "", Ablation, flags.FlagValues())
+    assert ablation.seeds >= 3 and ablation.base.data.source in ("digits", "synthetic")
+    ablation.seeds = 1
+    members = members_of(ablation)
+    assert sum(len(group.members) for group in groups_of(members)) == len(members)
+    assert "minute" in (ast.get_docstring(ast.parse(path.read_text())) or ""), "expected time"
+
+
 @pytest.mark.parametrize("path", OF_PAPERS, ids=title)
 def test_the_bare_word_is_the_first_recipe_of_the_paper(path: Path) -> None:
     words = words_of(path)
     bare = config_of(path).to_dict()
-    assert [word for word in words if config_of(path, word).to_dict() == bare]
+    assert any(config_of(path, word).to_dict() == bare for word in words)
     assert any(word == "modern" or word.endswith("_modern") for word in words)
     assert bare != config_of(path, words[-1]).to_dict(), "the last word is a recipe of today"
 

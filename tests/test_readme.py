@@ -60,7 +60,16 @@ def check_binary(module: str, arguments: list[str]) -> None:
             assert argument.removeprefix("--").split("=")[0] in own | {"help"}, argument
         elif f'"{argument}"' not in source and argument not in ("show", "export"):
             assert (ROOT / argument).exists(), argument
-    if overrides:
+    from cnn_jax.config.ablation import Ablation
+    from cnn_jax.config.search import Search
+
+    plans: dict[str, type] = {"experiments.ablate": Ablation, "experiments.search": Search}
+    if overrides and module in plans:
+        file, plan = command_line.parse_plan(
+            ["x", *overrides], "", plans[module], flags.FlagValues()
+        )
+        assert plan.base.model.name and file
+    elif overrides:
         file, config = command_line.parse_config(["x", *overrides], "", flags.FlagValues())
         assert config.model.name and file
 

@@ -22,6 +22,8 @@ class Key:
         high: the largest allowed number.
         positive: whether a number must be above zero.
         optional: the type of an optional key (default None), else None.
+        traced: whether it reaches a compiled step as an array alone: runs that differ in nothing
+            else share a program.
     """
 
     default: Any
@@ -32,6 +34,7 @@ class Key:
     high: float | None = None
     positive: bool = False
     optional: type | None = None
+    traced: bool = False
 
     def value_type(self) -> type:
         """The type that a value of this key has."""
@@ -40,10 +43,11 @@ class Key:
 
 @dataclass(frozen=True)
 class OpenDict:
-    """A dict of builder arguments, checked against the builder's signature."""
+    """A dict of builder arguments, checked against the builder's signature; some may be traced."""
 
     kind: str
     meaning: str
+    traced: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,3 +56,4 @@ class NumberMap:
 
     kind: str
     meaning: str
+    traced: bool = False

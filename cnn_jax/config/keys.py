@@ -12,9 +12,9 @@ __all__ = ["MATHS", "RUN", "SCHEMA", "Key", "NumberMap", "OpenDict"]
 
 SCHEMA: dict[str, dict[str, Key | OpenDict | NumberMap]] = {
     "seed": {
-        "init": Key(0, MATHS, "seed of the initial parameters", low=0),
-        "data": Key(0, MATHS, "seed of the data order and of augmentation", low=0),
-        "dropout": Key(0, MATHS, "seed of the dropout masks", low=0),
+        "init": Key(0, MATHS, "seed of the initial parameters", low=0, traced=True),
+        "data": Key(0, MATHS, "seed of the data order and of augmentation", low=0, traced=True),
+        "dropout": Key(0, MATHS, "seed of the dropout masks", low=0, traced=True),
     },
     "data": {
         "source": Key("digits", MATHS, "name of the source"),
@@ -105,7 +105,43 @@ SCHEMA: dict[str, dict[str, Key | OpenDict | NumberMap]] = {
     },
     "model": {
         "name": Key("lenet5", MATHS, "name of the network"),
-        "kwargs": OpenDict(MATHS, "arguments of the network"),
+        "kwargs": OpenDict(
+            MATHS, "arguments of the network", traced=("kernel_init", "bias_init", "dropout_rate")
+        ),
+    },
+    "data_dependent_init": {
+        "name": Key(
+            "none", MATHS, "name of what sets the first weights by a batch of train", traced=True
+        ),
+        "examples": Key(
+            128, MATHS, "examples in that batch: the first of the data order", low=2, traced=True
+        ),
+        "kwargs": OpenDict(
+            MATHS,
+            "arguments of it",
+            traced=("variant", "tolerance", "divisions", "pre_init", "bias"),
+        ),
+    },
+    "init_from": {
+        "workdir": Key(
+            None,
+            MATHS,
+            "begin with the parameters of this run; a resumed run does not",
+            optional=str,
+        ),
+        "checkpoint": Key("latest", MATHS, "of that run: latest, best (on validation) or a step"),
+        "weights": Key(
+            None,
+            MATHS,
+            "or with those of a file that `experiments.checkpoint export` has written",
+            optional=str,
+        ),
+        "layers": Key(
+            "",
+            MATHS,
+            "patterns of parameters to take, comma-separated, each of which must be there; empty: "
+            "all that have the same name and shape",
+        ),
     },
     "optim": OPTIM,
     "schedule": SCHEDULE,
@@ -166,6 +202,9 @@ SCHEMA: dict[str, dict[str, Key | OpenDict | NumberMap]] = {
     },
     "log": {
         "every_steps": Key(10, RUN, "a line in metrics.jsonl every so many steps", low=1),
+        "signal_statistics_every_steps": Key(
+            0, RUN, "activations and gradients of every layer, every so many steps; 0: never", low=0
+        ),
         "example_ids": Key(False, RUN, "the ids of the batch in every logged line"),
         "tensorboard": Key(True, RUN, "write TensorBoard events"),
         "progress_bar": Key(True, RUN, "a progress bar on a terminal; plain lines elsewhere"),

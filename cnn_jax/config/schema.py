@@ -1,8 +1,9 @@
 """The config that every file in `configs/` starts from.
 
-A file calls `base_config()`, assigns to it and returns it. The config is locked: a key that
-`keys.SCHEMA` does not declare cannot be assigned. `kwargs` are the open dicts: they hold arguments
-of the builder that the section names, and are held against its signature by `validate`.
+A file calls `base_config()`, assigns to it and returns it; one in `configs/ablations/` calls
+`base_ablation()`. The config is locked: a key that `keys.SCHEMA` does not declare cannot be
+assigned. `kwargs` are the open dicts: they hold arguments of the builder that the section names,
+and are held against its signature by `validate`.
 """
 
 from __future__ import annotations
@@ -12,18 +13,28 @@ from typing import Any, TypeVar
 
 from ml_collections import ConfigDict, config_dict
 
+from cnn_jax.config.ablation import Ablation
 from cnn_jax.config.keys import MATHS, RUN, SCHEMA, Key, NumberMap, OpenDict
 from cnn_jax.config.problems import InputError, hint
+from cnn_jax.config.search import Choice, LogUniform, Search, Stage, Uniform
 
 T = TypeVar("T")
 __all__ = [
     "MATHS",
     "RUN",
     "SCHEMA",
+    "Ablation",
+    "Choice",
     "Key",
+    "LogUniform",
     "NumberMap",
     "OpenDict",
+    "Search",
+    "Stage",
+    "Uniform",
+    "base_ablation",
     "base_config",
+    "base_search",
     "choose",
     "describe",
     "initial_value",
@@ -38,6 +49,16 @@ def base_config() -> ConfigDict:
         for name, key in keys.items():
             config[section][name] = initial_value(key)
     return config.lock()
+
+
+def base_ablation() -> Ablation:
+    """Returns a fresh ablation, which takes no other names than those of `Ablation`."""
+    return Ablation()
+
+
+def base_search() -> Search:
+    """Returns a fresh search, which takes no other names than those of `Search`."""
+    return Search()
 
 
 def initial_value(key: Key | OpenDict | NumberMap) -> Any:

@@ -20,6 +20,7 @@ REGISTRIES = {
     "train_crop": ("data/published_crops.py", "CROPS"),
     "test_crop": ("data/published_crops.py", "CROPS"),
     "colour": ("data/colour.py", "COLOURS"),
+    "data_dependent_init": ("initializers/data_dependent.py", "DATA_DEPENDENT"),
     "optim": ("optim/optimizers.py", "OPTIMIZERS"),
     "schedule": ("optim/schedules.py", "SCHEDULES"),
 }

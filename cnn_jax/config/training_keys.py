@@ -8,9 +8,11 @@ Section = dict[str, Key | OpenDict | NumberMap]
 
 OPTIM: Section = {
     "name": Key("momentum", MATHS, "name of the optimizer"),
-    "learning_rate": Key(0.1, MATHS, "base learning rate, before the schedule", low=0.0),
-    "momentum": Key(0.9, MATHS, "momentum (beta_1 of adam)", low=0.0, high=1.0),
-    "weight_decay": Key(0.0, MATHS, "lambda of the weight decay", low=0.0),
+    "learning_rate": Key(
+        0.1, MATHS, "base learning rate, before the schedule", low=0.0, traced=True
+    ),
+    "momentum": Key(0.9, MATHS, "momentum (beta_1 of adam)", low=0.0, high=1.0, traced=True),
+    "weight_decay": Key(0.0, MATHS, "lambda of the weight decay", low=0.0, traced=True),
     "weight_decay_form": Key(
         "l2",
         MATHS,
@@ -31,13 +33,18 @@ OPTIM: Section = {
     ),
     "frozen": Key("", MATHS, "patterns of parameters that keep their values, comma-separated"),
     "clip_norm": Key(
-        0.0, MATHS, "the gradient is scaled to this norm, over all, if above it; 0: never", low=0.0
+        0.0,
+        MATHS,
+        "the gradient is scaled to this norm, over all, if above it; 0: never",
+        low=0.0,
+        traced=True,
     ),
     "filter_rms_limit": Key(
         0.0,
         MATHS,
         "convolution filters are scaled to this RMS after a step, if above it (ZFNet); 0: never",
         low=0.0,
+        traced=True,
     ),
     "averaging": Key(
         "none",
@@ -46,15 +53,22 @@ OPTIM: Section = {
         choices=("none", "ema", "polyak"),
     ),
     "averaging_decay": Key(
-        0.9999, MATHS, "of ema; min(this, (1 + t) / (10 + t)) at step t", low=0.0, high=1.0
+        0.9999,
+        MATHS,
+        "of ema; min(this, (1 + t) / (10 + t)) at step t",
+        low=0.0,
+        high=1.0,
+        traced=True,
     ),
-    "averaging_start_epochs": Key(0.0, MATHS, "when averaging begins, epochs", low=0.0),
+    "averaging_start_epochs": Key(
+        0.0, MATHS, "when averaging begins, epochs", low=0.0, traced=True
+    ),
     "kwargs": OpenDict(MATHS, "further arguments of the optimizer"),
 }
 
 SCHEDULE: Section = {
     "name": Key("constant", MATHS, "name of the schedule"),
-    "warmup_epochs": Key(0.0, MATHS, "length of the warm-up, epochs", low=0.0),
+    "warmup_epochs": Key(0.0, MATHS, "length of the warm-up, epochs", low=0.0, traced=True),
     "warmup_form": Key(
         "linear",
         MATHS,
@@ -81,11 +95,19 @@ TRAIN: Section = {
         "cross-entropy of the logits, or with LeCun's extra logit for none of the classes",
         choices=("softmax", "lecun_1998"),
     ),
-    "label_smoothing": Key(0.0, MATHS, "mass moved from the label to all", low=0.0, high=1.0),
-    "auxiliary_weight": Key(
-        0.0, MATHS, "weight of the loss of each auxiliary head; 0: none is trained", low=0.0
+    "label_smoothing": Key(
+        0.0, MATHS, "mass moved from the label to all", low=0.0, high=1.0, traced=True
     ),
-    "auxiliary_weights": NumberMap(MATHS, "the same by name of the head, in its place"),
+    "auxiliary_weight": Key(
+        0.0,
+        MATHS,
+        "weight of the loss of each auxiliary head; 0: none is trained",
+        low=0.0,
+        traced=True,
+    ),
+    "auxiliary_weights": NumberMap(
+        MATHS, "the same by name of the head, in its place", traced=True
+    ),
     "remat": Key(
         "none",
         MATHS,

@@ -114,7 +114,7 @@ class Report:
         else:
             errors = (f"{METRICS[m]} {100 * self.result[f'{m}_error']:.2f} %" for m in METRICS)
             lines += [f"No figure is published for this recipe; measured: {', '.join(errors)}.", ""]
-        lines += ["Known deviations:", "", *(f"- {text}" for text in self.deviations)]
+        lines += ["Known deviations:", "", *(f"- {text}" for text in self.deviations or ("none",))]
         return "\n".join(lines) + "\n"
 
 

@@ -121,17 +121,55 @@ def evaluate(
         InputError: an image cannot be read and is not to be skipped, or none can be read.
         RuntimeError: not every example was counted once.
     """
-    pending: list[Counts] = []
     unreadable: list[str] = []
-    for batch in padded_batches(split, batch_size, host, hosts, unreadable):
+    batches = padded_batches(split, batch_size, host, hosts, unreadable)
+    counts = _counted(count_batch, batches, poll)
+    skipped = int(gather([len(unreadable)]).sum()) if hosts > 1 else len(unreadable)
+    return _summed(counts, split, skipped, tuple(unreadable))
+
+
+def evaluate_members(
+    count_batch: CountBatch,
+    split: AnySplit,
+    batch_size: int,
+    poll: Callable[[], object] = lambda: None,
+) -> list[Evaluation]:
+    """Returns the errors of every member of a population over all of a split, on one host.
+
+    Args:
+        count_batch: batch -> `Counts` of arrays (members,).
+        split: the examples.
+        batch_size: examples in one call.
+        poll: called between batches; may raise to end the evaluation.
+
+    Raises:
+        InputError, RuntimeError: as `evaluate`.
+    """
+    unreadable: list[str] = []
+    batches = padded_batches(split, batch_size, unreadable=unreadable)
+    counts = _counted(count_batch, batches, poll)
+    members = len(counts[0]["n"])
+    by_member = [[{k: v[i] for k, v in one.items()} for one in counts] for i in range(members)]
+    return [_summed(one, split, len(unreadable), tuple(unreadable)) for one in by_member]
+
+
+def _counted(
+    count_batch: CountBatch, batches: Iterator[dict[str, np.ndarray]], poll: Callable[[], object]
+) -> list[dict[str, np.ndarray]]:
+    pending: list[Counts] = []
+    for batch in batches:
         poll()
         pending.append(count_batch(batch))
         if len(pending) > BATCHES_IN_FLIGHT:
             np.asarray(pending[-BATCHES_IN_FLIGHT].n)
     # Fetched only now: while one batch is read, the next is already being computed.
-    counts = [{name: np.asarray(value) for name, value in one._asdict().items()} for one in pending]
+    return [{name: np.asarray(value) for name, value in one._asdict().items()} for one in pending]
+
+
+def _summed(
+    counts: list[dict[str, np.ndarray]], split: AnySplit, skipped: int, unreadable: tuple[str, ...]
+) -> Evaluation:
     n, top1, top5 = (sum(int(one[name]) for one in counts) for name in ("n", "top1", "top5"))
-    skipped = int(gather([len(unreadable)]).sum()) if hosts > 1 else len(unreadable)
     if n + skipped != len(split):
         raise RuntimeError(f"evaluated n={n}/{len(split)}: an example was lost or counted twice")
     if n == 0:
@@ -142,5 +180,5 @@ def evaluate(
         top5_error=(n - top5) / n,
         loss=sum(float(one["loss"]) for one in counts) / n,
         examples=len(split),
-        unreadable=tuple(unreadable),
+        unreadable=unreadable,
     )

@@ -6,9 +6,11 @@ says so; "variance" and "std" are those of the numbers drawn.
 
 from collections.abc import Callable, Sequence
 from math import exp, prod, sqrt
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import DTypeLike
 
 from cnn_jax.initializers import noise
@@ -125,10 +127,12 @@ def orthogonal(gain: float = 1.0) -> Initializer:
     def draw(key: jax.Array, shape: Sequence[int], dtype: DTypeLike = jnp.float32) -> jax.Array:
         rows, columns = prod(shape[:-1]), shape[-1]
         matrix = noise.normal(key, (max(rows, columns), min(rows, columns)), dtype, 1.0)
-        q, r = jnp.linalg.qr(matrix)
+        # XLA compiles a QR for each shape, half a second; numpy has one for all.
+        linear: Any = jnp if isinstance(matrix, jax.core.Tracer) else np
+        q, r = linear.linalg.qr(matrix)
         # QR leaves the signs to the algorithm; with those of diag(r) the draw is uniform (Haar).
-        q = q * jnp.sign(jnp.diagonal(r))
-        return jnp.asarray(gain, dtype) * (q if rows >= columns else q.T).reshape(shape)
+        q = q * linear.sign(linear.diagonal(r)) * linear.asarray(gain, q.dtype)
+        return jnp.asarray((q if rows >= columns else q.T).reshape(shape), dtype)
 
     return draw
 

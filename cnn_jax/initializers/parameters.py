@@ -52,6 +52,13 @@ def init_variables(
     return {"params": variables.get("params", {}), "batch_stats": variables.get("batch_stats", {})}
 
 
+def key_of(key: jax.Array, name: str) -> jax.Array:
+    """Make a key that belongs to `name`, such as `params/conv1/kernel`."""
+    for word in unpack("<2I", sha256(name.encode()).digest()[:8]):
+        key = jax.random.fold_in(key, word)
+    return key
+
+
 def _recorder(recipes: dict[Path, Callable[[jax.Array], Any]]) -> Callable[..., Any]:
     """Make an interceptor that notes how each module it passes declares its leaves."""
 
@@ -97,9 +104,7 @@ def _draw(
     name = "/".join(path)
     if path not in recipes:
         raise ValueError(f"{name} was not declared by self.param or self.variable of a module")
-    for word in unpack("<2I", sha256(name.encode()).digest()[:8]):
-        key = jax.random.fold_in(key, word)
-    leaf = recipes[path](key)
+    leaf = recipes[path](key_of(key, name))
     if leaf.shape != expected.shape or leaf.dtype != expected.dtype:
         raise ValueError(
             f"{name} is {expected.dtype}{list(expected.shape)} in the network, but its initialiser "

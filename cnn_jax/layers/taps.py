@@ -11,13 +11,16 @@ def tap(module: nn.Module, name: str, value: jax.Array) -> jax.Array:
     `logits, state = model.apply(variables, images, mutable=['taps'])`. Inside a lifted transform
     (`nn.scan`, `nn.remat`) the root is that of the transform: tap outside.
 
+    Where the collection `perturbations` holds an array of this name, it is added to what goes on:
+    the derivative with respect to zeros there is that with respect to the activation.
+
     Args:
         module: the bound module that calls.
         name: the layer's name in the paper; unique in the network.
         value: the activation.
 
     Returns:
-        `value`.
+        `value`, or its sum with the perturbation.
 
     Raises:
         ValueError: if two layers record under one name.
@@ -29,4 +32,6 @@ def tap(module: nn.Module, name: str, value: jax.Array) -> jax.Array:
         if root.has_variable("taps", name):
             raise ValueError(f"tap {name!r} is recorded twice in one pass")
         root.put_variable("taps", name, value)
+    if root.has_variable("perturbations", name):
+        return value + root.get_variable("perturbations", name)
     return value

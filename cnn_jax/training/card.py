@@ -11,14 +11,13 @@ from typing import Any
 import numpy as np
 
 from cnn_jax.config.identity import to_tree
-from cnn_jax.config.keys import SCHEMA
-from cnn_jax.config.schema import initial_value
+from cnn_jax.config.keys import SCHEMA, Key
 from cnn_jax.data import sources
 from cnn_jax.data.dataset import Dataset, Split
 from cnn_jax.evaluation.exact import counted
 from cnn_jax.training.run import Run
 
-RECIPE = ("optim", "schedule", "train")
+RECIPE = ("optim", "schedule", "train", "init_from")
 LONGEST_CURVE = 12  # rows of the table of validation errors
 
 
@@ -88,8 +87,9 @@ def _section(section: str, values: Mapping[str, Any]) -> list[str]:
     named = {"name", "learning_rate", "epochs", "batch_size"}
     lines = []
     for key, value in values.items():
-        default = json.loads(json.dumps(_plain(initial_value(SCHEMA[section][key]))))
-        if key in named or value != default:
+        declared = SCHEMA[section][key]
+        default = declared.default if isinstance(declared, Key) else {}
+        if key in named or value != json.loads(json.dumps(default)):
             lines.append(f"- `{section}.{key}` = {_words(value)}")
     return lines
 
@@ -125,10 +125,6 @@ def _without_names(record: Mapping[str, Any]) -> dict[str, Any]:
     found = {name: value for name, value in record.items() if name != "class_names"}
     # The pixels of a mean image are no reading matter.
     return found | {"mean_image": bool(record["mean_image"])}
-
-
-def _plain(value: Any) -> Any:
-    return value.to_dict() if hasattr(value, "to_dict") else value
 
 
 def _words(value: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from cnn_jax.config.problems import InputError, hint
 from cnn_jax.layers.batch_view import BatchView
+from cnn_jax.models import Network
 from cnn_jax.training.objective import l2_penalty
 from cnn_jax.training.recipe import Recipe
 from cnn_jax.training.rematerialisation import rematerialised
@@ -73,25 +74,61 @@ def batch_gradient(recipe: Recipe, state: TrainState, batch: Batch) -> Gradient:
 
 def _gradient(recipe: Recipe, state: TrainState, batch: Batch, view: BatchView) -> Gradient:
     """Returns what the examples in view say."""
+    gradient = jax.value_and_grad(objective_of(recipe, state, batch, view), has_aux=True)
+    (loss, found), grads = gradient(state.params)
+    batch_stats = found.changed.get("batch_stats", {})
+    return Gradient(loss, found.data_loss, found.error, grads, batch_stats)
+
+
+class Found(NamedTuple):
+    """What a forward pass gives beside the loss.
+
+    Attributes:
+        data_loss: of the network's own logits.
+        error: fraction of the batch.
+        changed: the mutable collections behind the pass.
+    """
+
+    data_loss: jax.Array
+    error: jax.Array
+    changed: Any
+
+
+def objective_of(
+    recipe: Recipe,
+    state: TrainState,
+    batch: Batch,
+    view: BatchView,
+    mutable: tuple[str, ...] = ("batch_stats",),
+) -> Callable[..., tuple[jax.Array, Found]]:
+    """Returns the function (parameters, further collections by name) -> loss, `Found`.
+
+    Args:
+        recipe: of the step.
+        state: before the step; it says all but the parameters.
+        batch: the examples in view.
+        view: of the global batch.
+        mutable: collections that the pass may write.
+    """
     images = prepare_images(recipe, state, batch["image"], view)
-    model = recipe.model.clone(view=view, **_traced_dropout(state))
+    model = recipe.model.clone(view=view, **_traced_dropout(recipe.model, state))
     dropout_key = jax.random.fold_in(jax.random.key(state.seeds["dropout"]), state.step)
 
-    def forward(params: Any, images: jax.Array) -> Any:
+    def forward(variables: Any, images: jax.Array) -> Any:
         return model.apply(
-            {"params": params, "batch_stats": state.batch_stats},
+            variables | {"batch_stats": state.batch_stats},
             images,
             train=True,
             rngs={"dropout": dropout_key},
-            mutable=["batch_stats"],
+            mutable=list(mutable),
         )
 
     kept = rematerialised(forward, recipe.remat)
 
-    def objective(params: Any) -> tuple[jax.Array, tuple[jax.Array, jax.Array, Any]]:
+    def objective(params: Any, **collections: Any) -> tuple[jax.Array, Found]:
         if recipe.rules.frozen:
             params = recipe.rules.map(_held, params)
-        prediction, changed = kept(params, images)
+        prediction, changed = kept({"params": params} | collections, images)
         smoothing = state.hyper["label_smoothing"]
         losses = recipe.loss(prediction.logits, batch["label"], smoothing)
         wrong = jnp.argmax(prediction.logits, axis=1) != batch["label"]
@@ -101,11 +138,9 @@ def _gradient(recipe: Recipe, state: TrainState, batch: Batch, view: BatchView) 
             loss = loss + weight * jnp.mean(recipe.loss(logits, batch["label"], smoothing))
         if not recipe.decoupled_decay:
             loss = loss + state.hyper["weight_decay"] * l2_penalty(params, recipe.rules)
-        return loss, (data_loss, error, changed.get("batch_stats", {}))
+        return loss, Found(data_loss, error, changed)
 
-    gradient = jax.value_and_grad(objective, has_aux=True)
-    (loss, (data_loss, error, batch_stats)), grads = gradient(state.params)
-    return Gradient(loss, data_loss, error, grads, batch_stats)
+    return objective
 
 
 def prepare_images(
@@ -157,9 +192,10 @@ def _held(rule: Any, leaf: jax.Array) -> jax.Array:
     return jax.lax.stop_gradient(leaf) if rule.frozen else leaf
 
 
-def _traced_dropout(state: TrainState) -> dict[str, Any]:
+def _traced_dropout(model: Network, state: TrainState) -> dict[str, Any]:
+    """Returns the field with the traced rates; places that the state leaves out do not drop."""
     rates = state.hyper["dropout"]
-    return {"dropout_rate": rates} if rates else {}
+    return {"dropout_rate": dict.fromkeys(model.dropout_rates(), 0.0) | rates} if rates else {}
 
 
 def _weighted_heads(

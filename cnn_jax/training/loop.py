@@ -7,11 +7,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from cnn_jax.config.identity import to_tree
 from cnn_jax.config.problems import InputError
-from cnn_jax.data import sources
 from cnn_jax.evaluation.exact import Evaluation, evaluate
 from cnn_jax.training import distributed, guard
+from cnn_jax.training.checkpoint_record import checkpoint_record
 from cnn_jax.training.checkpoints import Checkpoints
 from cnn_jax.training.feeds import make_feed
 from cnn_jax.training.metrics_log import MetricsLog
@@ -19,8 +18,7 @@ from cnn_jax.training.parallel import HostMetrics
 from cnn_jax.training.preemption import Preemption, PreemptionRequested
 from cnn_jax.training.progress import ProgressReport
 from cnn_jax.training.run import Run
-from cnn_jax.training.run_directory import origin
-from cnn_jax.training.same_data import examples_of
+from cnn_jax.training.signals import Signals
 from cnn_jax.training.state import TrainState
 from cnn_jax.training.steps import make_eval_step
 
@@ -60,6 +58,8 @@ class Training:
         self.images_per_second = 0.0
         self._on_first_step = on_first_step
         self._advance = make_feed(run, state)
+        every = run.config.log.signal_statistics_every_steps
+        self._signals = Signals(run) if every else None
         self._eval_step = run.devices.compile_eval_step(
             make_eval_step(run.recipe.model, run.preprocessing, run.recipe.view.axis_name)
         )
@@ -80,6 +80,7 @@ class Training:
                 self._save_if_due()
                 if self.over:
                     break
+                self._measure_if_due()
                 self._make_steps(self._agree(self._steps_until_next_stop()))
         except (PreemptionRequested, InputError) as error:
             if isinstance(error, InputError) and self.run.devices.processes > 1:
@@ -155,6 +156,13 @@ class Training:
         if not logged:
             self.log.write("validation", self.step, plan.epoch(self.step), found)
 
+    def _measure_if_due(self) -> None:
+        every = self.run.config.log.signal_statistics_every_steps
+        if self._signals is None or self.step % every or self.log.has_signals(self.step):
+            return
+        found = self._signals.measure(self.state, self.step)
+        self.log.write_signals(self.step, self.run.plan.epoch(self.step), found)
+
     def _save_if_due(self) -> None:
         plan = self.run.plan
         if self.step % plan.checkpoint_every == 0 or self.over:
@@ -162,8 +170,12 @@ class Training:
         self._validation_error = None
 
     def _save(self) -> None:
-        if self.checkpoints.latest is not None and self.checkpoints.latest >= self.step:
-            return
+        latest = self.checkpoints.latest
+        if latest is not None and latest >= self.step:
+            # A signal in an evaluation leaves its step saved without the error, which best needs.
+            if not self.checkpoints.makes_way(self.step, self._validation_error):
+                return
+            self.preemption.saved_step = None
         self.log.flush()
         self.checkpoints.save(
             self.step, self.state, checkpoint_record(self.run), self._validation_error
@@ -205,10 +217,11 @@ class Training:
         """One step first, which compiles; then as many as no evaluation or save stands between."""
         if self._timed_seconds == 0.0:
             return 1
-        plan = self.run.plan
+        plan, measured = self.run.plan, self.run.config.log.signal_statistics_every_steps
         stops = [
             (self.step // every + 1) * every
-            for every in (plan.evaluate_every, plan.checkpoint_every)
+            for every in (plan.evaluate_every, plan.checkpoint_every, measured)
+            if every
         ]
         steps = min(*stops, plan.total_steps) - self.step
         if self._timed_steps:
@@ -227,14 +240,3 @@ class Training:
                 if self.run.config.log.example_ids:
                     values["ids"] = metrics["ids"][i].tolist()
                 self.log.write("train", step, self.run.plan.epoch(step), values)
-
-
-def checkpoint_record(run: Run) -> dict[str, Any]:
-    """Returns what a checkpoint says of itself beside the arrays."""
-    return {
-        "config": to_tree(run.config),
-        "preprocessing": run.preprocessing.to_tree(),
-        "image_shape": list(run.dataset.image_shape),
-        "examples": examples_of(run.dataset),
-        "fingerprint": sources.fingerprint(run.config.data),
-    } | origin()

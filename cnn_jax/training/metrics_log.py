@@ -2,7 +2,7 @@
 
 A line says its `kind` (`train`, `validation`, `test`), step and epoch. Nothing in a line depends on
 the clock or on where a run was interrupted, so the file of a resumed run equals that of an
-uninterrupted one.
+uninterrupted one. `signals.jsonl` holds the statistics of every layer, where they are measured.
 """
 
 from __future__ import annotations
@@ -25,17 +25,20 @@ class MetricsLog:
     """
 
     def __init__(self, directory: Path, step: int, tensorboard: bool, lead: bool = True):
-        self.path = directory / "metrics.jsonl"
-        kept = [line for line in read_metrics(self.path) if line["step"] <= step]
-        self._evaluated = {line["step"] for line in kept if line["kind"] == "validation"}
-        self._file: IO[str] | None = None
+        self.path, self.signals = directory / "metrics.jsonl", directory / "signals.jsonl"
+        kept = {path: _lines_until(path, step) for path in (self.path, self.signals)}
+        self._evaluated = {x["step"] for x in kept[self.path] if x["kind"] == "validation"}
+        self._measured = {x["step"] for x in kept[self.signals]}
+        self._files: dict[Path, IO[str]] = {}
         self._events: Any = None
+        self._lead = lead
         if not lead:
             return
-        fresh = self.path.with_suffix(".new")
-        fresh.write_text("".join(json.dumps(line) + "\n" for line in kept))
-        fresh.replace(self.path)
-        self._file = self.path.open("a")
+        for path, lines in kept.items():
+            if path == self.path or path.exists():
+                fresh = path.with_suffix(".new")
+                fresh.write_text("".join(json.dumps(line) + "\n" for line in lines))
+                fresh.replace(path)
         if tensorboard:
             from tensorboardX import SummaryWriter
 
@@ -46,32 +49,56 @@ class MetricsLog:
         line = {"kind": kind, "step": step, "epoch": round(epoch, 6)} | values
         if kind == "validation":
             self._evaluated.add(step)
-        if self._file is not None:
-            self._file.write(json.dumps(line) + "\n")
+        self._append(self.path, line)
         if self._events is not None:
             for name, value in values.items():
                 if not isinstance(value, list):
                     self._events.add_scalar(f"{kind}/{name}", value, step)
 
+    def write_signals(self, step: int, epoch: float, layers: dict[str, dict[str, float]]) -> None:
+        """Writes the statistics of every layer, by its name and theirs."""
+        self._measured.add(step)
+        line = {"kind": "signals", "step": step, "epoch": round(epoch, 6), "layers": layers}
+        self._append(self.signals, line)
+        if self._events is not None:
+            for layer, values in layers.items():
+                for name, value in values.items():
+                    self._events.add_scalar(f"signals/{name}/{layer}", value, step)
+
     def has_evaluation(self, step: int) -> bool:
         """Whether the log holds the evaluation on validation at `step`."""
         return step in self._evaluated
 
+    def has_signals(self, step: int) -> bool:
+        """Whether the log holds the statistics of the layers at `step`."""
+        return step in self._measured
+
     def flush(self) -> None:
         """Brings everything written so far onto the disk."""
-        if self._file is not None:
-            self._file.flush()
-            os.fsync(self._file.fileno())
+        for file in self._files.values():
+            file.flush()
+            os.fsync(file.fileno())
         if self._events is not None:
             self._events.flush()
 
     def close(self) -> None:
         """Flushes and closes the files."""
         self.flush()
-        if self._file is not None:
-            self._file.close()
+        for file in self._files.values():
+            file.close()
         if self._events is not None:
             self._events.close()
+
+    def _append(self, path: Path, line: dict[str, Any]) -> None:
+        if not self._lead:
+            return
+        if path not in self._files:
+            self._files[path] = path.open("a")
+        self._files[path].write(json.dumps(line) + "\n")
+
+
+def _lines_until(path: Path, step: int) -> list[dict[str, Any]]:
+    return [line for line in read_metrics(path) if line["step"] <= step]
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ part of the batch, and the step averages over the axis.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -16,21 +16,15 @@ import numpy as np
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from cnn_jax.config.problems import InputError
+from cnn_jax.training.compiler_options import compiler_options
 from cnn_jax.training.state import TrainState
 from cnn_jax.training.steps import METRICS, Batch, EvalStep, Metrics, TrainStep
 
 AXIS = "data"
 Placed = TypeVar("Placed")  # a tree of arrays
 HostMetrics = dict[str, np.ndarray]
+Chosen: TypeAlias = int | jax.Device | None
 Chunk = Callable[[TrainState, np.ndarray], tuple[TrainState, HostMetrics]]
-JAX = jax.__version_info__[:2]
-# LeNet-5 is compiled in 2.4 s, not 4.2. YNNPACK runs most convolutions on one core: AlexNet 1.4x.
-CPU_OPTIONS = {
-    "xla_cpu_use_fusion_emitters": False,
-    "xla_backend_optimization_level": 1,
-    "xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT",
-}
-COMPILER_OPTIONS = {("cpu", (0, 10)): CPU_OPTIONS}
 SMALLEST_SHARDED = 1 << 14  # elements; a smaller array costs more to gather than to keep
 
 
@@ -39,15 +33,17 @@ class Devices:
 
     Args:
         mode: `jit` or `pmap`.
-        count: use the first `count` devices; None: all.
+        count: use the first `count` devices, or this one alone; None: all.
         shard_parameters: spread large arrays of the state over the devices instead of copying them.
 
     Raises:
         InputError: there are not so many devices, or the processes do not take part alike.
     """
 
-    def __init__(self, mode: str = "jit", count: int | None = None, shard_parameters: bool = False):
+    def __init__(self, mode: str = "jit", count: Chosen = None, shard_parameters: bool = False):
         devices = jax.devices()
+        if isinstance(count, jax.Device):
+            devices, count = [count], 1
         if count is not None and count > len(devices):
             raise InputError(
                 f"config.parallel.devices = {count}: there are {len(devices)} "
@@ -126,8 +122,8 @@ class Devices:
         self,
         step: TrainStep,
         like: TrainState,
-        images: np.ndarray,
-        labels: np.ndarray,
+        images: np.ndarray | jax.Array,
+        labels: np.ndarray | jax.Array,
         longest: int,
     ) -> Chunk:
         """Returns a function that makes many steps over data that lives on the devices.
@@ -205,7 +201,7 @@ class Devices:
             step,
             donate_argnums=(0,) if donate else (),
             out_shardings=outputs,
-            compiler_options=COMPILER_OPTIONS.get((self.devices[0].platform, JAX)),
+            compiler_options=compiler_options(self.devices[0].platform),
         )
 
     def _pmap(

@@ -54,7 +54,7 @@ class ProgressReport:
         """
         figures = (
             f"loss {loss:.4f}  error {100 * error:5.2f} %  {speed:,.0f} images/s  "
-            f"ETA {_duration(left)}"
+            f"ETA {duration(left)}"
         )
         if self._bar is not None:
             self._bar.update(self._task, completed=step, figures=figures)
@@ -73,7 +73,7 @@ class ProgressReport:
             self._bar.stop()
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """Returns `1:02:03`, or `?` for NaN."""
     if math.isnan(seconds):
         return "?"

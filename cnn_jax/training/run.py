@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,7 @@ from cnn_jax.optim.parameter_rules import rules_of
 from cnn_jax.optim.plateau import Plateau
 from cnn_jax.optim.schedules import SCHEDULES, warmed_up
 from cnn_jax.training.batch_norm_scope import batch_view
+from cnn_jax.training.initialisation import initial_state
 from cnn_jax.training.objective import LOSSES
 from cnn_jax.training.parallel import Devices
 from cnn_jax.training.recipe import Recipe
@@ -56,26 +58,60 @@ class Run:
         """The rule of a schedule that follows the validation error."""
         return plateau_of(self.config)
 
-    def initial_state(self) -> TrainState:
-        """Returns the state before the first step, on every device."""
-        state = create_state(self.config, self.plan, self.recipe.model, self.dataset.image_shape)
-        return self.devices.place(state)
+    def initial_state(self, report: Callable[[str], None] = lambda table: None) -> TrainState:
+        """Returns the state before the first step, on every device.
+
+        Args:
+            report: is given the table of a data-dependent initialisation, where there is one.
+
+        Raises:
+            InputError: that initialisation meets a dead layer, or needs more examples than exist.
+        """
+        return self.devices.place(
+            initial_state(
+                self.config,
+                self.plan,
+                self.recipe.model,
+                self.dataset.train,
+                self.preprocessing,
+                report,
+            )
+        )
+
+    def drawn_state(self) -> TrainState:
+        """Returns the state with parameters as the network draws them: one to restore into."""
+        return self.devices.place(self._create_state())
+
+    def state_shapes(self) -> TrainState:
+        """Returns shapes and dtypes of the state; nothing is drawn."""
+        return jax.eval_shape(self._create_state)
+
+    def _create_state(self) -> TrainState:
+        return create_state(self.config, self.plan, self.recipe.model, self.dataset.image_shape)
 
 
-def prepare(config: Any, preprocessing: Preprocessing | None = None) -> Run:
+def prepare(
+    config: Any,
+    preprocessing: Preprocessing | None = None,
+    dataset: Dataset | None = None,
+    devices: Devices | None = None,
+) -> Run:
     """Returns the parts of the run that a config describes; nothing is trained or written.
 
     Args:
         config: validated.
         preprocessing: the record of existing weights; None: made from the train split.
+        dataset: of the config, where it is at hand; None: read from its source.
+        devices: to run on; None: those of `config.parallel`.
 
     Raises:
         InputError: the parts do not fit one another.
     """
     set_precision(config.precision)
-    dataset = sources.dataset_for(config)
-    parallel = config.parallel
-    devices = Devices(parallel.mode, parallel.devices, parallel.shard_parameters)
+    dataset = dataset or sources.dataset_for(config)
+    if devices is None:
+        parallel = config.parallel
+        devices = Devices(parallel.mode, parallel.devices, parallel.shard_parameters)
     parts = config.train.accumulation_steps
     devices.check_batch("config.train.batch_size", config.train.batch_size, parts)
     devices.check_batch("config.evaluation.batch_size", config.evaluation.batch_size)

@@ -59,8 +59,20 @@ class TrainState(flax.struct.PyTreeNode):
     seeds: dict[str, jax.Array]
 
 
+def draw_variables(
+    config: Any, model: Network, image_shape: tuple[int, int, int]
+) -> dict[str, ArrayTree]:
+    """Returns the parameters and batch statistics that the network's own initialisers draw."""
+    key = jax.random.key(config.seed.init)
+    return init_variables(model, key, (1, *image_shape), train=False)
+
+
 def create_state(
-    config: Any, plan: RunPlan, model: Network, image_shape: tuple[int, int, int]
+    config: Any,
+    plan: RunPlan,
+    model: Network,
+    image_shape: tuple[int, int, int],
+    variables: dict[str, ArrayTree] | None = None,
 ) -> TrainState:
     """Returns the state before the first step.
 
@@ -69,12 +81,13 @@ def create_state(
         plan: of the run.
         model: the network.
         image_shape: height, width and channels.
+        variables: the first `params` and `batch_stats`; None: as the network draws them.
 
     Raises:
         InputError: a map or a pattern names a layer that the network does not have.
     """
-    shape = (1, *image_shape)
-    variables = init_variables(model, jax.random.key(config.seed.init), shape, train=False)
+    if variables is None:
+        variables = draw_variables(config, model, image_shape)
     check_layer_names(model, variables["params"])
     rules_of(config.optim).check(variables["params"])
     hyper = hyper_parameters(config, plan, model)

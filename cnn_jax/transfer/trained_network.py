@@ -13,8 +13,8 @@ from ml_collections import ConfigDict
 from cnn_jax.config.problems import InputError
 from cnn_jax.config.validate import validate
 from cnn_jax.data import sources
+from cnn_jax.training.checkpoint_record import checkpoint_record
 from cnn_jax.training.checkpoints import Checkpoints
-from cnn_jax.training.loop import checkpoint_record
 from cnn_jax.training.restored import Restored, restore
 from cnn_jax.training.run import prepare
 from cnn_jax.transfer.state_dicts import load
@@ -84,7 +84,7 @@ def with_weights(config: Any, weights: str | Path, workdir: str | Path | None = 
     except InputError as error:
         raise InputError([f"--weights={weights}: {text}" for text in error.problems]) from error
     if workdir is not None:
-        state = run.devices.place(run.initial_state().replace(**variables))
+        state = run.devices.place(run.drawn_state().replace(**variables))
         record = checkpoint_record(run) | {"weights": origin_of(weights)}
         # Without a config.json no training goes on here: it would pass for a run from scratch.
         with closing(Checkpoints(Path(workdir))) as checkpoints:

@@ -65,5 +65,9 @@ def _curve(
     axes.plot(epochs, values, color=color, alpha=0.25, linewidth=0.7, label=raw)
     window = max(1, len(values) // 50)
     if window > 1:
-        mean = np.convolve(values, np.ones(window) / window, "valid")
-        axes.plot(epochs[window - 1 :], mean, color=color, label=smooth)
+        axes.plot(epochs[window - 1 :], smoothed(values, window), color=color, label=smooth)
+
+
+def smoothed(values: np.ndarray, window: int) -> np.ndarray:
+    """Returns the running mean of a curve, shorter by `window` - 1."""
+    return np.convolve(values, np.ones(window) / window, "valid")

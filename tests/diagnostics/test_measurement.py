@@ -8,8 +8,8 @@ import pytest
 from cnn_jax.diagnostics.measurement import measure, measure_by
 from cnn_jax.diagnostics.published_rows import Shown
 from cnn_jax.evaluation.exact import counted
+from cnn_jax.training.checkpoint_record import checkpoint_record
 from cnn_jax.training.checkpoints import Checkpoints
-from cnn_jax.training.loop import checkpoint_record
 from cnn_jax.training.restored import Restored, restore
 from cnn_jax.training.run import prepare
 from tests import configs

@@ -13,10 +13,10 @@ from flax.traverse_util import flatten_dict
 
 from cnn_jax.config.identity import config_hash, to_tree
 from cnn_jax.config.problems import InputError
+from cnn_jax.training.checkpoint_record import checkpoint_record
 from cnn_jax.training.checkpoint_summary import summarise
 from cnn_jax.training.checkpoints import Checkpoints
 from cnn_jax.training.export import export
-from cnn_jax.training.loop import checkpoint_record
 from cnn_jax.training.run import Run, prepare
 from tests import configs
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cnn_jax.training.checkpoint_record import checkpoint_record
 from cnn_jax.training.checkpoints import Checkpoints
-from cnn_jax.training.loop import checkpoint_record
 from cnn_jax.training.run import prepare
 from cnn_jax.training.run_directory import read_json
 from tests import configs

@@ -91,6 +91,25 @@ def test_processes_are_one_run(
     assert done.stdout.count("everything lies in") == 1, "one process speaks for all"
 
 
+def test_processes_begin_with_the_same_parameters(
+    one_process: Path, root: Path, tmp_path: Path
+) -> None:
+    source = {"init_from.workdir": str(one_process), "train.epochs": 0.8}
+    for processes in (1, 2):
+        words = command(
+            tmp_path,
+            tmp_path / f"run{processes}",
+            processes,
+            **source | {"schedule.warmup_epochs": 0.0, "init_from.layers": "fc1, logits"},
+        )
+        done = run(root, words)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "taken: 4 arrays (fc1, logits)" in done.stdout
+    assert largest_difference(tmp_path / "run1", tmp_path / "run2", 5) < 1e-9
+    begun = [read_json(tmp_path / f"run{n}" / "initialisation.json") for n in (1, 2)]
+    assert begun[0] == begun[1] and losses(tmp_path / "run2")[0] != losses(one_process)[0]
+
+
 def test_processes_agree_in_float32(root: Path, tmp_path: Path) -> None:
     short = {"precision.compute": "float32", "train.epochs": 0.8, "schedule.warmup_epochs": 0.0}
     for processes in (1, 2, 4):

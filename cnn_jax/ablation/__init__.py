@@ -1,0 +1,1 @@
+"""Ablations: factor grids trained as populations, their statistics, and search."""

@@ -1,0 +1,169 @@
+"""Members that share a compiled program."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+
+from cnn_jax import models
+from cnn_jax.ablation.factors import Member
+from cnn_jax.config.identity import to_tree
+from cnn_jax.config.plan import RunPlan, make_plan
+from cnn_jax.config.problems import InputError
+from cnn_jax.config.program import program_tree
+from cnn_jax.data import sources
+from cnn_jax.data.dataset import Dataset, Split
+from cnn_jax.models import Network
+from cnn_jax.training.initialisation import check_section, initial_state
+from cnn_jax.training.parallel import Devices
+from cnn_jax.training.run import Run, prepare
+from cnn_jax.training.state import TrainState, create_state, hyper_parameters
+
+
+@dataclass
+class Group:
+    """Members of one program, in order of their index.
+
+    Attributes:
+        run: of the first member, on the first device: what is in it is the same for all.
+        members: that share it.
+    """
+
+    run: Run
+    members: list[Member] = field(default_factory=list)
+
+    def on(self, device: jax.Device) -> Run:
+        """Returns the run on another device."""
+        run = self.run
+        return prepare(run.config, run.preprocessing, run.dataset, Devices(count=device))
+
+    def first_state(self, member: Member) -> TrainState:
+        """Returns the state of a member before its first step, as `experiments.train` makes it."""
+        run = self.run
+        return initial_state(
+            member.config,
+            _plan_of(member, run),
+            network_of(member, run.dataset),
+            run.dataset.train,
+            run.preprocessing,
+        )
+
+
+def groups_of(members: Sequence[Member]) -> list[Group]:
+    """Returns the members by program; every combination of levels is checked, nothing is trained.
+
+    Raises:
+        InputError: a network or an initialiser does not exist, or a config cannot be a member's;
+            factors and levels are named.
+    """
+    datasets: dict[str, Dataset] = {}
+    groups: dict[tuple[str, str], Group] = {}
+    runs: dict[str, Run] = {}
+    checked: set[str] = set()
+    problems: dict[str, None] = {}
+    precision = members[0].config.precision
+    for member in members:
+        tree = to_tree(member.config)
+        program = json.dumps(program_tree(tree), sort_keys=True)
+        initial = program + json.dumps([tree["model"]["kwargs"], tree["optim"]["frozen"]])
+        try:
+            _check_member(member)
+            if member.config.precision != precision:
+                # jax knows one precision of products, and one width of numbers, at a time.
+                raise InputError("config.precision must be the same for all members")
+            if program not in runs:
+                data = json.dumps([tree[s] for s in ("data", "train_crop", "test_crop")])
+                if data not in datasets:
+                    datasets[data] = sources.dataset_for(member.config)
+                runs[program] = _run_of(member, datasets[data])
+            run = runs[program]
+            check_section(member.config, run.dataset.train)
+            hyper = hyper_parameters(
+                member.config, _plan_of(member, run), network_of(member, run.dataset)
+            )
+            if initial not in checked:
+                checked.add(initial)
+                jax.eval_shape(functools.partial(_drawn_state, member, run))
+        except InputError as error:
+            where = member.title.rpartition(", seed")[0]
+            problems |= {f"{where}: {problem}": None for problem in error.problems}
+            continue
+        used = str(jax.tree.structure(hyper))
+        groups.setdefault((program, used), Group(run)).members.append(member)
+    if problems:
+        raise InputError(list(problems))
+    return list(groups.values())
+
+
+def network_of(member: Member, dataset: Dataset) -> Network:
+    """Returns the network of a member."""
+    config = member.config
+    return models.build(
+        config.model.name,
+        num_classes=dataset.num_classes,
+        dtype=config.precision.compute,
+        **config.model.kwargs.to_dict(),
+    )
+
+
+def _plan_of(member: Member, run: Run) -> RunPlan:
+    """Returns the plan of a member: of that of its group it has another warm-up at most."""
+    return make_plan(member.config, run.plan.train_examples)
+
+
+def _drawn_state(member: Member, run: Run) -> TrainState:
+    model, shape = network_of(member, run.dataset), run.dataset.image_shape
+    return create_state(member.config, _plan_of(member, run), model, shape)
+
+
+def _run_of(member: Member, dataset: Dataset) -> Run:
+    run = prepare(member.config, dataset=dataset, devices=Devices(count=jax.devices()[0]))
+    if not isinstance(run.dataset.train, Split):
+        raise InputError(
+            "config.data: members of a population train on data that is kept in memory; allowed: "
+            "data without random crops, no larger than config.data.resident_megabytes"
+        )
+    return run
+
+
+def _check_member(member: Member) -> None:
+    config = member.config
+    if config.parallel.mode != "jit":
+        raise InputError(
+            "config.parallel.mode = 'pmap': a member trains on one device; allowed: jit"
+        )
+    if config.train.dispatch != "chunk":
+        raise InputError(
+            f"config.train.dispatch = {config.train.dispatch!r}: members run compiled loops; "
+            "allowed: chunk"
+        )
+    if config.distributed.coordinator or config.distributed.detect:
+        raise InputError("config.distributed: the members of a population train in one process")
+    if config.init_from.workdir or config.init_from.weights:
+        raise InputError("config.init_from: the members of a population draw their own parameters")
+
+
+def abstract_params(group: Group) -> Any:
+    """Returns the shapes of the parameters of the first member."""
+    return jax.eval_shape(lambda: _drawn_state(group.members[0], group.run)).params
+
+
+def describe(groups: Sequence[Group]) -> str:
+    """Returns the programs with their members, one cell a line."""
+    lines = []
+    for number, group in enumerate(groups, start=1):
+        lines.append(f"program {number}: {len(group.members)} members")
+        cells: dict[str, list[Member]] = {}
+        for member in group.members:
+            cells.setdefault(" x ".join(member.cell.values()), []).append(member)
+        for cell, inside in cells.items():
+            first, last = inside[0], inside[-1]
+            lines.append(
+                f"  {first.index:5} to {last.index:<5} {cell}, seeds {first.seed} to {last.seed}"
+            )
+    return "\n".join([*lines, f"{sum(len(group.members) for group in groups)} members"])

@@ -1,0 +1,143 @@
+"""Trains the members of a population: grouped by program, wave by wave, on one device or several.
+
+Whatever ends it, the same call goes on: finished waves are read, a wave in progress is taken up at
+its snapshot, and the results are those of an uninterrupted call, bit for bit on CPU.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from cnn_jax.ablation.factors import Member
+from cnn_jax.ablation.groups import Group, abstract_params, groups_of
+from cnn_jax.ablation.population_progress import PopulationProgress
+from cnn_jax.ablation.population_record import claim
+from cnn_jax.ablation.schedule import Schedule, Slot
+from cnn_jax.ablation.strategies import STRATEGIES, resolve
+from cnn_jax.ablation.wave_files import WaveFiles
+from cnn_jax.ablation.workers import Job, Worker, largest_wave, work
+from cnn_jax.config.identity import config_hash, to_tree
+from cnn_jax.training.preemption import Preemption
+
+
+@dataclass
+class MemberResult:
+    """What became of a member.
+
+    Attributes:
+        member: which one.
+        state: `done`, or `diverged`: the guard stopped it.
+        stopped_step: the step, from 0, at which it was stopped, or by a plateau schedule ended;
+            None where it made all of them.
+        curve: `step`, `epoch`, `train_loss`, `train_error` of the logged steps (the mean data loss
+            and the fraction wrong of their batches), and `validation_step`, `validation_error`,
+            `validation_loss`.
+        final: `train_error`, `train_loss`, `validation_error`, `validation_loss`, `test_error`,
+            `test_loss` over whole splits in evaluation mode, and `n`, the number of test examples;
+            `averaged_test_...` where parameters are averaged; empty for a diverged member.
+    """
+
+    member: Member
+    state: str
+    stopped_step: int | None
+    curve: dict[str, list[float]]
+    final: dict[str, float | int]
+
+
+def train_members(
+    members: Sequence[Member],
+    directory: Path,
+    *,
+    strategy: str = "auto",
+    preemption: Preemption | None = None,
+    say: Callable[[str], None] = print,
+    memory_bytes: int | None = None,
+) -> list[MemberResult]:
+    """Trains members, or goes on where an earlier call was ended.
+
+    Args:
+        members: with different indices.
+        directory: everything is written below it; it belongs to these members from then on.
+        strategy: a key of `STRATEGIES`, or `auto`; what it came to is recorded, and kept.
+        preemption: the signals, already listened to.
+        say: prints a line.
+        memory_bytes: of one device, for the members of a wave; None: what the device says it has.
+
+    Returns:
+        One result a member, in their order.
+
+    Raises:
+        InputError: a member cannot be trained as such, or the directory holds other members.
+        PreemptionRequested: a signal came; everything is saved.
+    """
+    groups = groups_of(members)
+    devices = jax.devices()[: members[0].config.parallel.devices]
+    resolved = resolve(strategy, devices[0].platform, abstract_params(groups[0]))
+    record = claim(directory, members, strategy, resolved)
+    chosen = STRATEGIES[record.strategy]
+    if preemption is not None:
+        # From here on a signal finds everything that is finished on the disk.
+        preemption.saved_step = preemption.saved_step or 0
+    workers = [
+        Worker(d, groups, chosen.layout) for d in devices[: None if chosen.all_devices else 1]
+    ]
+    if not record.at_once:
+        record.at_once = [
+            largest_wave(workers[0], number, len(workers), memory_bytes)
+            for number in range(len(groups))
+        ]
+        record.write()
+    jobs = _jobs(groups, record.at_once, directory)
+    left = {slot: job for slot, job in jobs.items() if job.files.finished() is None}
+    done = sum(len(job.members) for slot, job in jobs.items() if slot not in left)
+    say(
+        f"{len(members)} members, {len(groups)} programs, {record.strategy} on {len(workers)} x "
+        f"{devices[0].device_kind}, {len(jobs)} waves" + (f"; {done} members done" if done else "")
+    )
+    steps = sum(groups[s.group].run.plan.total_steps * len(j.members) for s, j in left.items())
+    bar = members[0].config.log.progress_bar
+    progress = PopulationProgress(len(members), done, steps, say, bar)
+    try:
+        poll = preemption.poll if preemption is not None else _never
+        work(workers, Schedule(list(left)), left, progress, poll)
+    finally:
+        progress.close()
+    return _results(members, jobs)
+
+
+def _jobs(groups: list[Group], at_once: list[int], directory: Path) -> dict[Slot, Job]:
+    jobs = {}
+    for number, (group, most) in enumerate(zip(groups, at_once, strict=True)):
+        for wave in range(math.ceil(len(group.members) / most)):
+            slot = Slot(number, wave)
+            part = group.members[wave * most : (wave + 1) * most]
+            hashes = [config_hash(to_tree(member.config)) for member in part]
+            jobs[slot] = Job(part, WaveFiles(directory, slot.name, hashes))
+    return jobs
+
+
+def _results(members: Sequence[Member], jobs: dict[Slot, Job]) -> list[MemberResult]:
+    found = {}
+    for job in jobs.values():
+        for member, record in zip(job.members, job.files.finished() or [], strict=True):
+            found[member.index] = MemberResult(member, **_with_nan(record))
+    return [found[member.index] for member in members]
+
+
+def _with_nan(record: dict[str, Any]) -> dict[str, Any]:
+    """Returns a record as it was: JSON has no NaN, and null in its place."""
+    curve = {
+        name: [math.nan if value is None else value for value in values]
+        for name, values in record["curve"].items()
+    }
+    return record | {"curve": curve}
+
+
+def _never() -> None:
+    pass

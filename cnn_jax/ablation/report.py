@@ -1,0 +1,198 @@
+"""The report of an ablation: tables in Markdown, CSV and LaTeX, statistics and figures."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from cnn_jax.ablation import report_tables
+from cnn_jax.ablation.convergence import convergence
+from cnn_jax.ablation.effects import analyse
+from cnn_jax.ablation.statistics import (
+    GAP,
+    Cell,
+    Difference,
+    Interval,
+    Summary,
+    baseline_of,
+    cells_of,
+    differences,
+)
+from cnn_jax.ablation.table import Table
+from cnn_jax.config.problems import InputError
+from cnn_jax.training.run_directory import read_json
+from cnn_jax.visualization.ablation_curves import draw_ablation_curves
+from cnn_jax.visualization.ablation_effects import draw_effects
+from cnn_jax.visualization.signals import draw_signals
+
+JUDGED = "test_error"
+SHOWN = (JUDGED, "train_error", GAP)
+ERRORS = (*SHOWN, "validation_error")
+LOSSES = ("test_loss", "train_loss", "validation_loss")
+
+
+def write_report(directory: Path, test: str = "t") -> str:
+    """Writes tables and figures of an ablation beside its `ablation.json`.
+
+    `table.md`, `table.tex` (needs booktabs) and `table.csv` have errors in percent,
+    `statistics.json` in fractions; `curves.png` and `effects.png` are the figures, `signals.png`
+    too where there is a `signals.json`. What they show depends on these two files alone.
+
+    Args:
+        directory: of the ablation.
+        test: of the paired comparisons, `t` or `wilcoxon`.
+
+    Returns:
+        The tables for a terminal.
+
+    Raises:
+        InputError: there is no `ablation.json` in the directory, or it is damaged.
+    """
+    path = Path(directory) / "ablation.json"
+    try:
+        tree = json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such file; an ablation writes it at its end") from error
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path} is damaged: {error}") from error
+    found = statistics(tree, test)
+    tables = tables_of(tree, found, test)
+    title = f"Ablation {tree['name']}, config {tree['config_hash']}"
+    _write(path.parent / "statistics.json", json.dumps(_plain(found), indent=2) + "\n")
+    _write(path.parent / "table.csv", _csv(found))
+    _write(path.parent / "table.tex", "\n".join(table.latex() for table in tables))
+    _write(path.parent / "table.md", f"# {title}\n\n" + "\n".join(t.markdown() for t in tables))
+    draw_ablation_curves(tree["members"], title, path.parent / "curves.png")
+    draw_effects(found["metrics"][JUDGED]["cells"], title, path.parent / "effects.png")
+    if signals := read_json(path.parent / "signals.json"):
+        draw_signals(signals, f"{title}: before the first step", path.parent / "signals.png")
+    return "\n\n".join([title, *(table.text() for table in tables)])
+
+
+def statistics(tree: Mapping[str, Any], test: str = "t") -> dict[str, Any]:
+    """Returns all figures of an ablation: for every metric cells, for two differences and effects.
+
+    Args:
+        tree: of `ablation.json`.
+        test: of the paired comparisons.
+    """
+    baseline = baseline_of(tree)
+    metrics: dict[str, dict[str, Any]] = {}
+    for metric in (*ERRORS, *LOSSES):
+        cells = cells_of(tree["members"], metric)
+        if metric == JUDGED or any(cell.values for cell in cells):
+            metrics[metric] = {"cells": cells}
+        if metric in metrics and metric in (JUDGED, GAP):
+            metrics[metric] |= {
+                "differences": differences(cells, baseline, test),
+                "effects": analyse(cells),
+            }
+    return {
+        "baseline": baseline,
+        "test": test,
+        "metrics": metrics,
+        "convergence": convergence(tree["members"], baseline),
+    }
+
+
+def tables_of(tree: Mapping[str, Any], found: Mapping[str, Any], test: str) -> list[Table]:
+    """Returns the tables of the report.
+
+    Args:
+        tree: of `ablation.json`.
+        found: its statistics.
+        test: of the paired comparisons.
+    """
+    judged, baseline = found["metrics"][JUDGED], found["baseline"]
+    columns = {name: found["metrics"][name]["cells"] for name in SHOWN if name in found["metrics"]}
+    tables = [report_tables.cell_table(columns, judged["differences"], baseline, test)]
+    if len(tree["factors"]) > 1:
+        tables.append(report_tables.pivot_table(judged["cells"]))
+    for name in (JUDGED, GAP):
+        if name in found["metrics"] and len(judged["cells"]) > 1:
+            tables.append(report_tables.effect_table(found["metrics"][name]["effects"], name))
+    if found["convergence"]:
+        tables.append(report_tables.convergence_table(found["convergence"], baseline))
+    return tables
+
+
+def _plain(found: Mapping[str, Any]) -> dict[str, Any]:
+    """The statistics as JSON holds them."""
+    metrics: dict[str, dict[str, Any]] = {}
+    for name, metric in found["metrics"].items():
+        metrics[name] = {"cells": [_plain_cell(cell) for cell in metric["cells"]]}
+        if "effects" in metric:
+            metrics[name]["differences"] = [asdict(found) for found in metric["differences"]]
+            metrics[name]["effects"] = asdict(metric["effects"])
+    runs = [asdict(run) | {"median": run.median} for run in found["convergence"]]
+    return {**found, "metrics": metrics, "convergence": runs}
+
+
+def _plain_cell(cell: Cell) -> dict[str, Any]:
+    summary = cell.summary()
+    tree = None if summary is None else asdict(summary) | {"bootstrap": cell.bootstrap()}
+    return {"levels": cell.levels, "diverged": cell.diverged, "summary": tree}
+
+
+def _csv(found: Mapping[str, Any]) -> str:
+    """One row a cell; errors in percent, losses in nats; empty where there is no such figure."""
+    metrics = found["metrics"]
+    apart: dict[tuple[str, ...], Difference] = {
+        tuple(difference.levels.values()): difference
+        for difference in metrics[JUDGED]["differences"]
+    }
+    nothing, rows = Difference({}, 0, None, None, None), []
+    for i, cell in enumerate(metrics[JUDGED]["cells"]):
+        row: dict[str, Any] = dict(cell.levels)
+        row |= {"finished": len(cell.values), "diverged": len(cell.diverged)}
+        for name, metric in metrics.items():
+            row |= _figures(name, metric["cells"][i])
+        difference = apart.get(tuple(cell.levels.values()), nothing)
+        row |= {
+            "difference_percent": _times(difference.mean, 100),
+            **_bounds("difference", "_percent", difference.interval, 100),
+            "p": difference.p,
+            "p_corrected": difference.p_corrected,
+        }
+        rows.append(row)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _figures(name: str, cell: Cell) -> dict[str, float | None]:
+    found = cell.summary() or Summary(0, math.nan, None, math.nan, None)
+    unit, factor = ("_nats", 1) if name in LOSSES else ("_percent", 100)
+    return {
+        f"{name}_mean{unit}": _times(found.mean, factor),
+        f"{name}_deviation{unit}": _times(found.deviation, factor),
+        f"{name}_median{unit}": _times(found.median, factor),
+        **_bounds(f"{name}_t", unit, found.interval, factor),
+        **_bounds(f"{name}_bootstrap", unit, cell.bootstrap(), factor),
+    }
+
+
+def _times(value: float | None, factor: float) -> float | None:
+    return None if value is None or math.isnan(value) else round(factor * value, 10)
+
+
+def _bounds(
+    name: str, unit: str, interval: Interval | None, factor: float
+) -> dict[str, float | None]:
+    low, high = interval or (None, None)
+    return {f"{name}_low{unit}": _times(low, factor), f"{name}_high{unit}": _times(high, factor)}
+
+
+def _write(path: Path, text: str) -> None:
+    """Writes a file in one step: a reader sees the old text or the new one."""
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.write_text(text)
+    fresh.replace(path)

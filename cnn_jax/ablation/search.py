@@ -1,0 +1,228 @@
+"""Random search, coarse to fine: many short trials in wide ranges, then longer ones in finer.
+
+The strategy of the CS231n course notes (A. Karpathy 2015, "Neural Networks Part 3", hyperparameter
+optimization), after J. Bergstra & Y. Bengio (2012), Random search for hyper-parameter optimization:
+values are drawn, not taken from a grid; rates on a logarithmic scale; each stage looks closer
+around the best of the one before. Validation alone judges: no error on test is looked at. A trial
+whose loss explodes is stopped by the guard, and cannot win.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from cnn_jax.ablation.factors import Member
+from cnn_jax.ablation.ranges import Ranges, Values, draw_trials, edges, in_words, narrowed
+from cnn_jax.config.changes import changed
+from cnn_jax.config.identity import difference, to_tree
+from cnn_jax.config.problems import InputError
+from cnn_jax.config.search import Search, Stage
+from cnn_jax.config.validate import validate
+from cnn_jax.training.run_directory import RunDirectory, origin
+
+RECORD = "search.json"
+Train = Callable[[list[Member], Path], Sequence[Any]]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One choice of values, and how far it came.
+
+    Attributes:
+        index: place in the stage, from 0.
+        values: dotted key -> value.
+        state: `done`, or `diverged`.
+        validation_error: a fraction; None if it diverged.
+        validation_loss: mean, nats; None if it diverged.
+        train_error: a fraction; None if it diverged.
+    """
+
+    index: int
+    values: Values
+    state: str
+    validation_error: float | None = None
+    validation_loss: float | None = None
+    train_error: float | None = None
+
+
+@dataclass(frozen=True)
+class Round:
+    """A stage that was run.
+
+    Attributes:
+        stage: trials, epochs.
+        ranges: where its values were drawn from.
+        trials: in the order in which they were drawn.
+    """
+
+    stage: Stage
+    ranges: Ranges
+    trials: list[Trial]
+
+    def ranked(self) -> list[Trial]:
+        """Returns the trials that came to the end, the best on validation first.
+
+        Errors are counts and often equal: the loss on validation then decides.
+        """
+        done = [trial for trial in self.trials if trial.state == "done"]
+        return sorted(done, key=lambda t: (t.validation_error, t.validation_loss, t.index))
+
+
+def check(search: Search) -> ConfigDict:
+    """Checks that every trial will have a valid config; nothing is trained.
+
+    Args:
+        search: its base is a config.
+
+    Returns:
+        What all trials start from.
+
+    Raises:
+        InputError: something in the search cannot be used; keys of ranges are named.
+    """
+    if problems := search.problems():
+        raise InputError(problems)
+    base = _base(search)
+    if validate(base).data.validation_folds == 0:
+        raise InputError("a search is judged on validation: config.data.validation_folds is 0")
+    problems = []
+    for key, drawn in search.ranges.items():
+        for end in drawn.ends():
+            try:
+                validate(changed(base, {key: end}))
+            except InputError as error:
+                problems += [f"range of {key}: {problem}" for problem in error.problems]
+    if problems:
+        raise InputError(list(dict.fromkeys(problems)))
+    return base
+
+
+def run_search(
+    search: Search, workdir: Path, train: Train, say: Callable[[str], None] = print
+) -> list[Round]:
+    """Runs all stages; the same call again goes on where it was interrupted.
+
+    Values depend on the seed of the search and on the best of the stage before alone: they are
+    drawn again rather than stored. `search.json` holds every trial that was run.
+
+    Args:
+        search: checked.
+        workdir: directory of the search; each stage trains in one of its own below it.
+        train: trains members in a directory, or reads what was trained there before.
+        say: takes a line for the screen.
+
+    Returns:
+        The stages; no further one after one of which all trials diverged.
+
+    Raises:
+        InputError: the directory belongs to another search, or is in use.
+    """
+    rounds: list[Round] = []
+    with closing(RunDirectory(workdir)) as directory:
+        _claim(directory, search)
+        ranges = dict(search.ranges)
+        for number, stage in enumerate(search.stages, start=1):
+            say(_opening(number, len(search.stages), stage, ranges))
+            drawn = draw_trials(search.seed, number, ranges, stage.trials)
+            members = [member_of(search, stage, i, values) for i, values in enumerate(drawn)]
+            results = train(members, directory.path / f"stage-{number}")
+            rounds.append(Round(stage, ranges, [_trial(result, drawn) for result in results]))
+            _record(directory, search, rounds)
+            best = rounds[-1].ranked()
+            if not best:
+                say(f"all trials of stage {number} diverged: lower the learning rates")
+                break
+            for warning in edges(ranges, best[0].values, search.ranges):
+                say(f"note: {warning}")
+            values = [trial.values for trial in best[: stage.kept]]
+            ranges = narrowed(ranges, values, stage.trials, search.ranges)
+    return rounds
+
+
+def member_of(search: Search, stage: Stage, index: int, values: Values) -> Member:
+    """Returns a trial as a member of a population; all have the seeds of the base.
+
+    Args:
+        search: its base is a config.
+        stage: whose epochs it has.
+        index: place in the stage, from 0.
+        values: dotted key -> value.
+    """
+    changes = {**values, "train.epochs": float(stage.epochs)}
+    cell = {key: str(value) for key, value in values.items()}
+    return Member(index, cell, 0, validate(changed(_base(search), changes)))
+
+
+def to_record(search: Search) -> dict[str, Any]:
+    """Returns a search as JSON holds it."""
+    return {
+        "base": to_tree(validate(_base(search))),
+        "ranges": _plain(search.ranges),
+        "stages": [asdict(stage) for stage in search.stages],
+        "seed": search.seed,
+    }
+
+
+def _base(search: Search) -> ConfigDict:
+    assert isinstance(search.base, ConfigDict), "the path of a config is read by the binary"
+    return changed(search.base, search.trial_changes)
+
+
+def _plain(ranges: Any) -> dict[str, Any]:
+    return {key: {"kind": type(drawn).__name__} | asdict(drawn) for key, drawn in ranges.items()}
+
+
+def _opening(number: int, count: int, stage: Stage, ranges: Ranges) -> str:
+    lines = [f"stage {number} of {count}: {stage.trials} trials of {stage.epochs:g} epochs"]
+    return "\n".join([*lines, *(f"  {key}: {in_words(drawn)}" for key, drawn in ranges.items())])
+
+
+def _trial(result: Any, drawn: Sequence[Values]) -> Trial:
+    index = result.member.index
+    if result.state != "done":
+        return Trial(index, drawn[index], result.state)
+    judged = ("validation_error", "validation_loss", "train_error")
+    return Trial(index, drawn[index], result.state, *(result.final[name] for name in judged))
+
+
+def _claim(directory: RunDirectory, search: Search) -> None:
+    saved, asked = directory.read(RECORD), to_record(search)
+    if saved is None:
+        others = sorted(p.name for p in directory.path.iterdir() if not p.name.startswith("."))
+        if others:
+            raise InputError(
+                f"--workdir={directory.path} holds {', '.join(others[:5])} but no {RECORD}: it is "
+                "not the directory of a search; choose an empty or a new one"
+            )
+        _record(directory, search, [])
+    elif lines := _different(saved["search"], asked):
+        raise InputError(
+            f"--workdir={directory.path} holds another search; nothing was changed.\n  "
+            + "\n  ".join(lines)
+            + "\nTo continue that search give its file; to start this one choose another --workdir."
+        )
+
+
+def _different(saved: dict[str, Any], asked: dict[str, Any]) -> list[str]:
+    asked = json.loads(json.dumps(asked))  # tuples have become lists in the file
+    lines = difference(saved["base"], asked["base"])
+    for key in ("ranges", "stages", "seed"):
+        if saved[key] != asked[key]:
+            lines.append(f"{key}: {saved[key]} in the run directory, {asked[key]} now")
+    return lines
+
+
+def _record(directory: RunDirectory, search: Search, rounds: Sequence[Round]) -> None:
+    run = [
+        {"ranges": _plain(r.ranges), "trials": [asdict(trial) for trial in r.trials]}
+        | {"stage": asdict(r.stage)}
+        for r in rounds
+    ]
+    directory.write(RECORD, {"search": to_record(search), "stages_run": run} | origin())

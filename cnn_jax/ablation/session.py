@@ -1,0 +1,143 @@
+"""One call of the ablation command: open the directory, train all members, write the record."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from cnn_jax.ablation import population_record
+from cnn_jax.ablation.factors import Member, to_record
+from cnn_jax.ablation.initial_signals import initial_signals
+from cnn_jax.ablation.population import MemberResult, train_members
+from cnn_jax.ablation.wave_files import without_infinities
+from cnn_jax.config.ablation import Ablation
+from cnn_jax.config.identity import config_hash, difference
+from cnn_jax.config.problems import InputError
+from cnn_jax.training.preemption import Preemption
+from cnn_jax.training.run_directory import RunDirectory, origin, read_json
+
+PLAN, RESULT, POPULATION = "plan.json", "ablation.json", "population"
+SIGNALS = "signals.json"
+
+
+def run_ablation(
+    name: str,
+    ablation: Ablation,
+    members: Sequence[Member],
+    workdir: Path,
+    preemption: Preemption,
+    *,
+    strategy: str = "auto",
+    memory_bytes: int | None = None,
+    say: Callable[[str], None] = print,
+) -> list[MemberResult]:
+    """Trains all members, or goes on where an earlier call was ended, and writes `ablation.json`.
+
+    `signals.json` holds activations and gradients at step 0, where factors change the
+    initialisation.
+
+    Args:
+        name: of the ablation, for the report.
+        ablation: its base is a config.
+        members: of it.
+        workdir: belongs to this ablation from then on.
+        preemption: the signals, already listened to.
+        strategy: as of `train_members`.
+        memory_bytes: as of `train_members`.
+        say: prints a line.
+
+    Raises:
+        InputError: the directory holds another ablation, or a member cannot be trained.
+        PreemptionRequested: a signal came; everything is saved.
+    """
+    with closing(RunDirectory(workdir)) as directory:
+        _claim(directory, ablation)
+        where = workdir / POPULATION
+        results = train_members(
+            members,
+            where,
+            strategy=strategy,
+            preemption=preemption,
+            say=say,
+            memory_bytes=memory_bytes,
+        )
+        used = read_json(where / population_record.NAME)["strategy"]
+        directory.write_text(RESULT, _as_text(_tree(name, ablation, used, results)))
+        if not (workdir / SIGNALS).exists():
+            directory.write(SIGNALS, initial_signals(ablation, members))
+    return results
+
+
+def _tree(
+    name: str, ablation: Ablation, strategy: str, results: Sequence[MemberResult]
+) -> dict[str, Any]:
+    record = to_record(ablation)
+    members = [
+        {
+            "index": one.member.index,
+            "factors": one.member.cell,
+            "seed": one.member.seed,
+            "state": one.state,
+            "stopped_step": one.stopped_step,
+            "final": one.final,
+            "curve": one.curve,
+        }
+        for one in results
+    ]
+    about = {"name": name, "config_hash": config_hash(record["base"]), "strategy": strategy}
+    return about | record | origin() | {"members": without_infinities(members)}
+
+
+def _as_text(tree: dict[str, Any]) -> str:
+    """Returns JSON with one member a line: a curve of thousands of numbers is not read by eye."""
+    head = json.dumps({name: value for name, value in tree.items() if name != "members"}, indent=2)
+    members = ",\n".join(f"    {json.dumps(member)}" for member in tree["members"])
+    return head.removesuffix("\n}") + f',\n  "members": [\n{members}\n  ]\n}}\n'
+
+
+def _claim(directory: RunDirectory, ablation: Ablation) -> None:
+    asked = json.loads(json.dumps(to_record(ablation)))  # tuples become lists, as in the file
+    saved = directory.read(PLAN)
+    if saved is None:
+        others = sorted(p.name for p in directory.path.iterdir() if not p.name.startswith("."))
+        if others:
+            raise InputError(
+                f"--workdir={directory.path} holds {', '.join(others[:5])} but no {PLAN}: it is "
+                "not the directory of an ablation; choose an empty or a new one"
+            )
+        directory.write(PLAN, {"ablation": asked} | origin())
+    elif lines := _different(saved["ablation"], asked):
+        raise InputError(
+            f"--workdir={directory.path} holds another ablation; nothing was changed.\n  "
+            + "\n  ".join(lines)
+            + "\nTo continue that one give its file; to start this one choose another --workdir."
+        )
+
+
+def _different(saved: dict[str, Any], asked: dict[str, Any]) -> list[str]:
+    lines = difference(saved["base"], asked["base"])
+    for name in sorted(saved["factors"].keys() | asked["factors"].keys()):
+        levels = [tree["factors"].get(name, []) for tree in (saved, asked)]
+        before, now = ({level["label"]: level["changes"] for level in one} for one in levels)
+        for label in sorted(before.keys() | now.keys()):
+            if before.get(label) != now.get(label):
+                texts = [
+                    "not there" if label not in side else str(side[label]) for side in (before, now)
+                ]
+                lines.append(
+                    f"factor {name!r}, level {label!r}: {texts[0]} in the run directory, "
+                    f"{texts[1]} now"
+                )
+        if before == now and list(before) != list(now):
+            lines.append(f"factor {name!r}: its levels stand in another order")
+    if list(saved["factors"]) != list(asked["factors"]):
+        lines.append(
+            f"factors: {list(saved['factors'])} in the run directory, now in another order"
+        )
+    for key in ("paired", "seeds", "baseline"):
+        if saved[key] != asked[key]:
+            lines.append(f"{key}: {saved[key]} in the run directory, {asked[key]} now")
+    return lines

@@ -1,0 +1,115 @@
+"""The files of a wave: a snapshot while it trains, and its records when it is done."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from cnn_jax.config.problems import InputError
+from cnn_jax.training.run_directory import read_json
+from cnn_jax.training.state import FORMAT_VERSION, TrainState
+
+RECORD = "record"  # the entry of a snapshot that holds text
+
+
+class WaveFiles:
+    """Where one wave is kept.
+
+    A snapshot is a `.npz` of the arrays of the state by their path in the tree; zip's checksums
+    tell a damaged one. Files are replaced in one step: a kill leaves the old or the new.
+
+    Args:
+        directory: of the population.
+        name: of the wave, one word.
+        config_hashes: of its members: a snapshot of others is not restored.
+    """
+
+    def __init__(self, directory: Path, name: str, config_hashes: list[str]):
+        self._records = directory / f"{name}.json"
+        self._snapshot = directory / f"{name}.npz"
+        self._hashes = config_hashes
+
+    def save(self, state: TrainState, step: int, records: list[dict[str, Any]]) -> None:
+        """Writes a snapshot.
+
+        Args:
+            state: of all members.
+            step: steps made.
+            records: one a member.
+        """
+        about = {
+            "format": FORMAT_VERSION,
+            "config_hashes": self._hashes,
+            "step": step,
+            "records": records,
+        }
+        arrays = {name: np.asarray(leaf) for name, leaf in _named_leaves(state)}
+        fresh = self._snapshot.with_suffix(".new")
+        with fresh.open("wb") as file:
+            entries: Any = arrays | {RECORD: np.array(json.dumps(about))}
+            np.savez(file, **entries)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(self._snapshot)
+
+    def restore(self, like: TrainState) -> tuple[TrainState, int, list[dict[str, Any]]] | None:
+        """Returns state, step and records of the snapshot; None where there is none to go on from.
+
+        Args:
+            like: a state of the right shapes.
+        """
+        try:
+            with np.load(self._snapshot, allow_pickle=False) as saved:
+                about = json.loads(str(saved[RECORD]))
+                if about["format"] != FORMAT_VERSION or about["config_hashes"] != self._hashes:
+                    return None
+                leaves = [saved[name] for name, _ in _named_leaves(like)]
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            # Nothing is lost but time: the wave begins anew, and gives the same numbers.
+            print(f"{self._snapshot} is damaged ({error}): its members begin anew")
+            return None
+        return jax.tree.unflatten(jax.tree.structure(like), leaves), about["step"], about["records"]
+
+    def finish(self, records: list[dict[str, Any]]) -> None:
+        """Writes the records of the finished members; the snapshot goes."""
+        fresh = self._records.with_suffix(".new_json")
+        with fresh.open("w") as file:
+            json.dump(without_infinities(records), file)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(self._records)
+        self._snapshot.unlink(missing_ok=True)
+
+    def finished(self) -> list[dict[str, Any]] | None:
+        """Returns the records of the finished members, None where they are not finished.
+
+        Raises:
+            InputError: the file is damaged, or holds other members.
+        """
+        records = read_json(self._records)
+        if records is not None and len(records) != len(self._hashes):
+            raise InputError(f"{self._records} holds {len(records)} members: it is not of this run")
+        return records
+
+
+def without_infinities(tree: Any) -> Any:
+    """Returns a tree for strict JSON: NaN and infinities, which it does not know, as null."""
+    if isinstance(tree, dict):
+        return {name: without_infinities(value) for name, value in tree.items()}
+    if isinstance(tree, list | tuple):
+        return [without_infinities(value) for value in tree]
+    return None if isinstance(tree, float) and not math.isfinite(tree) else tree
+
+
+def _named_leaves(state: TrainState) -> list[tuple[str, Any]]:
+    leaves = jax.tree_util.tree_leaves_with_path(state)
+    return [(jax.tree_util.keystr(path, simple=True, separator="/"), leaf) for path, leaf in leaves]

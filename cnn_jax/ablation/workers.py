@@ -1,0 +1,171 @@
+"""The devices at work: each takes a wave, trains it to its end, and takes the next.
+
+Threads serve them: a thread only hands programs to its device and waits for it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import Event
+
+import jax
+
+from cnn_jax.ablation.factors import Member
+from cnn_jax.ablation.groups import Group
+from cnn_jax.ablation.population_progress import PopulationProgress
+from cnn_jax.ablation.programs import (
+    ManyMembers,
+    OneMember,
+    Poll,
+    Program,
+    Resident,
+    resident_train,
+)
+from cnn_jax.ablation.schedule import Schedule, Slot
+from cnn_jax.ablation.wave import Wave
+from cnn_jax.ablation.wave_files import WaveFiles
+from cnn_jax.training.parallel_members import Layout
+from cnn_jax.training.preemption import PreemptionRequested
+from cnn_jax.training.run import Run
+
+SHARE_OF_MEMORY = 0.5  # the rest is for data, and for what else runs
+
+
+@dataclass(frozen=True)
+class Job:
+    """A wave that is to be trained.
+
+    Attributes:
+        members: of it.
+        files: where it is kept.
+    """
+
+    members: list[Member]
+    files: WaveFiles
+
+
+class Worker:
+    """A device with the programs that were compiled for it.
+
+    Args:
+        device: to train on.
+        groups: of the population.
+        layout: of the members of a wave; None: a wave is one member.
+    """
+
+    def __init__(self, device: jax.Device, groups: list[Group], layout: Layout | None):
+        self.device, self.groups, self.layout = device, groups, layout
+        self._runs: dict[int, Run] = {}
+        self._programs: dict[tuple[int, int], Program] = {}
+        self._resident: dict[int, Resident] = {}
+
+    def run_of(self, group: int) -> Run:
+        """Returns the run of a group on this device."""
+        if group not in self._runs:
+            self._runs[group] = self.groups[group].on(self.device)
+        return self._runs[group]
+
+    def program(self, group: int, members: list[Member]) -> Program:
+        """Returns the program of a group for so many members, compiled at most once."""
+        key = group, len(members)
+        if key not in self._programs:
+            run, first_state = self.run_of(group), self.groups[group].first_state
+            data = self._data(run)
+            if self.layout is None:
+                like = run.devices.place(first_state(members[0]))
+                self._programs[key] = OneMember(run, like, data)
+            else:
+                states = [first_state(member) for member in members]
+                self._programs[key] = ManyMembers(run, states, self.layout, data)
+        return self._programs[key]
+
+    def _data(self, run: Run) -> Resident:
+        """Returns the train split on the device: groups on the same data share one copy of it."""
+        key = id(run.dataset)
+        if key not in self._resident:
+            self._resident[key] = resident_train(run)
+        return self._resident[key]
+
+    def train(self, slot: Slot, job: Job, progress: PopulationProgress, poll: Poll) -> None:
+        """Trains a wave and writes its results."""
+        group, run = self.groups[slot.group], self.run_of(slot.group)
+        progress.began(f"group {slot.group + 1}/{len(self.groups)} wave {slot.number + 1}")
+        program = self.program(slot.group, job.members)
+        wave = Wave(job.members, run, program, job.files, group.first_state, progress.made)
+        records = wave.train(poll)
+        job.files.finish(records)
+        unmade = (run.plan.total_steps - wave.step) * len(job.members)
+        progress.finished([record["state"] for record in records], unmade)
+
+
+def work(
+    workers: list[Worker],
+    schedule: Schedule,
+    jobs: Mapping[Slot, Job],
+    progress: PopulationProgress,
+    poll: Poll,
+) -> None:
+    """Trains all waves.
+
+    Raises:
+        PreemptionRequested: a signal came; every wave in progress is saved.
+        Exception: what went wrong on one device; the waves of the others are saved.
+    """
+    ended = Event()
+
+    def ask() -> None:
+        if ended.is_set():
+            raise PreemptionRequested
+        poll()
+
+    def serve(number: int) -> None:
+        try:
+            while (slot := schedule.next(number)) is not None:
+                ask()
+                workers[number].train(slot, jobs[slot], progress, ask)
+        except BaseException:
+            ended.set()
+            raise
+
+    if len(workers) == 1:
+        serve(0)
+        return
+    with ThreadPoolExecutor(len(workers), thread_name_prefix="device") as pool:
+        served = [pool.submit(serve, number) for number in range(len(workers))]
+    errors = [error for one in served if (error := one.exception()) is not None]
+    for error in sorted(errors, key=lambda e: isinstance(e, PreemptionRequested)):
+        raise error
+
+
+def largest_wave(worker: Worker, group: int, devices: int, memory_bytes: int | None) -> int:
+    """Returns how many members go into a wave: all of a group, over the devices, if they fit.
+
+    Args:
+        worker: of one device; the others are alike.
+        group: number of the group.
+        devices: how many there are.
+        memory_bytes: of a device, for the members; None: half of what it has.
+    """
+    if worker.layout is None:
+        return 1
+    members = worker.groups[group].members
+    limit = memory_bytes or int(SHARE_OF_MEMORY * _memory(worker.device))
+    most = -(-len(members) // devices)
+    while most > 1:
+        program = worker.program(group, members[:most])
+        assert isinstance(program, ManyMembers)
+        if (program.chunk.peak_bytes or 0) <= limit:
+            break
+        most = -(-most // 2)
+    return most
+
+
+def _memory(device: jax.Device) -> int:
+    """Returns the bytes of a device; of simulated ones, their share of the machine's."""
+    known = device.memory_stats() or {}
+    if "bytes_limit" in known:
+        return int(known["bytes_limit"])
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // jax.device_count()

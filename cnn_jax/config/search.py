@@ -1,0 +1,166 @@
+"""What a file in `configs/searches/` describes: a base, ranges of some of its keys, and stages."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from cnn_jax.config.problems import InputError, hint
+
+
+@dataclass(frozen=True)
+class Uniform:
+    """A number, any between two ends alike.
+
+    Attributes:
+        low: the smallest.
+        high: the largest.
+    """
+
+    low: float
+    high: float
+
+    def problem(self) -> str:
+        """Returns what is wrong with it, or the empty string."""
+        if not all(_is_number(end) for end in (self.low, self.high)):
+            return "two finite numbers are needed"
+        return "" if self.low < self.high else "the first number must be below the second"
+
+    def ends(self) -> tuple[Any, ...]:
+        """Returns values that must be valid for all others to be."""
+        return self.low, self.high
+
+
+@dataclass(frozen=True)
+class LogUniform(Uniform):
+    """A number above zero whose logarithm is uniform: for rates, whose order of size is sought."""
+
+    def problem(self) -> str:
+        """Returns what is wrong with it, or the empty string."""
+        return super().problem() or ("" if self.low > 0 else "a logarithm needs numbers above 0")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of some values.
+
+    Attributes:
+        options: the values.
+    """
+
+    options: tuple[Any, ...]
+
+    def problem(self) -> str:
+        """Returns what is wrong with it, or the empty string."""
+        right = isinstance(self.options, tuple) and len(self.options) > 0
+        return "" if right else "a tuple of at least one value is needed"
+
+    def ends(self) -> tuple[Any, ...]:
+        """Returns values that must be valid for all others to be."""
+        return self.options
+
+
+Range = Uniform | LogUniform | Choice
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One round of trials.
+
+    Attributes:
+        trials: how many.
+        epochs: length of each.
+        kept: how many of the best span the ranges of the next stage.
+    """
+
+    trials: int
+    epochs: float
+    kept: int = 5
+
+    def problems(self, where: str) -> list[str]:
+        """Returns what is wrong with it, one sentence each."""
+        found = []
+        if not _is_count(self.trials):
+            found.append(
+                f"{where}.trials = {self.trials!r}: a whole number of at least 1 is needed"
+            )
+        if not _is_number(self.epochs) or self.epochs <= 0:
+            found.append(f"{where}.epochs = {self.epochs!r}: a number above 0 is needed")
+        if not _is_count(self.kept) or (not found and self.kept > self.trials):
+            found.append(f"{where}.kept = {self.kept!r}: 1 to as many as there are trials")
+        return found
+
+
+@dataclass
+class Search:
+    """A random search, coarse to fine; other names than these cannot be assigned.
+
+    Attributes:
+        base: the config that all trials start from: a file with its word, as
+            `configs/digits/lenet5.py`, or a config that the file builds.
+        trial_changes: dotted key -> value: what is other than in the base, for the trials alone.
+        ranges: dotted key -> where its value is drawn from in the first stage.
+        stages: one after another.
+        seed: of the draws.
+    """
+
+    base: str | ConfigDict = ""
+    trial_changes: Mapping[str, Any] = field(default_factory=dict)
+    ranges: Mapping[str, Range] = field(default_factory=dict)
+    stages: tuple[Stage, ...] = (Stage(trials=20, epochs=2.0), Stage(trials=10, epochs=10.0))
+    seed: int = 0
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        names = [declared.name for declared in fields(self)]
+        if name not in names:
+            raise InputError(f"search.{name} is unknown{hint(name, names)}")
+        super().__setattr__(name, value)
+
+    def sets(self) -> dict[str, str]:
+        """Returns the keys that it sets, each with what sets it."""
+        ranges = dict.fromkeys(self.ranges, "a range of the search")
+        return {**dict.fromkeys(self.trial_changes, "the search, for its trials,"), **ranges}
+
+    def problems(self) -> list[str]:
+        """Returns what is wrong with the form of it, one sentence each."""
+        found = []
+        base, changes, ranges, stages = (
+            getattr(self, name) for name in ("base", "trial_changes", "ranges", "stages")
+        )
+        if not isinstance(base, str | ConfigDict) or base == "":
+            found.append(f"search.base = {base!r}: a config, or the path of its file")
+        if not _is_count(self.seed, least=0):
+            found.append(f"search.seed = {self.seed!r}: a whole number from 0 is needed")
+        if not isinstance(changes, Mapping):
+            return [*found, f"search.trial_changes = {changes!r}: a dict from keys to values"]
+        if not isinstance(ranges, Mapping) or not ranges:
+            return [*found, "search.ranges: a dict from keys to ranges is needed, of at least one"]
+        for key, drawn in ranges.items():
+            if not isinstance(drawn, Range):
+                found.append(f"range of {key}: {drawn!r}: Uniform, LogUniform or Choice is needed")
+            elif problem := drawn.problem():
+                found.append(f"range of {key}: {drawn}: {problem}")
+            elif key in changes:
+                found.append(f"range of {key}: search.trial_changes sets the same key")
+        if not isinstance(stages, tuple) or not stages:
+            return [*found, "search.stages: a tuple of at least one stage is needed"]
+        for i, stage in enumerate(stages, start=1):
+            found += (
+                stage.problems(f"stage {i}")
+                if isinstance(stage, Stage)
+                else [f"stage {i} = {stage!r}: a Stage is needed"]
+            )
+        return found
+
+
+def _is_number(value: Any) -> bool:
+    right = isinstance(value, int | float) and not isinstance(value, bool)
+    return right and math.isfinite(value)
+
+
+def _is_count(value: Any, least: int = 1) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least

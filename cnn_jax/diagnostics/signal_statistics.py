@@ -1,0 +1,72 @@
+"""Activations and gradients of every layer before the first step, under several initialisations."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from cnn_jax.config.changes import changed
+from cnn_jax.config.problems import InputError
+from cnn_jax.config.validate import validate
+from cnn_jax.initializers.data_dependent import DATA_DEPENDENT
+from cnn_jax.training.run import prepare
+from cnn_jax.training.signals import Signals, Statistics
+
+BY_SCHEME = Mapping[str, Statistics]
+
+
+def compare_schemes(config: Any, schemes: Sequence[str]) -> dict[str, Statistics]:
+    """Returns the statistics of every layer at step 0, by scheme.
+
+    All schemes see the same batch, and go through one compiled program.
+
+    Args:
+        config: validated.
+        schemes: each an initialiser for all kernels, as `he_normal(mode=fan_out)`; `published`,
+            what the config says; or a data-dependent initialisation, as `lsuv`.
+
+    Raises:
+        InputError: a scheme that does not exist, or one that meets a dead layer.
+    """
+    first = prepare(config)
+    signals, found = Signals(first), {}
+    for scheme in schemes:
+        try:
+            run = prepare(_under(scheme, config), first.preprocessing, first.dataset, first.devices)
+            found[scheme] = signals.measure(run.initial_state(), 0)
+        except InputError as error:
+            raise InputError([f"{scheme}: {problem}" for problem in error.problems]) from error
+    return found
+
+
+def table(found: BY_SCHEME, statistic: str) -> str:
+    """Returns a markdown table of one statistic: a row a layer, a column a scheme.
+
+    Args:
+        found: of `compare_schemes`.
+        statistic: a key of `training.signals.STATISTICS`.
+    """
+    layers = list(next(iter(found.values())))
+    lines = [f"| layer | {' | '.join(found)} |", f"|---|{'---:|' * len(found)}"]
+    for layer in layers:
+        values = (found[scheme][layer].get(statistic, math.nan) for scheme in found)
+        lines.append(f"| {layer} | {' | '.join(_number(value) for value in values)} |")
+    return "\n".join(lines)
+
+
+def _under(scheme: str, config: Any) -> Any:
+    if scheme == "published":
+        return config
+    changes: dict[str, Any] = {"data_dependent_init.name": "none"}
+    if scheme in DATA_DEPENDENT:
+        changes["data_dependent_init.name"] = scheme
+    else:
+        changes["model.kwargs.kernel_init"] = scheme
+    return validate(changed(ConfigDict(config.to_dict()), changes))
+
+
+def _number(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.3g}"

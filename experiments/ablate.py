@@ -1,0 +1,80 @@
+"""Run an ablation: every combination of its factors' levels, with several seeds.
+
+  python -m experiments.ablate --config=configs/ablations/init.py --workdir=runs/init
+
+The members train as populations: those of one program share its compilation, those of one seed see
+the same data in the same order. Leaves ablation.json (every member: factors, seed, curve, final
+errors, state), table.md, table.csv, table.tex and figures in the run directory, and prints the
+table. The same command again continues an interrupted run; a finished member is never trained
+again. A member that diverges is marked, and the others go on.
+
+--config.section.key=value overrides a key of the base; --seeds the number of seeds. --list shows
+programs and members, and trains nothing. --strategy: sequential, vmap, scan or sharded; auto takes
+the one that was fastest where it was measured.
+
+Exit codes: 0 done; 2 bad configuration or input; 75 preempted, run the same command again.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from absl import flags
+
+from cnn_jax.ablation import strategies
+from cnn_jax.ablation.factors import members_of
+from cnn_jax.config.ablation import Ablation
+from cnn_jax.training.preemption import PREEMPTED, Preemption, PreemptionRequested
+from experiments import command_line
+
+WORKDIR = flags.DEFINE_string("workdir", None, "run directory; default: runs/ablation-<file>")
+STRATEGY = flags.DEFINE_string("strategy", strategies.AUTO, "how members share the machine")
+SEEDS = flags.DEFINE_integer("seeds", None, "in place of the file's number", lower_bound=1)
+MEMORY = flags.DEFINE_float(
+    "memory_gib", None, "of one device, for members trained together; default: half of it"
+)
+LIST = flags.DEFINE_bool("list", False, "show programs and members, and train nothing")
+
+
+def main(argv: list[str]) -> int:
+    """Parses, validates every level, trains and reports."""
+    file, ablation = command_line.parse_plan(argv, __doc__ or "", Ablation)
+    ablation.seeds = SEEDS.value or ablation.seeds
+    strategies.check(STRATEGY.value)
+    members = members_of(ablation)
+    if LIST.value:
+        from cnn_jax.ablation.groups import describe, groups_of
+
+        print(describe(groups_of(members)))
+        return 0
+    name = Path(file.partition(":")[0]).stem
+    workdir = Path(WORKDIR.value or f"runs/ablation-{name}")
+    began = time.monotonic()
+    with Preemption(members[0].config.checkpoint.grace_seconds) as preemption:
+        # Imported here: jax takes seconds, and a broken level or a signal need not wait for it.
+        from cnn_jax.ablation.report import write_report
+        from cnn_jax.ablation.session import run_ablation
+        from cnn_jax.training.parallel_members import simulate_cpu_devices
+
+        simulate_cpu_devices()
+        memory = None if MEMORY.value is None else int(MEMORY.value * 2**30)
+        how: dict[str, Any] = {"strategy": STRATEGY.value, "memory_bytes": memory}
+        try:
+            results = run_ablation(name, ablation, members, workdir, preemption, **how)
+        except PreemptionRequested:
+            print(f"preempted: what is trained is saved in {workdir}; run the same command again")
+            return PREEMPTED
+        minutes = (time.monotonic() - began) / 60
+        print(f"\n{write_report(workdir)}")
+    diverged = sum(result.state == "diverged" for result in results)
+    print(
+        f"\n{len(results)} members, {diverged} diverged, {minutes:.1f} min in this call\n"
+        f"everything lies in {workdir}/: ablation.json, table.md, table.csv, table.tex, figures"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    command_line.run(main)

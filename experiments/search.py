@@ -1,0 +1,71 @@
+"""Search for good values of some config keys: at random, coarse to fine, judged on validation.
+
+  python -m experiments.search --config=configs/searches/digits_lenet5.py --workdir=runs/search
+
+The file names a base config, a range for each key (log-uniform, uniform or a choice) and stages:
+many short trials first; the best of them span the ranges of the next, longer ones. A trial whose
+loss explodes stops early (guard.explosion_factor). Ends with the best trials and the command that
+trains with the best values; all trials are in search.json. No error on test is looked at. The same
+command again continues an interrupted search. --config.section.key=value overrides a key of the
+base.
+
+Exit codes: 0 done; 2 bad search or input; 3 all trials of a stage diverged; 75 preempted: run the
+same command again.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from absl import flags
+
+from cnn_jax.ablation import strategies
+from cnn_jax.ablation.search import check, run_search
+from cnn_jax.ablation.search_report import report
+from cnn_jax.config.search import Search
+from cnn_jax.training.preemption import PREEMPTED, Preemption, PreemptionRequested
+from experiments import command_line
+from experiments.config_files import made_by
+
+DIVERGED = 3
+WORKDIR = flags.DEFINE_string("workdir", None, "its directory; default: runs/search-<file>")
+STRATEGY = flags.DEFINE_string("strategy", strategies.AUTO, "how trials share the machine")
+
+
+def main(argv: list[str]) -> int:
+    """Parses, checks every range, runs the stages and reports."""
+    file, search = command_line.parse_plan(argv, __doc__ or "", Search)
+    strategies.check(STRATEGY.value)
+    start = check(search)
+    workdir = Path(WORKDIR.value or f"runs/search-{Path(file.partition(':')[0]).stem}")
+    with Preemption(start.checkpoint.grace_seconds) as preemption:
+        # Imported here: jax takes seconds, and a broken range or a signal need not wait for it.
+        from cnn_jax.ablation.population import train_members
+        from cnn_jax.training.parallel_members import simulate_cpu_devices
+
+        simulate_cpu_devices()
+
+        def train(members: list[Any], directory: Path) -> list[Any]:
+            how: dict[str, Any] = {"strategy": STRATEGY.value, "preemption": preemption}
+            return train_members(members, directory, **how)
+
+        try:
+            rounds = run_search(search, workdir, train)
+        except PreemptionRequested:
+            print(f"preempted: what is trained is saved in {workdir}; run the same command again")
+            return PREEMPTED
+    base = made_by(file, Search).base
+    overrides = [argument for argument in argv if argument.startswith("--config.")]
+    tables, command = report(rounds, base if isinstance(base, str) else "CONFIG", overrides)
+    print("\n" + "\n\n".join(table.text() for table in tables))
+    if command is None:
+        print("all trials of the last stage diverged", file=sys.stderr)
+        return DIVERGED
+    print(f"\nevery trial is in {workdir}/search.json; to train with the best values:\n{command}")
+    return 0
+
+
+if __name__ == "__main__":
+    command_line.run(main)

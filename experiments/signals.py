@@ -1,0 +1,62 @@
+"""Measure how activations and gradients go through the layers, before the first step.
+
+  python -m experiments.signals --config=configs/digits/lenet5.py --schemes=glorot_uniform,he_normal
+
+Each scheme sets all kernels: an initialiser, as he_normal(mode=fan_out); or lsuv or krahenbuhl,
+which look at a batch; `published` is what the config says. Prints markdown tables of the variance
+of every layer's outputs and of the gradient with respect to them, and draws both into --output. A
+training run measures itself with --config.log.signal_statistics_every_steps=100: signals.jsonl and
+TensorBoard.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from absl import flags
+
+from experiments import command_line
+
+SCHEMES = flags.DEFINE_string(
+    "schemes", "published,glorot_uniform,he_normal,orthogonal,lsuv", "initialisations, by commas"
+)
+OUTPUT = flags.DEFINE_string("output", None, "the picture; default: signals-<config>.png")
+STATISTICS = flags.DEFINE_string(
+    "statistics", "activation_variance,gradient_variance", "what is printed, by commas"
+)
+
+
+def main(argv: list[str]) -> int:
+    """Parses, measures, prints and draws."""
+    config_file, config = command_line.parse_config(argv, __doc__ or "")
+    schemes, statistics = _words(SCHEMES.value), _words(STATISTICS.value)
+    if not schemes:
+        raise command_line.InputError("--schemes is empty: name one, as in --schemes=he_normal")
+    # Imported here: jax takes seconds, and a bad config need not wait for it.
+    from cnn_jax.config.problems import hint
+    from cnn_jax.diagnostics.signal_statistics import compare_schemes, table
+    from cnn_jax.training.signals import STATISTICS as KNOWN
+    from cnn_jax.visualization.signals import draw_signals
+
+    for name in statistics:
+        if name not in KNOWN:
+            raise command_line.InputError(f"--statistics={name}: unknown{hint(name, KNOWN)}")
+    found = compare_schemes(config, schemes)
+    for name in statistics:
+        print(f"{name}: {KNOWN[name]}\n\n{table(found, name)}\n")
+    stem = Path(config_file.partition(":")[0]).stem
+    output = Path(OUTPUT.value or f"signals-{stem}.png")
+    title = f"{config.model.name} on {config.data.source}, {config.train.batch_size} images, step 0"
+    draw_signals({"": found}, title, output)
+    print(f"drawn into {output}")
+    return 0
+
+
+def _words(text: str) -> list[str]:
+    """Returns what stands between commas, but those inside brackets."""
+    return [word.strip() for word in re.split(r",(?![^(]*\))", text) if word.strip()]
+
+
+if __name__ == "__main__":
+    command_line.run(main)
