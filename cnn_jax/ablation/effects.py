@@ -143,9 +143,10 @@ def _unequal_spread(cells: Sequence[Cell]) -> list[str]:
         p = float(stats.levene(*samples).pvalue)
     if not p < UNEQUAL_SPREAD:
         return []
+    small = f"p = {p:.3f}" if p >= 0.001 else "p < 0.001"
     return [
-        f"The spread within cells is not equal (Levene's test, p = {p:.2g}), which the F test "
-        "assumes: take small effects with care."
+        f"The spread within cells is not equal (Levene's test, {small}), which the F test assumes: "
+        "take small effects with care."
     ]
 
 
@@ -159,17 +160,24 @@ def marginal(
         factors: one for a main effect, two for an interaction.
 
     Returns:
-        Labels, in the order of `factors` -> summary. The sample has one value a seed: the mean over
-        the cells with these levels that came to the end with that seed. None where none did.
+        Labels, in the order of `factors` -> summary. The sample has one value a seed, the mean over
+        the cells with these levels; the mean of its cell stands in for a member that diverged. A
+        cell that diverged as a whole is left out; None where all did.
     """
-    found: dict[tuple[str, ...], dict[int, list[float]]] = {}
+    found: dict[tuple[str, ...], list[Cell]] = {}
     for cell in cells:
-        by_seed = found.setdefault(tuple(cell.levels[factor] for factor in factors), {})
-        for seed, value in cell.values.items():
-            by_seed.setdefault(seed, []).append(value)
-    return {
-        labels: summarise([float(np.mean(values)) for values in by_seed.values()])
-        if by_seed
-        else None
-        for labels, by_seed in found.items()
-    }
+        found.setdefault(tuple(cell.levels[factor] for factor in factors), []).append(cell)
+    return {labels: _over_cells([c for c in group if c.values]) for labels, group in found.items()}
+
+
+def _over_cells(cells: Sequence[Cell]) -> Summary | None:
+    if not cells:
+        return None
+    means = [float(np.mean(list(cell.values.values()))) for cell in cells]
+    seeds = sorted({seed for cell in cells for seed in cell.values})
+    return summarise(
+        [
+            float(np.mean([c.values.get(seed, m) for c, m in zip(cells, means, strict=True)]))
+            for seed in seeds
+        ]
+    )

@@ -51,12 +51,17 @@ class PopulationProgress:
         with self._lock:
             self._wave = wave
 
-    def made(self, steps: int) -> None:
-        """Reports that steps were made, counted over all members."""
+    def made(self, steps: int, now: bool) -> None:
+        """Reports steps, counted over all members.
+
+        Args:
+            steps: how many.
+            now: whether they were made now, or before the wave was saved.
+        """
         with self._lock:
-            if self._began is None:
+            if now and self._began is None:
                 self._began = time.monotonic()  # the first steps compile: they are not timed
-            else:
+            elif now:
                 self._made += steps
             self._steps_left -= steps
             self._show()

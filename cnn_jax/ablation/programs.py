@@ -26,6 +26,7 @@ from cnn_jax.training.state import TrainState
 from cnn_jax.training.steps import make_eval_step, make_train_step
 
 Poll = Callable[[], object]
+Resident = tuple[jax.Array, jax.Array]
 
 
 class Program(Protocol):
@@ -59,15 +60,15 @@ class OneMember:
     Args:
         run: of any member of the group, on one device.
         like: the state of one.
+        resident: images and labels of train, on the device.
     """
 
     size = 1
 
-    def __init__(self, run: Run, like: TrainState):
+    def __init__(self, run: Run, like: TrainState, resident: Resident):
         self._run = run
-        split, longest = resident_train(run), longest_chunk(run)
         self._chunk = run.devices.compile_chunk(
-            make_train_step(run.recipe), like, split.images, split.labels, longest
+            make_train_step(run.recipe), like, *resident, longest_chunk(run)
         )
         self._eval_step = run.devices.compile_eval_step(
             make_eval_step(run.recipe.model, run.preprocessing)
@@ -111,18 +112,17 @@ class ManyMembers:
         run: of any member of the group, on one device.
         states: of as many members as there shall be.
         layout: `vmap` or `scan`.
+        resident: images and labels of train, on the device.
     """
 
-    def __init__(self, run: Run, states: Sequence[TrainState], layout: Layout):
+    def __init__(self, run: Run, states: Sequence[TrainState], layout: Layout, resident: Resident):
         self._run, self.size = run, len(states)
         self._device = run.devices.devices[0]
-        split = resident_train(run)
         self.chunk = MembersChunk(
             make_train_step(run.recipe),
             layout,
             self.gather(states),
-            split.images,
-            split.labels,
+            *resident,
             run.plan.batch_size,
             longest_chunk(run),
         )
@@ -159,10 +159,11 @@ class ManyMembers:
         return stacked(list(trees), self._device)
 
 
-def resident_train(run: Run) -> Split:
-    """Returns the train split, which a group has in memory."""
-    assert isinstance(run.dataset.train, Split)
-    return run.dataset.train
+def resident_train(run: Run) -> Resident:
+    """Returns images and labels of train on the device of a run."""
+    split, device = run.dataset.train, run.devices.devices[0]
+    assert isinstance(split, Split), "`groups_of` refuses others"
+    return jax.device_put(split.images, device), jax.device_put(split.labels, device)
 
 
 def longest_chunk(run: Run) -> int:

@@ -16,7 +16,14 @@ import jax
 from cnn_jax.ablation.factors import Member
 from cnn_jax.ablation.groups import Group
 from cnn_jax.ablation.population_progress import PopulationProgress
-from cnn_jax.ablation.programs import ManyMembers, OneMember, Poll, Program
+from cnn_jax.ablation.programs import (
+    ManyMembers,
+    OneMember,
+    Poll,
+    Program,
+    Resident,
+    resident_train,
+)
 from cnn_jax.ablation.schedule import Schedule, Slot
 from cnn_jax.ablation.wave import Wave
 from cnn_jax.ablation.wave_files import WaveFiles
@@ -53,6 +60,7 @@ class Worker:
         self.device, self.groups, self.layout = device, groups, layout
         self._runs: dict[int, Run] = {}
         self._programs: dict[tuple[int, int], Program] = {}
+        self._resident: dict[int, Resident] = {}
 
     def run_of(self, group: int) -> Run:
         """Returns the run of a group on this device."""
@@ -64,20 +72,28 @@ class Worker:
         """Returns the program of a group for so many members, compiled at most once."""
         key = group, len(members)
         if key not in self._programs:
-            run, first_state = self.run_of(group), self.groups[group].first_state
+            run = self.run_of(group)
+            data, like = self._data(run), self.groups[group].drawn_state(members[0])
             if self.layout is None:
-                self._programs[key] = OneMember(run, run.devices.place(first_state(members[0])))
+                self._programs[key] = OneMember(run, run.devices.place(like), data)
             else:
-                states = [first_state(member) for member in members]
-                self._programs[key] = ManyMembers(run, states, self.layout)
+                states = [like] * len(members)
+                self._programs[key] = ManyMembers(run, states, self.layout, data)
         return self._programs[key]
+
+    def _data(self, run: Run) -> Resident:
+        """Returns the train split on the device: groups on the same data share one copy of it."""
+        key = id(run.dataset)
+        if key not in self._resident:
+            self._resident[key] = resident_train(run)
+        return self._resident[key]
 
     def train(self, slot: Slot, job: Job, progress: PopulationProgress, poll: Poll) -> None:
         """Trains a wave and writes its results."""
         group, run = self.groups[slot.group], self.run_of(slot.group)
         progress.began(f"group {slot.group + 1}/{len(self.groups)} wave {slot.number + 1}")
         program = self.program(slot.group, job.members)
-        wave = Wave(job.members, run, program, job.files, group.first_state, progress.made)
+        wave = Wave(job.members, group, run, program, job.files, progress.made)
         records = wave.train(poll)
         job.files.finish(records)
         unmade = (run.plan.total_steps - wave.step) * len(job.members)

@@ -75,16 +75,18 @@ class Contender:
         devices = jax.devices()[: None if chosen.all_devices else 1]
         self.workers = [Worker(device, [group], chosen.layout) for device in devices]
         self.at_once = largest_wave(self.workers[0], 0, len(self.workers), None)
-        self.members, self.seconds = group.members, list[float]()
+        self.members = group.members
+        self.seconds, self.processor_seconds = list[float](), list[float]()
         began = time.perf_counter()
         self._train()
         self.first = time.perf_counter() - began
 
     def turn(self) -> None:
-        """Trains all members once, and notes how long it took."""
-        began = time.perf_counter()
+        """Trains all members once, and notes the time by the clock and that of the cores."""
+        began, busy = time.perf_counter(), time.process_time()
         self._train()
         self.seconds.append(time.perf_counter() - began)
+        self.processor_seconds.append(time.process_time() - busy)
 
     def _train(self) -> None:
         waves = range(0, len(self.members), self.at_once)
@@ -153,6 +155,7 @@ def _measure(name: str, request: PopulationRequest) -> Found:
         strategies[strategy] = {
             "members_per_minute": 60 / seconds,
             "seconds": contender.seconds,
+            "processor_seconds_a_member": median(contender.processor_seconds) / len(members),
             "compilation_seconds": max(0.0, contender.first - median(contender.seconds)),
             "at_once": contender.at_once,
             "times_as_fast_as_alone": None if own is None else own / seconds,
@@ -186,7 +189,8 @@ def population_as_text(found: Found) -> str:
     lines = [
         f"{found['members']} members of {found['epochs']:g} epochs, batch {found['batch_size']}, "
         f"{found['devices']} x {found['platform']}, jax {found['jax']}, median of "
-        f"{found['rounds']} rounds; members a minute (times as fast as alone)",
+        f"{found['rounds']} rounds; members a minute (times as fast as alone; seconds of a core "
+        "a member)",
         "",
         "| network | alone, s a member | " + " | ".join(names) + " |",
         "|---|---:|" + "---:|" * len(names),
@@ -197,8 +201,9 @@ def population_as_text(found: Found) -> str:
         for name in names:
             one = row["strategies"][name]
             times = one["times_as_fast_as_alone"]
-            ratio = "" if times is None else f" ({times:.1f})"
-            cells.append(f"{one['members_per_minute']:.1f}{ratio}")
+            ratio = "" if times is None else f"{times:.1f}; "
+            core = f"{one['processor_seconds_a_member']:.2f}"
+            cells.append(f"{one['members_per_minute']:.1f} ({ratio}{core})")
         lines.append(f"| {row['network']} | {alone} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 

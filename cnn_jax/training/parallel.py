@@ -16,6 +16,7 @@ import numpy as np
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from cnn_jax.config.problems import InputError
+from cnn_jax.training.compiler_options import compiler_options
 from cnn_jax.training.state import TrainState
 from cnn_jax.training.steps import METRICS, Batch, EvalStep, Metrics, TrainStep
 
@@ -24,14 +25,6 @@ Placed = TypeVar("Placed")  # a tree of arrays
 HostMetrics = dict[str, np.ndarray]
 Chosen: TypeAlias = int | jax.Device | None
 Chunk = Callable[[TrainState, np.ndarray], tuple[TrainState, HostMetrics]]
-JAX = jax.__version_info__[:2]
-# LeNet-5 is compiled in 2.4 s, not 4.2. YNNPACK runs most convolutions on one core: AlexNet 1.4x.
-CPU_OPTIONS = {
-    "xla_cpu_use_fusion_emitters": False,
-    "xla_backend_optimization_level": 1,
-    "xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT",
-}
-COMPILER_OPTIONS = {("cpu", (0, 10)): CPU_OPTIONS}
 SMALLEST_SHARDED = 1 << 14  # elements; a smaller array costs more to gather than to keep
 
 
@@ -129,8 +122,8 @@ class Devices:
         self,
         step: TrainStep,
         like: TrainState,
-        images: np.ndarray,
-        labels: np.ndarray,
+        images: np.ndarray | jax.Array,
+        labels: np.ndarray | jax.Array,
         longest: int,
     ) -> Chunk:
         """Returns a function that makes many steps over data that lives on the devices.
@@ -208,7 +201,7 @@ class Devices:
             step,
             donate_argnums=(0,) if donate else (),
             out_shardings=outputs,
-            compiler_options=COMPILER_OPTIONS.get((self.devices[0].platform, JAX)),
+            compiler_options=compiler_options(self.devices[0].platform),
         )
 
     def _pmap(

@@ -14,7 +14,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from cnn_jax.training.parallel import COMPILER_OPTIONS, JAX, HostMetrics
+from cnn_jax.training.compiler_options import compiler_options
+from cnn_jax.training.parallel import HostMetrics
 from cnn_jax.training.state import TrainState
 from cnn_jax.training.steps import METRICS, Batch, EvalStep, Metrics, TrainStep
 
@@ -50,8 +51,8 @@ class MembersChunk:
         step: TrainStep,
         layout: Layout,
         like: TrainState,
-        images: np.ndarray,
-        labels: np.ndarray,
+        images: np.ndarray | jax.Array,
+        labels: np.ndarray | jax.Array,
         batch_size: int,
         longest: int,
     ):
@@ -164,7 +165,7 @@ def _jit(function: Callable[..., Any], device: jax.Device, donate: bool) -> jax.
     return jax.jit(
         function,
         donate_argnums=(0,) if donate else (),
-        compiler_options=COMPILER_OPTIONS.get((device.platform, JAX)),
+        compiler_options=compiler_options(device.platform),
     )
 
 

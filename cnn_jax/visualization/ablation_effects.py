@@ -22,8 +22,8 @@ Point = tuple[float, float, bool]
 def draw_effects(cells: Sequence[Cell], title: str, path: Path) -> None:
     """Draws means with intervals: above of every factor's levels, below of every pair of factors.
 
-    A mean is over all cells with these levels and over the seeds that came to the end; it is open
-    where some did not. Parallel lines mean that two factors do not interact.
+    A mean is over all cells with these levels in which a member came to the end; it is open where
+    some did not. Parallel lines mean that two factors do not interact.
 
     Args:
         cells: of the test error.

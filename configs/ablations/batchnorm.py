@@ -1,11 +1,12 @@
-r"""Does batch norm train in fewer steps, and at how much higher a learning rate?
+r"""Batch norm: fewer steps, larger rates, less depends on initialisation. LeNet-5 on digits.
 
 python -m experiments.ablate --config=configs/ablations/batchnorm.py
 
-Ioffe & Szegedy 2015, arXiv:1502.03167, section 4.2: with batch normalisation the same network
-reaches the baseline's error in a fraction of the steps, and stands a learning rate 5 and 30 times
-as high (their BN-x5 and BN-x30). LeNet-5 with sigmoid units, as in their section 4.1, on digits; 5
-seeds, 40 members; some two minutes on two CPU cores.
+S. Ioffe & C. Szegedy 2015, arXiv:1502.03167, section 4.2: with batch normalisation the same network
+comes to the same error in fewer steps, and trains with 5 and with 30 times the learning rate, at
+which it does not train without; and initialisation matters less. Here: norm x rate (1, 5 and 30
+times 0.01) x initialisation, 5 seeds, 90 members; a third of train is held out as validation. Some
+five CPU minutes. Results: docs/results/batchnorm.md.
 """
 
 from cnn_jax.config import schema
@@ -15,22 +16,27 @@ def get_config() -> schema.Ablation:
     """Returns the ablation."""
     ablation = schema.base_ablation()
     ablation.base = "configs/digits/lenet5.py"
+    kernel, norm, rate = "model.kwargs.kernel_init", "model.kwargs.norm", "optim.learning_rate"
     ablation.changes = {
+        "data.validation_folds": 3,
+        "data.validation_fold": 2,
         "data.shift_pixels": 0.0,
         "data.scale": 0.0,
         "data.rotation_degrees": 0.0,
-        "model.kwargs.activation": "sigmoid",
         "model.kwargs.dropout_rate": 0.0,
-        "model.kwargs.kernel_init": "glorot_normal",
         "schedule.name": "constant",
-        "train.epochs": 20.0,
-        "evaluation.batch_size": 64,
+        "train.epochs": 15.0,
+        "train.batch_size": 32,
+        "evaluation.every_epochs": 0.5,
     }
-    base = 0.02
-    rates = {f"x{times:g}": {"optim.learning_rate": base * times} for times in (1, 5, 30, 100)}
     ablation.factors = {
-        "norm": {name: {"model.kwargs.norm": name} for name in ("none", "batch")},
-        "rate": rates,
+        "norm": {"none": {norm: "none"}, "batch": {norm: "batch"}},
+        "rate": {"0.01": {rate: 0.01}, "0.05": {rate: 0.05}, "0.3": {rate: 0.3}},
+        "init": {
+            "he": {kernel: "he_normal"},
+            "glorot": {kernel: "glorot_uniform"},
+            "gaussian_0.01": {kernel: "gaussian(std=0.01)"},
+        },
     }
     ablation.seeds = 5
     return ablation

@@ -127,6 +127,19 @@ def test_levels_average_over_the_other_factors_seed_by_seed() -> None:
     pairs = marginal(cells, ["norm", "init"])
     assert list(pairs) == [("x", "a"), ("y", "a"), ("x", "b"), ("y", "b")]
     assert pairs["y", "a"] == cells[1].summary()
-    assert marginal(cells_of(grid(ERRORS | {("a", "x"): [None]}), "test_error"), ["init"])["a",]
+
+
+def test_a_missing_member_does_not_shift_its_level() -> None:
+    # Cells far apart: without a stand-in, seed 1 would have the mean of the other cell alone.
+    errors: dict[tuple[str, str], list[float | None]] = {
+        ("a", "x"): [0.90, None, 0.92],
+        ("a", "y"): [0.10, 0.11, 0.12],
+    }
+    cells = cells_of(grid(errors), "test_error")
+    found = marginal(cells, ["init"])["a",]
+    assert found is not None and found.mean == pytest.approx((0.91 + 0.11) / 2)
+    assert found.deviation == pytest.approx(0.01)
+    gone = cells_of(grid(errors | {("a", "x"): [None] * 3}), "test_error")
+    assert marginal(gone, ["init"])["a",] == gone[1].summary()
     none = cells_of(grid({("a", "x"): [None], ("b", "x"): [0.1]}), "test_error")
     assert marginal(none, ["init"])["a",] is None

@@ -57,7 +57,7 @@ def search(**changes: Any) -> schema.Search:
         DECAY: schema.LogUniform(1e-6, 1e-2),
         ACTIVATION: schema.Choice(("relu", "tanh")),
     }
-    made.stages = (schema.Stage(30, 1.0, 4), schema.Stage(12, 3.0, 3), schema.Stage(6, 8.0))
+    made.stages = (schema.Stage(12, 1.0, 3), schema.Stage(6, 3.0, 2), schema.Stage(3, 8.0, 1))
     for name, value in changes.items():
         setattr(made, name, value)
     return made
@@ -100,7 +100,8 @@ def test_the_next_range_is_what_the_best_span() -> None:
 
 def test_a_search_comes_closer_stage_by_stage(tmp_path: Path) -> None:
     bowl, said = Bowl(), []
-    rounds = run_search(search(), tmp_path, bowl, said.append)
+    many = (schema.Stage(30, 1.0, 4), schema.Stage(12, 3.0, 3), schema.Stage(6, 8.0))
+    rounds = run_search(search(stages=many), tmp_path, bowl, said.append)
     assert [name for name, _ in bowl.seen] == ["stage-1", "stage-2", "stage-3"]
     assert [len(members) for _, members in bowl.seen] == [30, 12, 6]
     assert {m.config.train.epochs for m in bowl.seen[1][1]} == {3.0}
@@ -182,7 +183,7 @@ def test_the_edge_of_a_range_is_said(tmp_path: Path) -> None:
 def test_the_report_ends_in_a_command(tmp_path: Path) -> None:
     rounds = run_search(search(), tmp_path, Bowl(), lambda _: None)
     tables, command = report(rounds, "configs/digits/mlp.py:3_layers", ["--config.train.epochs=9"])
-    assert len(tables) == 3 and "the best 10 of 30 trials" in tables[0].caption
+    assert len(tables) == 3 and "of 12 trials" in tables[0].caption
     best = rounds[-1].ranked()[0].values
     assert command == (
         "python -m experiments.train --config=configs/digits/mlp.py:3_layers "
@@ -231,3 +232,26 @@ def test_a_broken_range_fails_before_training(changes: dict[str, Any], problem: 
 
 def test_a_search_as_it_should_be() -> None:
     check(search())
+
+
+def test_real_trials(tmp_path: Path) -> None:
+    from cnn_jax.ablation.population import train_members
+
+    made = search(
+        base=schema.ConfigDict(quick({"model.kwargs": {"layers": (4,)}, "data.kwargs.size": 4})),
+        ranges={RATE: schema.LogUniform(1e-3, 1e-1)},
+        stages=(schema.Stage(4, 1.0, 1), schema.Stage(2, 1.0, 1)),
+    )
+    check(made)
+
+    def train(members: list[Member], directory: Path) -> Sequence[Any]:
+        return train_members(members, directory, strategy="sequential", say=lambda _: None)
+
+    rounds = run_search(made, tmp_path, train, lambda _: None)
+    assert [len(r.trials) for r in rounds] == [4, 2]
+    for round_ in rounds:
+        assert round_.ranked()
+        for trial in round_.ranked():
+            assert trial.validation_error is not None and 0 <= trial.validation_error <= 1
+            assert trial.validation_loss is not None and trial.validation_loss > 0
+    assert rounds == run_search(made, tmp_path, train, lambda _: None), "read, not trained"

@@ -8,6 +8,7 @@ import pytest
 
 from cnn_jax.optim.optimizers import OPTIMIZERS
 from cnn_jax.training.feeds import make_feed
+from cnn_jax.training.gradients import _traced_dropout
 from cnn_jax.training.run import Run, prepare
 from tests import configs
 
@@ -162,3 +163,14 @@ def test_gradient_norm_is_that_of_the_gradient() -> None:
     assert float(optax.tree.norm(change)) / rate == pytest.approx(
         metrics["gradient_norm"][0], rel=1e-4
     )
+
+
+def test_a_dropout_that_is_set_to_0_does_not_drop_beside_one_that_does() -> None:
+    """AlexNet drops behind fc6 and fc7 as published: 0 for one of them is no published rate."""
+    kwargs = {"width": 0.05, "dropout_rate": {"fc6": 0.0}}
+    data = {"data.kwargs.size": 67, "data.kwargs.channels": 3}
+    run = prepare(configs.make({"model.name": "alexnet", "model.kwargs": kwargs} | data))
+    state = jax.eval_shape(run.drawn_state)
+    assert list(state.hyper["dropout"]) == ["fc7"]
+    rates = run.recipe.model.clone(**_traced_dropout(run.recipe.model, state)).dropout_rates()
+    assert rates == {"fc6": 0.0, "fc7": state.hyper["dropout"]["fc7"]}
