@@ -5,8 +5,8 @@
 
 `show` lists the steps kept, and of one checkpoint the config, the library versions and the arrays.
 `export` writes the parameters and running statistics as plain arrays, named as in
-`params/C1/kernel`, into a `.npz` or `.safetensors` file. Both run on one CPU, whatever wrote the
-checkpoint.
+`params/C1/kernel`, into a `.npz` or `.safetensors` file: those of the last step, or with --averaged
+their running averages. Both run on one CPU, whatever wrote the checkpoint.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ WORKDIR = flags.DEFINE_string("workdir", None, "run directory")
 CHECKPOINT = flags.DEFINE_string("checkpoint", "latest", "latest, best (on validation) or a step")
 OUTPUT = flags.DEFINE_string("output", None, "export: file to write, .npz or .safetensors")
 FORCE = flags.DEFINE_bool("force", False, "export: replace the file if it exists")
+AVERAGED = flags.DEFINE_bool("averaged", False, "export: take the averaged parameters")
 COMMANDS = ("show", "export")
 
 
@@ -40,7 +41,7 @@ def main(argv: list[str]) -> int:
     if command == "show":
         print(summarise(WORKDIR.value, CHECKPOINT.value))
     else:
-        arrays = export(WORKDIR.value, CHECKPOINT.value, output, FORCE.value)
+        arrays = export(WORKDIR.value, CHECKPOINT.value, output, FORCE.value, AVERAGED.value)
         numbers = sum(array.size for array in arrays.values())
         print(f"{output}: {len(arrays)} arrays, {numbers:,} numbers")
     return 0

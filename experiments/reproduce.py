@@ -76,8 +76,8 @@ def evaluated(config: Any, workdir: Path) -> tuple[Any, dict[str, Any], Any]:
     from cnn_jax.diagnostics.measurement import measure
     from cnn_jax.transfer.trained_network import trained_network
 
-    kept = WORKDIR.value if WEIGHTS.value else workdir
-    restored = trained_network(kept, CHECKPOINT.value or "", WEIGHTS.value, config)
+    kept, data = WORKDIR.value if WEIGHTS.value else workdir, config.data.directory
+    restored = trained_network(kept, CHECKPOINT.value or "", WEIGHTS.value, config, data)
     return restored.config, measure(restored, config.evaluation.batch_size), restored
 
 

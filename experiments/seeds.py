@@ -1,9 +1,12 @@
 """Train one config with several seeds and report the spread of its test error.
 
   python -m experiments.seeds --config=configs/digits/lenet5.py --seeds=10 --workdir=runs/seeds
+  python -m experiments.seeds --config=configs/digits/lenet5.py --seeds=5 --ensemble
 
 Seed k sets seed.init, seed.data and seed.dropout to k. Every member is a run of its own below the
 run directory: the same command again continues where it was interrupted, and trains nothing twice.
+--ensemble averages the probabilities of the members, and sets its error beside theirs; by other
+protocols, or of other runs: python -m experiments.evaluate with several --workdir.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ WORKDIR = flags.DEFINE_string(
     "workdir", None, "directory of all runs; default: runs/seeds-<config>"
 )
 SEEDS = flags.DEFINE_integer("seeds", 10, "how many seeds, counted from 0", lower_bound=1)
+ENSEMBLE = flags.DEFINE_bool("ensemble", False, "also evaluate the members together")
 
 
 def main(argv: list[str]) -> int:
@@ -46,6 +50,8 @@ def main(argv: list[str]) -> int:
                 return PREEMPTED
             results.append(outcome.result | {"seed": seed})
     table = render(results, config_hash(to_tree(config)))
+    if ENSEMBLE.value:
+        table += ensemble_of([workdir / f"seed-{seed}" for seed in range(SEEDS.value)])
     (workdir / "table.md").write_text(table)
     (workdir / "seeds.json").write_text(json.dumps(results, indent=2) + "\n")
     print(f"\n{table}\nwritten to {workdir}/table.md and seeds.json")
@@ -58,6 +64,20 @@ def with_seed(config: command_line.FrozenConfigDict, seed: int) -> command_line.
     for name in ("init", "data", "dropout"):
         changed.seed[name] = seed
     return validate(changed)
+
+
+def ensemble_of(runs: list[Path]) -> str:
+    """Returns the errors of finished runs, and of all of them together, in markdown."""
+    from cnn_jax.evaluation.multi_view import predict_split
+    from cnn_jax.evaluation.reports import ensemble_table
+    from cnn_jax.training.restored import restore
+
+    members = {}
+    for run in runs:
+        restored = restore(run)
+        size = restored.config.evaluation.batch_size
+        members[run.name] = predict_split(restored, "test", "centre", {}, size)
+    return ensemble_table(members)
 
 
 def render(results: list[dict], hashed: str) -> str:

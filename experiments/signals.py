@@ -48,7 +48,7 @@ def main(argv: list[str]) -> int:
     stem = Path(config_file.partition(":")[0]).stem
     output = Path(OUTPUT.value or f"signals-{stem}.png")
     title = f"{config.model.name} on {config.data.source}, {config.train.batch_size} images, step 0"
-    draw_signals(found, title, output)
+    draw_signals({"": found}, title, output)
     print(f"drawn into {output}")
     return 0
 

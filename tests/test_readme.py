@@ -16,7 +16,8 @@ def commands() -> list[str]:
     for page in PAGES:
         text = page.read_text()
         for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL):
-            found += [line.split("  #")[0].strip() for line in block.splitlines() if line.strip()]
+            lines = block.replace("\\\n", " ").splitlines()
+            found += [line.split("  #")[0].strip() for line in lines if line.strip()]
         found += re.findall(r"`(python -m [^`]+|make [a-z]+)`", text)
     return sorted(set(found))
 

@@ -6,7 +6,6 @@ Imports no jax: a broken level fails in a fraction of a second.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -156,11 +155,3 @@ def _validated(where: str, config: Any, changes: Any) -> ConfigDict:
         return validate(changed(config, changes))
     except InputError as error:
         raise InputError([f"{where}: {problem}" for problem in error.problems]) from error
-
-
-def titles(members: Sequence[Member]) -> list[str]:
-    """Returns one line for each cell, with the seeds of its members."""
-    by_cell: dict[tuple[str, ...], list[int]] = {}
-    for member in members:
-        by_cell.setdefault(tuple(member.cell.values()), []).append(member.seed)
-    return [f"{' x '.join(cell)}: {len(seeds)} seeds" for cell, seeds in by_cell.items()]

@@ -43,15 +43,26 @@ class Group:
         return prepare(run.config, run.preprocessing, run.dataset, Devices(count=device))
 
     def first_state(self, member: Member) -> TrainState:
-        """Returns the state of a member before its first step, as `experiments.train` makes it."""
+        """Returns the state of a member before its first step, as `experiments.train` makes it.
+
+        Raises:
+            InputError: a data-dependent initialisation cannot be done; the member is named.
+        """
         run = self.run
-        return initial_state(
-            member.config,
-            _plan_of(member, run),
-            network_of(member, run.dataset),
-            run.dataset.train,
-            run.preprocessing,
-        )
+        try:
+            return initial_state(
+                member.config,
+                _plan_of(member, run),
+                network_of(member, run.dataset),
+                run.dataset.train,
+                run.preprocessing,
+            )
+        except InputError as error:
+            raise InputError([f"{member.title}: {text}" for text in error.problems]) from error
+
+    def drawn_state(self, member: Member) -> TrainState:
+        """Returns a state of the same shapes, its parameters as the network draws them."""
+        return _drawn_state(member, self.run)
 
 
 def groups_of(members: Sequence[Member]) -> list[Group]:
@@ -144,6 +155,8 @@ def _check_member(member: Member) -> None:
         )
     if config.distributed.coordinator or config.distributed.detect:
         raise InputError("config.distributed: the members of a population train in one process")
+    if config.init_from.workdir or config.init_from.weights:
+        raise InputError("config.init_from: the members of a population draw their own parameters")
 
 
 def abstract_params(group: Group) -> Any:

@@ -26,8 +26,10 @@ from cnn_jax.ablation.statistics import (
 )
 from cnn_jax.ablation.table import Table
 from cnn_jax.config.problems import InputError
+from cnn_jax.training.run_directory import read_json
 from cnn_jax.visualization.ablation_curves import draw_ablation_curves
 from cnn_jax.visualization.ablation_effects import draw_effects
+from cnn_jax.visualization.signals import draw_signals
 
 JUDGED = "test_error"
 SHOWN = (JUDGED, "train_error", GAP)
@@ -39,8 +41,8 @@ def write_report(directory: Path, test: str = "t") -> str:
     """Writes tables and figures of an ablation beside its `ablation.json`.
 
     `table.md`, `table.tex` (needs booktabs) and `table.csv` have errors in percent,
-    `statistics.json` in fractions; `curves.png` and `effects.png` are the figures. What they show
-    depends on `ablation.json` alone.
+    `statistics.json` in fractions; `curves.png` and `effects.png` are the figures, `signals.png`
+    too where there is a `signals.json`. What they show depends on these two files alone.
 
     Args:
         directory: of the ablation.
@@ -68,6 +70,8 @@ def write_report(directory: Path, test: str = "t") -> str:
     _write(path.parent / "table.md", f"# {title}\n\n" + "\n".join(t.markdown() for t in tables))
     draw_ablation_curves(tree["members"], title, path.parent / "curves.png")
     draw_effects(found["metrics"][JUDGED]["cells"], title, path.parent / "effects.png")
+    if signals := read_json(path.parent / "signals.json"):
+        draw_signals(signals, f"{title}: before the first step", path.parent / "signals.png")
     return "\n\n".join([title, *(table.text() for table in tables)])
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from cnn_jax.ablation import population_record
 from cnn_jax.ablation.factors import Member, to_record
+from cnn_jax.ablation.initial_signals import initial_signals
 from cnn_jax.ablation.population import MemberResult, train_members
 from cnn_jax.ablation.wave_files import without_infinities
 from cnn_jax.config.ablation import Ablation
@@ -19,6 +20,7 @@ from cnn_jax.training.preemption import Preemption
 from cnn_jax.training.run_directory import RunDirectory, origin, read_json
 
 PLAN, RESULT, POPULATION = "plan.json", "ablation.json", "population"
+SIGNALS = "signals.json"
 
 
 def run_ablation(
@@ -33,6 +35,9 @@ def run_ablation(
     say: Callable[[str], None] = print,
 ) -> list[MemberResult]:
     """Trains all members, or goes on where an earlier call was ended, and writes `ablation.json`.
+
+    `signals.json` holds activations and gradients at step 0, where factors change the
+    initialisation.
 
     Args:
         name: of the ablation, for the report.
@@ -61,6 +66,8 @@ def run_ablation(
         )
         used = read_json(where / population_record.NAME)["strategy"]
         directory.write_text(RESULT, _as_text(_tree(name, ablation, used, results)))
+        if not (workdir / SIGNALS).exists():
+            directory.write(SIGNALS, initial_signals(ablation, members))
     return results
 
 

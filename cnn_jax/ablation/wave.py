@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from cnn_jax.ablation.factors import Member
+from cnn_jax.ablation.groups import Group
 from cnn_jax.ablation.programs import Poll, Program
 from cnn_jax.ablation.wave_files import WaveFiles
 from cnn_jax.data.order import Order
 from cnn_jax.training.preemption import PreemptionRequested
 from cnn_jax.training.run import Run
-from cnn_jax.training.state import TrainState
 
 SECONDS_PER_DISPATCH = 1.0  # no longer are signals and the screen kept waiting
 SECONDS_BETWEEN_SAVES = 30.0
@@ -33,32 +33,32 @@ class Wave:
 
     Args:
         members: of one group.
-        run: of any of them.
+        group: which.
+        run: of it, on the device.
         program: compiled for so many.
         files: where the wave is saved.
-        first_state: member -> its state before the first step.
         on_steps: called with the number of steps over all members, and whether they were made now.
     """
 
     def __init__(
         self,
         members: Sequence[Member],
+        group: Group,
         run: Run,
         program: Program,
         files: WaveFiles,
-        first_state: Callable[[Member], TrainState],
         on_steps: Callable[[int, bool], None],
     ):
         self.members, self.run, self.program, self.files = members, run, program, files
         self.on_steps = on_steps
-        states = [first_state(member) for member in members]
-        self.state = program.gather(states)
-        self.records = [_fresh_record() for _ in members]
-        self.step = 0
-        if (saved := files.restore(self.state)) is not None:
+        if (saved := files.restore(group.drawn_state(members[0]))) is not None:
             tree, self.step, self.records = saved
-            self.state = program.gather([program.member(tree, i) for i in range(len(members))])
+            states = [program.member(tree, i) for i in range(len(members))]
             on_steps(self.step * len(members), False)
+        else:
+            self.step, self.records = 0, [_fresh_record() for _ in members]
+            states = [group.first_state(member) for member in members]
+        self.state = program.gather(states)
         self._timed, self._seconds_per_step = False, 0.0  # the first call may compile
         self._next_save = time.monotonic() + SECONDS_BETWEEN_SAVES
 

@@ -63,7 +63,7 @@ class WaveFiles:
         """Returns state, step and records of the snapshot; None where there is none to go on from.
 
         Args:
-            like: a state of the right shapes.
+            like: a state of the same structure, of one member.
         """
         try:
             with np.load(self._snapshot, allow_pickle=False) as saved:

@@ -72,13 +72,12 @@ class Worker:
         """Returns the program of a group for so many members, compiled at most once."""
         key = group, len(members)
         if key not in self._programs:
-            run, first_state = self.run_of(group), self.groups[group].first_state
-            data = self._data(run)
+            run = self.run_of(group)
+            data, like = self._data(run), self.groups[group].drawn_state(members[0])
             if self.layout is None:
-                like = run.devices.place(first_state(members[0]))
-                self._programs[key] = OneMember(run, like, data)
+                self._programs[key] = OneMember(run, run.devices.place(like), data)
             else:
-                states = [first_state(member) for member in members]
+                states = [like] * len(members)
                 self._programs[key] = ManyMembers(run, states, self.layout, data)
         return self._programs[key]
 
@@ -94,7 +93,7 @@ class Worker:
         group, run = self.groups[slot.group], self.run_of(slot.group)
         progress.began(f"group {slot.group + 1}/{len(self.groups)} wave {slot.number + 1}")
         program = self.program(slot.group, job.members)
-        wave = Wave(job.members, run, program, job.files, group.first_state, progress.made)
+        wave = Wave(job.members, group, run, program, job.files, progress.made)
         records = wave.train(poll)
         job.files.finish(records)
         unmade = (run.plan.total_steps - wave.step) * len(job.members)

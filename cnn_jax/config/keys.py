@@ -122,6 +122,27 @@ SCHEMA: dict[str, dict[str, Key | OpenDict | NumberMap]] = {
             traced=("variant", "tolerance", "divisions", "pre_init", "bias"),
         ),
     },
+    "init_from": {
+        "workdir": Key(
+            None,
+            MATHS,
+            "begin with the parameters of this run; a resumed run does not",
+            optional=str,
+        ),
+        "checkpoint": Key("latest", MATHS, "of that run: latest, best (on validation) or a step"),
+        "weights": Key(
+            None,
+            MATHS,
+            "or with those of a file that `experiments.checkpoint export` has written",
+            optional=str,
+        ),
+        "layers": Key(
+            "",
+            MATHS,
+            "patterns of parameters to take, comma-separated, each of which must be there; empty: "
+            "all that have the same name and shape",
+        ),
+    },
     "optim": OPTIM,
     "schedule": SCHEDULE,
     "train": TRAIN,

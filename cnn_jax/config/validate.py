@@ -198,6 +198,7 @@ def _cross_problems(config: Any) -> list[str]:
     if parallel["mode"] == "pmap" and parallel["shard_parameters"]:
         problems.append("config.parallel.shard_parameters needs config.parallel.mode = 'jit'")
     problems += _process_problems(distributed, train["batch_size"])
+    problems += _source_problems(config["init_from"])
     scope, virtual = train["batch_norm_scope"], train["batch_norm_virtual_batch"]
     if scope == "virtual" and train["batch_size"] % virtual:
         problems.append(
@@ -205,6 +206,18 @@ def _cross_problems(config: Any) -> list[str]:
             f"config.train.batch_size = {train['batch_size']}"
         )
     return problems
+
+
+def _source_problems(init_from: Any) -> list[str]:
+    """What is wrong with the section that names the parameters to begin with."""
+    given = [name for name in ("workdir", "weights") if init_from[name]]
+    if len(given) == 2:
+        return ["config.init_from.workdir and config.init_from.weights: give one of them"]
+    if init_from["layers"] and not given:
+        return [
+            "config.init_from.layers needs config.init_from.workdir or config.init_from.weights"
+        ]
+    return []
 
 
 def _process_problems(distributed: Any, batch_size: int) -> list[str]:

@@ -8,6 +8,7 @@ papers report the error on the 50,000.
 from __future__ import annotations
 
 import hashlib
+import re
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,19 +31,35 @@ class Tar:
     Attributes:
         name: of the file.
         size: bytes.
-        md5: digest, as the download page prints it.
-        suffix: of its members.
+        md5: digest.
+        member: name of its first member.
+        members: pattern of their names; a group is their number, which runs from 1.
     """
 
     name: str
     size: int
     md5: str
-    suffix: str
+    member: str
+    members: str
 
 
+# Digests: torchvision, datasets/imagenet.py, ARCHIVE_META. Sizes: what image-net.org's server
+# tells, and what published directory listings of the two files show.
 TARS = (
-    Tar("ILSVRC2012_img_train.tar", 147_897_477_120, "1d675b47d978889d74fa0da5fadfb00e", ".tar"),
-    Tar("ILSVRC2012_img_val.tar", 6_744_924_160, "29b22e2961454d5413ddabcf34fc5622", ".JPEG"),
+    Tar(
+        "ILSVRC2012_img_train.tar",
+        147_897_477_120,
+        "1d675b47d978889d74fa0da5fadfb00e",
+        "n01440764.tar",
+        r"n\d{8}\.tar",
+    ),
+    Tar(
+        "ILSVRC2012_img_val.tar",
+        6_744_924_160,
+        "29b22e2961454d5413ddabcf34fc5622",
+        "ILSVRC2012_val_00000001.JPEG",
+        r"ILSVRC2012_val_(\d{8})\.JPEG",
+    ),
 )
 
 
@@ -108,18 +125,27 @@ def _member_problem(path: Path, tar: Tar) -> str:
     again = "download it anew, or compare its digest by --digests"
     try:
         with tarfile.open(path, "r:") as opened:
-            last = None
+            last, numbers = None, set[int]()
             for member in opened:
                 last = member
-                if not member.name.endswith(tar.suffix):
+                named = re.fullmatch(tar.members, member.name)
+                if named is None:
                     return (
-                        f"{path} holds {member.name!r}, and should hold {tar.suffix} files alone: "
-                        "it is another file, or was packed anew"
+                        f"{path} holds {member.name!r}, and should hold files such as {tar.member} "
+                        "alone: it is another file, or was packed anew"
                     )
+                numbers.update(map(int, named.groups()))
             if last is None:
                 return f"{path} is empty; {again}"
             if not _ends(path):
                 return f"{path} is cut short: it ends behind {last.name}; {again}"
+            gaps = set(range(1, len(numbers) + 1)) - numbers
+            if gaps:
+                # TFDS gives the k-th of the sorted names the k-th official label.
+                return (
+                    f"{path} holds no image {min(gaps)}: a part must have the first images without "
+                    "a gap, for their labels go by number"
+                )
     except (tarfile.TarError, EOFError, OSError) as error:
         return f"{path} is damaged: {error}; {again}"
     return ""
@@ -134,6 +160,8 @@ def _ends(path: Path) -> bool:
 
 def _digest_problem(directory: Path, tar: Tar, report: Report) -> str:
     path, digest, done = directory / tar.name, hashlib.md5(), 0
+    if path.stat().st_size != tar.size:
+        return ""  # a part, and that is allowed: it has a digest of its own
     with path.open("rb") as file:
         while part := file.read(READ_AT_ONCE):
             digest.update(part)

@@ -1,14 +1,16 @@
-"""Image files as a user has them, brought to the size that a network was trained on."""
+"""Image files as a user has them, seen as an evaluation sees them."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
 
 from cnn_jax.config.problems import InputError
+from cnn_jax.data.crops import CropRule, draws
+from cnn_jax.data.decode import UnreadableError, decode
 from cnn_jax.data.preprocessing import Preprocessing
+from cnn_jax.data.resize import apply_crop, resize
 
 SUFFIXES = frozenset(
     {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".pgm", ".ppm", ".tif", ".tiff", ".webp"}
@@ -35,22 +37,30 @@ def find_images(paths: list[str]) -> list[Path]:
     return found
 
 
-def load_image(path: Path, preprocessing: Preprocessing) -> np.ndarray:
+def load_image(path: Path, preprocessing: Preprocessing, rule: CropRule) -> np.ndarray:
     """Returns an image file as uint8 (H, W, C) of the size that the record asks for.
 
-    It is turned as its EXIF tag says, made grey or RGB, and resized without keeping its aspect.
+    It is decoded and cropped as in an evaluation. Where the network was trained on whole images, a
+    file of another size is resized, and its aspect is not kept.
+
+    Args:
+        path: of the file.
+        preprocessing: record of the network.
+        rule: that of `config.test_crop`.
 
     Raises:
-        InputError: the file is not an image, is cut short, or has too many pixels.
+        InputError: the file is not an image, is cut short, or has too many pixels; or the rule
+            draws.
     """
-    mode = "L" if preprocessing.channels == 1 else "RGB"
-    size = (preprocessing.width, preprocessing.height)
+    if rule.random:
+        raise InputError("config.test_crop draws at random: a prediction needs a fixed crop")
     try:
-        with Image.open(path) as image:
-            upright = ImageOps.exif_transpose(image).convert(mode)
-            pixels = np.asarray(upright.resize(size, Image.Resampling.BILINEAR))
-    except UnidentifiedImageError as error:
-        raise InputError(f"{path}: not an image") from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from error
-    return pixels.reshape(preprocessing.height, preprocessing.width, preprocessing.channels)
+        pixels = decode(path.read_bytes(), preprocessing.channels)
+    except UnreadableError as error:
+        raise InputError(f"{path} cannot be read: {error}") from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+    if rule.size is None:
+        size = preprocessing.height, preprocessing.width
+        return pixels if pixels.shape[:2] == size else resize(pixels, size)
+    return apply_crop(pixels, rule(draws(0, 0, 0), *pixels.shape[:2]))

@@ -129,7 +129,7 @@ def _verified(wanted: Wanted, report: Report) -> Path:
 
 
 def _looked_at(wanted: Wanted, dataset: Dataset, directory: Path, report: Report) -> dict[str, Any]:
-    manifest = scan(dataset, report)
+    manifest = scan(dataset, report) | {"dataset": wanted.dataset}
     if wanted.dataset == ilsvrc.NAME:
         manifest["partial"] = ilsvrc.check_counts(manifest, wanted.partial)
     write_manifest(directory, manifest)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,10 @@ from cnn_jax.data import cropping
 from cnn_jax.data.dataset import Dataset, carve_validation
 from cnn_jax.data.digits import digits
 from cnn_jax.data.folder import folder
+from cnn_jax.data.manifest import read_manifest
 from cnn_jax.data.store import store
 from cnn_jax.data.synthetic import synthetic
-from cnn_jax.data.tfds import tfds
+from cnn_jax.data.tfds import prepared_directory, tfds
 
 SOURCES: dict[str, Callable[..., Dataset]] = {
     "digits": digits,
@@ -66,3 +68,39 @@ def load(data: Any) -> Dataset:
             "after validation is held out"
         )
     return replace(dataset, train=dataset.train.take(np.arange(wanted)))
+
+
+def manifest_of(data: Any) -> dict[str, Any] | None:
+    """Returns the manifest of prepared data, None where there is none.
+
+    Args:
+        data: `config.data`, validated.
+    """
+    if data.directory is None or data.source not in ("store", "tfds"):
+        return None
+    directory = Path(data.directory)
+    if data.source == "tfds":
+        directory = prepared_directory(data.directory, data.kwargs.name)
+    return read_manifest(directory)
+
+
+def fingerprint(data: Any) -> str | None:
+    """Returns the fingerprint of prepared data, out of its manifest; None where there is none.
+
+    Args:
+        data: `config.data`, validated.
+    """
+    manifest = manifest_of(data)
+    return None if manifest is None else manifest["fingerprint"]
+
+
+def dataset_name(data: Any) -> str:
+    """Returns the name by which TFDS knows the data, also of a store made of it; or nothing.
+
+    Args:
+        data: `config.data`, validated.
+    """
+    if data.source == "tfds":
+        return str(data.kwargs.name)
+    manifest = manifest_of(data) or {}
+    return str(manifest.get("dataset", ""))

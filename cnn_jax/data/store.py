@@ -2,7 +2,8 @@
 
 `python -m experiments.prepare --store=uint8_256` writes one. A split is a folder with
 
-    images.bin    the images, one behind the other: pixels (H, W, C) or JPEG files
+    images.bin    the images, one behind the other: pixels (H, W, C) or JPEG files; nothing where
+                  an image could not be read, so that every example keeps its place and is counted
     index.npz     offset (N + 1,) in bytes, shape (N, 3), label (N,)
     names.txt     a line for each image
 
@@ -60,7 +61,7 @@ class StoreRecords:
         # One read of known size, rather than a memory map, which a cold disk serves page by page.
         content = os.pread(self._file, last - first, first)
         label, name = int(self._label[index]), self._names[index]
-        if self._encoded:
+        if self._encoded or not content:
             return Record(content, label, name)
         return Record(np.frombuffer(content, np.uint8).reshape(self._shape[index]), label, name)
 

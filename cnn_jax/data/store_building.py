@@ -46,7 +46,8 @@ def build_store(
 ) -> dict[str, Any]:
     """Writes the store of a set, and returns its manifest.
 
-    Images that cannot be read are left out, and listed in the manifest.
+    Of an image that cannot be read the place is kept, and nothing in it: it stays unreadable. The
+    manifest lists it.
 
     Args:
         dataset: as its source holds it.
@@ -57,12 +58,12 @@ def build_store(
     """
     form, side = parse_format(word)
     temporary = unfinished(final)
-    left_out: dict[str, list[str]] = {}
+    unreadable: dict[str, list[str]] = {}
     for name in SPLITS:
         split = getattr(dataset, name)
         if len(split):
-            left_out[name] = _write_split(split, temporary / name, form, side, name, report)
-    written = manifest | {"store": {"format": word, "left_out": left_out}}
+            unreadable[name] = _write_split(split, temporary / name, form, side, name, report)
+    written = manifest | {"store": {"format": word, "unreadable": unreadable}}
     description = {
         "format": form,
         "shorter_side": side,
@@ -80,12 +81,11 @@ def _write_split(
     split: RecordSplit, directory: Path, form: str, side: int, name: str, report: Report
 ) -> list[str]:
     directory.mkdir()
-    ends, shapes, labels, names, left_out = [0], [], [], [], []
+    ends, shapes, labels, names, unreadable = [0], [], [], [], []
     with (directory / IMAGES).open("wb") as file:
         for content in _resized(split, form, side, name, report):
-            if content[0] is None:
-                left_out.append(content[3])
-                continue
+            if not content[0]:
+                unreadable.append(content[3])
             file.write(content[0])
             ends.append(ends[-1] + len(content[0]))
             shapes.append(content[1])
@@ -96,14 +96,14 @@ def _write_split(
     np.savez(
         directory / INDEX,
         offset=np.array(ends, np.int64),
-        shape=np.array(shapes, np.int32).reshape(-1, 3),
+        shape=np.array(shapes, np.int32),
         label=np.array(labels, np.int32),
     )
     (directory / NAMES).write_text("".join(f"{n}\n" for n in names))
-    return left_out
+    return unreadable
 
 
-Resized = tuple[bytes | None, tuple[int, ...], int, str]  # content, shape, label, name
+Resized = tuple[bytes, tuple[int, int, int], int, str]  # content, shape, label, name
 
 
 def _resized(
@@ -114,11 +114,11 @@ def _resized(
         try:
             pixels = pixels_of(record, split.records.channels)
         except UnreadableError:
-            return None, (), record.label, record.name
+            return b"", (0, 0, 0), record.label, record.name
         height, width = pixels.shape[:2]
         small = resize(pixels, with_shorter_side(height, width, side))
         content = small.tobytes() if form == "uint8" else _jpeg(small)
-        return content, small.shape, record.label, record.name
+        return content, (*small.shape[:2], small.shape[2]), record.label, record.name
 
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         examples, done = iter(range(len(split))), 0

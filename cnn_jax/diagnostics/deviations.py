@@ -1,13 +1,15 @@
-"""Where a run departs from its paper: what its config file admits, and what was overridden."""
+"""Where a run departs from its paper: its config file, overrides, data that is not all."""
 
 from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from cnn_jax.config.identity import maths_keys, to_tree
+from cnn_jax.data import sources
 from cnn_jax.diagnostics.published_rows import recipe_of
 
 
@@ -31,10 +33,49 @@ def known_deviations(config_file: str) -> list[str]:
 
 
 def changes(as_in_file: Any, config: Any) -> list[str]:
-    """Returns what a config sets differently from its file, less seeds; a line a key."""
-    before, now = maths_keys(to_tree(as_in_file)), maths_keys(to_tree(config))
-    return [
-        f"this run has {key} = {now.get(key)!r}, the config file {before.get(key)!r}"
-        for key in sorted(before.keys() | now.keys())
-        if before.get(key) != now.get(key) and not key.startswith("seed.")
-    ]
+    """Returns what a config sets differently from its file, less seeds; a line a key.
+
+    Of a builder that was exchanged for another one, the arguments of the new one are listed.
+    """
+    before, now = (_flat(maths_keys(to_tree(c))) for c in (as_in_file, config))
+    lines = []
+    for key in sorted(now):
+        if key.startswith("seed.") or (key in before and before[key] == now[key]):
+            continue
+        instead = f", the config file {before[key]!r}" if key in before else ""
+        lines.append(f"this run has {key} = {now[key]!r}{instead}")
+    return lines
+
+
+def _flat(keys: Mapping[str, Any]) -> dict[str, Any]:
+    """Keys by their dotted names, the arguments of a builder each on its own."""
+    flat: dict[str, Any] = {}
+    for key, value in keys.items():
+        if isinstance(value, Mapping):
+            flat |= _flat({f"{key}.{name}": inner for name, inner in value.items()})
+        else:
+            flat[key] = value
+    return flat
+
+
+def partial_data(data: Any) -> list[str]:
+    """Returns in what the prepared data of a run is only a part of the official set.
+
+    Args:
+        data: `config.data`, validated.
+    """
+    manifest = sources.manifest_of(data) or {}
+    return [f"the data is a part: {text}" for text in manifest.get("partial", [])]
+
+
+def stored_data(data: Any) -> list[str]:
+    """Returns what a store has done to the images of a run.
+
+    Args:
+        data: `config.data`, validated.
+    """
+    manifest = sources.manifest_of(data) or {}
+    if "store" not in manifest:
+        return []
+    form, _, side = manifest["store"]["format"].partition("_")
+    return [f"the images were resized once to a shorter side of {side}, and kept as {form}"]

@@ -20,7 +20,7 @@ from cnn_jax.config.validate import validate
 from cnn_jax.data.dataset import Split
 from cnn_jax.models.layer_table import Row, layer_table
 from cnn_jax.training.run import Run, prepare
-from cnn_jax.training.state import create_state, parameter_count
+from cnn_jax.training.state import parameter_count
 from cnn_jax.training.steps import make_train_step
 
 MIB, GIB = 2**20, 2**30
@@ -140,9 +140,7 @@ def estimate(config: Any, compiled: bool = True) -> Estimate:
         InputError: the parts of the run do not fit one another.
     """
     run = prepare(_for_jit(config))
-    state = jax.eval_shape(
-        lambda: create_state(run.config, run.plan, run.recipe.model, run.dataset.image_shape)
-    )
+    state = run.state_shapes()
     rows = layer_table(run.recipe.model, run.dataset.image_shape)
     train, plan, devices = run.dataset.train, run.plan, run.devices
     batch_step = len(devices.devices) * run.recipe.accumulation_steps

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from cnn_jax.config.identity import to_tree
 from cnn_jax.config.problems import InputError
 from cnn_jax.data import sources
 from cnn_jax.diagnostics.published_rows import CENTRE, METRICS, Shown, recipe_of, rows_for
@@ -31,7 +30,7 @@ def protocols_needed(config_file: str, config: Any) -> list[Shown]:
         config_file: as `--config` has it.
         config: validated.
     """
-    rows = rows_for(recipe_of(config_file), to_tree(config)["data"])
+    rows = rows_for(recipe_of(config_file), sources.dataset_name(config.data))
     needed = dict.fromkeys(row.shown for row in rows if row.shown.measurable)
     return [shown for shown in needed if shown.protocol != CENTRE]
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from cnn_jax.models.facts import facts
 
@@ -29,6 +29,11 @@ REPRODUCED: dict[str, tuple[str, str]] = {
     "imagenet/vgg:C": ("vgg16_C", "S=256"),
     "imagenet/vgg:D": ("vgg16", "S=256"),
     "imagenet/vgg:E": ("vgg19", "S=256"),
+    "imagenet/vgg:A_gaussian": ("vgg11", "S=256"),
+    "imagenet/vgg:B_from_A": ("vgg13", "S=256"),
+    "imagenet/vgg:C_from_A": ("vgg16_C", "S=256"),
+    "imagenet/vgg:D_from_A": ("vgg16", "S=256"),
+    "imagenet/vgg:E_from_A": ("vgg19", "S=256"),
     "imagenet/prelu_net:A": ("msra_A_prelu", ""),
     "imagenet/prelu_net:B": ("msra_B_prelu", ""),
     "imagenet/prelu_net:C": ("msra_C_prelu", ""),
@@ -197,17 +202,17 @@ def all_rows() -> Iterator[PublishedRow]:
         yield from rows_of(reference_id)
 
 
-def rows_for(recipe: str, data: Mapping[str, Any]) -> list[PublishedRow]:
+def rows_for(recipe: str, dataset: str) -> list[PublishedRow]:
     """Returns the printed errors of one network that a config is after.
 
     Args:
         recipe: as `recipe_of` names it.
-        data: `config.data`.
+        dataset: its data, as TFDS names it.
     """
     if recipe not in REPRODUCED:
         return []
     reference_id, pattern = REPRODUCED[recipe]
-    splits = SPLITS.get(str(data["kwargs"].get("name", "")).partition("/")[0], ())
+    splits = SPLITS.get(dataset.partition("/")[0], ())
     return [
         row
         for row in rows_of(reference_id)

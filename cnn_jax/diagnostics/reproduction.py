@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from cnn_jax.config.identity import config_hash, to_tree
+from cnn_jax.data import sources
 from cnn_jax.diagnostics.bands import INSIDE, Band, band_of_images, band_of_seeds, band_of_spread
-from cnn_jax.diagnostics.deviations import changes, known_deviations
+from cnn_jax.diagnostics.deviations import changes, known_deviations, partial_data, stored_data
 from cnn_jax.diagnostics.published_rows import CENTRE, METRICS, PublishedRow, recipe_of, rows_for
+from cnn_jax.evaluation.exact import counted
 
 SEEDS_FILE = Path(__file__).with_name("measured_seeds.json")
 RUNS_BEHIND_A_SPREAD = 5  # He et al. 2015, Table 6, and 2016, Table 4: the only ones that print one
 NOT_JUDGED = "not judged"
+PARTIAL = ", on a part of the data"
 HEAD = (
     "| error | published, % | measured, % | difference | band, % | verdict | source |\n"
     "|---|---:|---:|---:|---:|---|---|"
@@ -39,6 +42,7 @@ class Judged:
         measured: the error of this run, as a fraction; None where the protocols differ.
         band: None where nothing is judged.
         verdict: inside; outside, better; outside, worse; or not judged, and why.
+        partial: whether it was measured on a part of the data.
     """
 
     name: str
@@ -48,6 +52,7 @@ class Judged:
     measured: float | None
     band: Band | None
     verdict: str
+    partial: bool = False
 
     def to_tree(self) -> dict[str, Any]:
         """Returns the row as JSON holds it."""
@@ -77,10 +82,11 @@ class Report:
     @property
     def verdict(self) -> str:
         """Inside if every judged figure is; not judged if none is."""
-        verdicts = [row.verdict for row in self.rows if row.band is not None]
-        if not verdicts:
+        judged = [row for row in self.rows if row.band is not None]
+        if not judged:
             return NOT_JUDGED
-        return next((verdict for verdict in verdicts if verdict != INSIDE), INSIDE)
+        verdict = next((row.verdict for row in judged if row.verdict != INSIDE), INSIDE)
+        return verdict + PARTIAL * any(row.partial for row in judged)
 
     def to_tree(self) -> dict[str, Any]:
         """Returns the report as JSON holds it: errors as fractions."""
@@ -96,12 +102,11 @@ class Report:
 
     def markdown(self) -> str:
         """Returns the report as a table and a list."""
-        n = self.result["n"]
         lines = [
             f"# {self.recipe}: {self.verdict}",
             "",
             f"Step {self.result['step']}, parameters {self.parameters}, "
-            f"n={n}/{self.result.get('examples', n)}, config {self.hashed}.",
+            f"{counted(self.result)}, config {self.hashed}.",
             "",
         ]
         if self.rows:
@@ -109,7 +114,7 @@ class Report:
         else:
             errors = (f"{METRICS[m]} {100 * self.result[f'{m}_error']:.2f} %" for m in METRICS)
             lines += [f"No figure is published for this recipe; measured: {', '.join(errors)}.", ""]
-        lines += ["Known deviations:", "", *(f"- {text}" for text in self.deviations)]
+        lines += ["Known deviations:", "", *(f"- {text}" for text in self.deviations or ("none",))]
         return "\n".join(lines) + "\n"
 
 
@@ -135,16 +140,22 @@ def judge(
     measured = {m: result[f"{'averaged_' if averaged else ''}{m}_error"] for m in METRICS}
     errors = {f"{m}_error": error for m, error in measured.items()} | {"n": result["n"]}
     results = {CENTRE: errors} | dict(by_protocol or {})
+    partial = partial_data(config.data)
     rows = [
-        _judged(row, results.get(str(row.shown), {}))
-        for row in rows_for(recipe, to_tree(config)["data"])
+        replace(_judged(row, results.get(str(row.shown), {})), partial=bool(partial))
+        for row in rows_for(recipe, sources.dataset_name(config.data))
     ]
     return Report(
         recipe=recipe,
         result=result,
         parameters="averaged" if averaged else "of the last step",
         rows=(*_beside_seeds(recipe, as_in_file, measured), *rows),
-        deviations=(*changes(as_in_file, config), *known_deviations(config_file)),
+        deviations=(
+            *partial,
+            *stored_data(config.data),
+            *changes(as_in_file, config),
+            *known_deviations(config_file),
+        ),
         hashed=config_hash(to_tree(config)),
     )
 
@@ -182,5 +193,5 @@ def _line(row: Judged) -> str:
         cells[2] = f"{100 * row.measured:.2f}"
         cells[3] = f"{100 * (row.measured - row.expected):+.2f}"
         cells[4] = f"{100 * row.band.low:.2f} to {100 * row.band.high:.2f}"
-        cells[5] += f" the {row.band.kind}"
+        cells[5] += f" the {row.band.kind}{PARTIAL * row.partial}"
     return f"| {' | '.join(cells)} |"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cnn_jax.diagnostics.published_rows import all_rows
+from cnn_jax.diagnostics.reproduction import PARTIAL
 from cnn_jax.training.run_directory import read_json
 
 REPORT = "reproduction.json"  # of `experiments.reproduce`, in a run directory
@@ -23,7 +24,8 @@ def runs_below(directory: Path) -> dict[str, list[str]]:
         report: Mapping[str, Any] = read_json(path)
         for row in report["rows"]:
             if row["measured"] is not None:
-                text = f"{100 * row['measured']:.2f} %, {row['verdict']} ({path.parent})"
+                verdict = row["verdict"] + PARTIAL * row.get("partial", False)
+                text = f"{100 * row['measured']:.2f} %, {verdict} ({path.parent})"
                 found.setdefault(row["name"], []).append(text)
     return found
 

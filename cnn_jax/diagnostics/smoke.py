@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from ml_collections import ConfigDict
 
 from cnn_jax.config.arguments import fill_defaults
+from cnn_jax.config.schema import base_config
 from cnn_jax.config.validate import validate
 from cnn_jax.training.preemption import Preemption, PreemptionRequested
 from cnn_jax.training.session import Outcome, train
@@ -110,6 +111,7 @@ def in_small(config: Any) -> Any:
             }
         )
         small.data.train_examples = None
+        small.init_from = base_config().init_from
         for section in ("train_crop", "test_crop"):
             small[section].name, small[section].kwargs = "whole", ConfigDict()
         _shorten(small)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,8 @@ class Evaluation:
         loss: mean cross-entropy, nats.
         examples: in the split; None: n.
         unreadable: names of the images that this process could not read; they are not among the n.
+        excluded: how many were left out by choice; nor are they.
+        excluded_by: the file that lists them.
     """
 
     n: int
@@ -37,6 +39,8 @@ class Evaluation:
     loss: float
     examples: int | None = None
     unreadable: tuple[str, ...] = ()
+    excluded: int = 0
+    excluded_by: str = ""
 
     def to_tree(self) -> dict[str, Any]:
         """Returns the result as JSON holds it: errors as fractions."""
@@ -48,15 +52,20 @@ class Evaluation:
         }
         if self.examples not in (None, self.n):
             tree |= {"examples": self.examples, "unreadable": list(self.unreadable)}
+        if self.excluded:
+            tree |= {"excluded": self.excluded, "excluded_by": self.excluded_by}
         return tree
 
 
-def counted(result: dict[str, Any]) -> str:
-    """Returns `n=50000/50000` of a result, and which images of the split could not be read."""
+def counted(result: Mapping[str, Any]) -> str:
+    """Returns `n=50000/50000` of a result, and which images of the split are not among them."""
     n, examples = result["n"], result.get("examples", result["n"])
+    excluded = result.get("excluded", 0)
     text = f"n={n}/{examples}"
-    if n < examples:
-        text += f", {examples - n} unreadable: {', '.join(result['unreadable'])}"
+    if unreadable := examples - n - excluded:
+        text += f", {unreadable} unreadable: {', '.join(result['unreadable'])}"
+    if excluded:
+        text += f", {excluded} excluded by {result['excluded_by']}"
     return text
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +13,7 @@ import numpy as np
 
 from cnn_jax.config.problems import InputError
 from cnn_jax.evaluation.exact import Evaluation
+from cnn_jax.evaluation.exclusion import Exclusion
 
 ARRAYS = ("probabilities", "labels", "readable", "names", "class_names")
 
@@ -26,6 +28,7 @@ class Predictions:
         readable: bool (N,).
         names: of the examples, (N,).
         class_names: one name a class.
+        exclusion: what is left out of the errors by choice; it is not saved.
     """
 
     probabilities: np.ndarray
@@ -33,6 +36,7 @@ class Predictions:
     readable: np.ndarray
     names: np.ndarray
     class_names: np.ndarray
+    exclusion: Exclusion | None = None
 
     def save(self, file: str | Path) -> None:
         """Writes all of it into an .npz file."""
@@ -44,6 +48,18 @@ class Predictions:
                 np.savez(opened, **{name: getattr(self, name) for name in ARRAYS})
         except OSError as error:
             raise InputError(f"{file} cannot be written: {error.strerror}") from error
+
+    @functools.cached_property
+    def excluded(self) -> np.ndarray:
+        """Which examples are left out by choice, bool (N,)."""
+        if self.exclusion is None:
+            return np.zeros(len(self.labels), bool)
+        return self.exclusion.mask(self.names)
+
+    @property
+    def taken(self) -> np.ndarray:
+        """Which examples count, bool (N,)."""
+        return self.readable & ~self.excluded
 
     def ranks(self) -> np.ndarray:
         """Returns by how many classes the right one is preceded, int (N,).
@@ -58,18 +74,19 @@ class Predictions:
         return np.where(np.isfinite(p).all(1), ahead, p.shape[1] + 5)
 
     def evaluation(self) -> Evaluation:
-        """Returns the errors over the examples that could be read.
+        """Returns the errors over the examples that count.
 
         A probability of 0 has the loss of the smallest normal float32, 87.3 nats.
 
         Raises:
-            InputError: there are none.
+            InputError: there are none, or one is to be left out that is not there.
         """
-        n = int(self.readable.sum())
+        taken = self.taken
+        n = int(taken.sum())
         if n == 0:
-            raise InputError("none of the images of the split can be read")
-        ranks = self.ranks()[self.readable]
-        of_label = self.probabilities[np.arange(len(self.labels)), self.labels][self.readable]
+            raise InputError("none of the images of the split can be read and is not excluded")
+        ranks = self.ranks()[taken]
+        of_label = self.probabilities[np.arange(len(self.labels)), self.labels][taken]
         least = np.finfo(np.float32).tiny
         return Evaluation(
             n=n,
@@ -77,14 +94,16 @@ class Predictions:
             top5_error=int((ranks >= 5).sum()) / n,
             loss=float(-np.log(np.maximum(of_label.astype(np.float64), least)).mean()),
             examples=len(self.labels),
-            unreadable=tuple(str(name) for name in self.names[~self.readable]),
+            unreadable=tuple(str(name) for name in self.names[~self.readable & ~self.excluded]),
+            excluded=int(self.excluded.sum()),
+            excluded_by=self.exclusion.file if self.exclusion else "",
         )
 
     def errors_of_classes(self) -> dict[str, dict[str, Any]]:
         """Returns class name -> n, top-1 and top-5 error (fractions), of the classes that occur."""
         ranks, found = self.ranks(), {}
         for number, name in enumerate(self.class_names):
-            own = ranks[self.readable & (self.labels == number)]
+            own = ranks[self.taken & (self.labels == number)]
             if len(own):
                 found[str(name)] = {
                     "n": len(own),
@@ -98,7 +117,7 @@ class Predictions:
         classes = len(self.class_names)
         answers = self.probabilities.argmax(1)
         pairs = self.labels.astype(np.int64) * classes + answers
-        counts = np.bincount(pairs[self.readable], minlength=classes**2)
+        counts = np.bincount(pairs[self.taken], minlength=classes**2)
         return counts.reshape(classes, classes)
 
 

@@ -61,6 +61,27 @@ def report_members(members: Mapping[str, Predictions]) -> dict[str, Any]:
     return result | {"classes": classes}
 
 
+def ensemble_table(members: Mapping[str, Predictions]) -> str:
+    """Returns the errors of networks and of their ensemble as a table in markdown.
+
+    Args:
+        members: name -> what it says about the same examples.
+    """
+    found = {name: one.evaluation() for name, one in members.items()}
+    found[f"ensemble of {len(members)}"] = averaged(list(members.values())).evaluation()
+    lines = [
+        "",
+        "| network | top-1 error, % | top-5 error, % | loss | n |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    lines += [
+        f"| {name} | {100 * e.top1_error:.2f} | {100 * e.top5_error:.2f} | {e.loss:.4f} | "
+        f"{e.n}/{e.examples} |"
+        for name, e in found.items()
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def in_words(found: Evaluation) -> str:
     """Returns errors, loss and count: `top-1 error 1.56 %, ..., n=899/899`."""
     return (

@@ -39,8 +39,8 @@ PUBLISHED = {"caffe": Limits(0.02, 21, 0), "keras": Limits(0.1, 10, 32)}
 def lsuv(
     *,
     variant: Literal["caffe", "keras"] = "caffe",
-    tolerance: float | None = None,
-    divisions: int | None = None,
+    tolerance: float = 0.0,
+    divisions: int = 0,
     pre_init: Literal["orthonormal", "network"] = "orthonormal",
 ) -> Rule:
     """Draw orthonormal weights, then divide them by the deviation of the layer's outputs.
@@ -57,24 +57,22 @@ def lsuv(
         variant: of which implementation the limits are: the paper's Caffe code, 0.02 and 21
             divisions; or the first author's for Keras, 0.1 and 10, without layers of fewer than 32
             outputs an example, which keep the network's own weights.
-        tolerance: in place of the variant's.
-        divisions: in place of the variant's.
+        tolerance: in place of the variant's; 0: the variant's.
+        divisions: in place of the variant's; 0: the variant's.
         pre_init: what is divided: orthonormal weights (the mode `OrthonormalLSUV` of the Caffe
             code), or those that the network's own initialiser drew (its mode `LSUV`).
 
     Raises:
-        ValueError: the tolerance is not above 0, or there is no division.
+        ValueError: the tolerance or the divisions are negative.
     """
+    if tolerance < 0 or divisions < 0:
+        raise ValueError(
+            f"lsuv: tolerance = {tolerance} and divisions = {divisions} must be at least 0"
+        )
     limits = PUBLISHED[variant]
     limits = limits._replace(
-        tolerance=limits.tolerance if tolerance is None else tolerance,
-        divisions=limits.divisions if divisions is None else divisions,
+        tolerance=tolerance or limits.tolerance, divisions=divisions or limits.divisions
     )
-    if not limits.tolerance > 0 or limits.divisions < 1:
-        raise ValueError(
-            f"lsuv: tolerance = {limits.tolerance} must be above 0, and divisions = "
-            f"{limits.divisions} at least 1"
-        )
 
     def scale(reached: Reached, before: float) -> tuple[Leaves, LayerRecord]:
         outputs = reached.output(reached.leaves)

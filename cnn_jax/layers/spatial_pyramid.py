@@ -39,16 +39,26 @@ def spatial_pyramid_pool(
     pool = _POOLINGS[pooling]
     features = []
     for level in levels:
-        strips = [
-            pool(x[:, begin:end], (end - begin, 1)) for begin, end in _bins(x.shape[1], level)
-        ]
-        rows = jnp.concatenate(strips, axis=1)
-        tiles = [
-            pool(rows[:, :, begin:end], (1, end - begin)) for begin, end in _bins(x.shape[2], level)
-        ]
-        features.append(jnp.concatenate(tiles, axis=2).reshape(x.shape[0], -1))
+        rows = _pool_axis(pool, x, 1, level)
+        features.append(_pool_axis(pool, rows, 2, level).reshape(x.shape[0], -1))
     return jnp.concatenate(features, axis=-1)
 
 
-def _bins(pixels: int, count: int) -> list[tuple[int, int]]:
-    return [(i * pixels // count, -(-(i + 1) * pixels // count)) for i in range(count)]
+def _pool_axis(pool: Callable[..., jax.Array], x: jax.Array, axis: int, level: int) -> jax.Array:
+    """Pools the bins of a level along one side: by a sliding window where they are one."""
+    bins = [
+        (i * x.shape[axis] // level, -(-(i + 1) * x.shape[axis] // level)) for i in range(level)
+    ]
+
+    def along(pixels: int) -> tuple[int, int]:
+        return (pixels, 1) if axis == 1 else (1, pixels)
+
+    # Some 24 poolings of single bins take far longer to compile than eight sliding windows.
+    first, size = bins[min(1, level - 1)][0], bins[0][1]
+    if bins == [(i * first, i * first + size) for i in range(level)] and (first or level == 1):
+        return pool(x, along(size), along(max(first, 1)))
+    tiles = [
+        pool(jax.lax.slice_in_dim(x, begin, end, axis=axis), along(end - begin))
+        for begin, end in bins
+    ]
+    return jnp.concatenate(tiles, axis=axis)

@@ -1,8 +1,8 @@
 """Network in Network, for CIFAR-10.
 
-M. Lin, Q. Chen, S. Yan (2014), Network In Network, ICLR, arXiv:1312.4400, section 4; widths and
-names are those of the authors' model for CIFAR-10. At 32x32x3 and ten classes, a ReLU behind every
-convolution:
+M. Lin, Q. Chen, S. Yan (2014), Network In Network, ICLR, arXiv:1312.4400, section 4; widths, names
+and poolings are those of the authors' file (mavenlin/cuda-convnet at 9f9e707, NIN/cifar-10_def). At
+32x32x3 and ten classes, a ReLU behind every convolution:
 
 | layer | output    |                | parameters |
 |-------|-----------|----------------|-----------:|
@@ -13,7 +13,7 @@ convolution:
 | conv2 | 16x16x192 | 5x5, padding 2 |    460,992 |
 | cccp3 | 16x16x192 | 1x1            |     37,056 |
 | cccp4 | 16x16x192 | 1x1            |     37,056 |
-| pool2 | 8x8x192   | 3x3/2 average  |          0 |
+| pool2 | 8x8x192   | 3x3/2 max      |          0 |
 | conv3 | 8x8x192   | 3x3, padding 1 |    331,968 |
 | cccp5 | 8x8x192   | 1x1            |     37,056 |
 | cccp6 | 8x8x10    | 1x1            |      1,930 |
@@ -25,8 +25,8 @@ have the nonlinearity, but never batch norm.
 
 Differs from the paper:
 - Initialisation, chosen: He et al.'s; for cccp6 a standard deviation of 0.01, and biases of 1, so
-  that no class starts below its ReLU, where it would get no gradient. The paper says that weights
-  were set by hand.
+  that no class starts below its ReLU, where it would get no gradient. The authors' file has
+  `kernel_init="gaussian(std=0.05)", bias_init="zeros"`, as configs/cifar10/nin.py has it.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class NIN(Network):
         x = self._unit("conv2", x, 192, 5, train)
         x = self._unit("cccp3", x, 192, 1, train)
         x = self._unit("cccp4", x, 192, 1, train)
-        x = self.dropout("pool2", self.average_pool("pool2", x, 3, **how), train)
+        x = self.dropout("pool2", self.max_pool("pool2", x, 3, **how), train)
         x = self._unit("conv3", x, 192, 3, train)
         x = self._unit("cccp5", x, 192, 1, train)
         x = self.conv("cccp6", x, self.num_classes, 1, use_bias=True)

@@ -33,7 +33,8 @@ Differs from the paper:
   A have a standard deviation of 2e6 where the pixels have 1. The paper adds that no pre-training is
   needed with Glorot & Bengio's initialisation, which is `published` here. As printed:
   `kernel_init="gaussian(std=0.1)"`.
-- No layer starts from another net's: the paper starts B to E from a trained A.
+- No layer starts from another net's: the paper starts B to E from a trained A, as the words
+  `D_from_A` and so on of configs/imagenet/vgg.py do.
 - The fully connected layers stay such; `models.score_maps` turns them into convolutions, as the
   paper does in testing: `python -m experiments.evaluate --protocol=dense`.
 """

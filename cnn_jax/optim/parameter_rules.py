@@ -8,7 +8,7 @@ match a parameter multiply.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
@@ -83,7 +83,7 @@ class ParameterRules:
                 if not any(matches(pattern, name) for name in names):
                     raise InputError(
                         f"config.optim.{key} names {pattern!r}: no such parameter"
-                        f"{hint(pattern, {part for name in names for part in _parts(name)})}"
+                        f"{hint(pattern, parts_of(names))}"
                     )
 
 
@@ -98,7 +98,7 @@ def rules_of(optim: Any) -> ParameterRules:
         },
         rate_multipliers=optim.rate_multipliers.to_dict(),
         decay_multipliers=optim.decay_multipliers.to_dict(),
-        frozen=tuple(word.strip() for word in optim.frozen.split(",") if word.strip()),
+        frozen=patterns_in(optim.frozen),
     )
 
 
@@ -118,6 +118,16 @@ def role_of(name: str) -> str:
 def matches(pattern: str, name: str) -> bool:
     """Whether a pattern means a parameter, or a layer or part that it is in."""
     return any(fnmatchcase(part, pattern) for part in _parts(name))
+
+
+def parts_of(names: Iterable[str]) -> set[str]:
+    """Returns all that a pattern without `*` can mean: parameters, and what they are in."""
+    return {part for name in names for part in _parts(name)}
+
+
+def patterns_in(text: str) -> tuple[str, ...]:
+    """Returns the patterns of a comma-separated list."""
+    return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
 def _parts(name: str) -> list[str]:

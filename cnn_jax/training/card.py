@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from cnn_jax.config.identity import to_tree
-from cnn_jax.config.keys import SCHEMA
-from cnn_jax.config.schema import initial_value
+from cnn_jax.config.keys import SCHEMA, Key
+from cnn_jax.data import sources
 from cnn_jax.data.dataset import Dataset, Split
+from cnn_jax.evaluation.exact import counted
 from cnn_jax.training.run import Run
 
-RECIPE = ("optim", "schedule", "train")
+RECIPE = ("optim", "schedule", "train", "init_from")
 LONGEST_CURVE = 12  # rows of the table of validation errors
 
 
@@ -49,7 +50,7 @@ def card(
             "",
             *recipe,
         ],
-        "Data": _data(run.dataset, config["data"]),
+        "Data": _data(run.dataset, config["data"], sources.fingerprint(run.config.data)),
         "Preprocessing": [_json(_without_names(run.preprocessing.to_tree()))],
         "Curve": [*_curve(log), "", "![Loss and error](curves.png)"],
         "Environment": [
@@ -66,7 +67,6 @@ def card(
 
 
 def _errors(result: Mapping[str, Any]) -> list[str]:
-    n = result["n"]
     rows = [
         "| parameters | top-1 error, % | top-5 error, % | loss, nats | n |",
         "|---|---:|---:|---:|---:|",
@@ -75,7 +75,8 @@ def _errors(result: Mapping[str, Any]) -> list[str]:
         if f"{prefix}loss" in result:
             top1, top5 = (100 * result[f"{prefix}{key}_error"] for key in ("top1", "top5"))
             rows.append(
-                f"| {name} | {top1:.2f} | {top5:.2f} | {result[f'{prefix}loss']:.4f} | {n}/{n} |"
+                f"| {name} | {top1:.2f} | {top5:.2f} | {result[f'{prefix}loss']:.4f} | "
+                f"{counted(result).removeprefix('n=')} |"
             )
     ended = " The plateau schedule ended the run." if result.get("plateau_end") else ""
     return [*rows, "", f"On the split `{result['split']}`, each example once, one view.{ended}"]
@@ -86,13 +87,14 @@ def _section(section: str, values: Mapping[str, Any]) -> list[str]:
     named = {"name", "learning_rate", "epochs", "batch_size"}
     lines = []
     for key, value in values.items():
-        default = json.loads(json.dumps(_plain(initial_value(SCHEMA[section][key]))))
-        if key in named or value != default:
+        declared = SCHEMA[section][key]
+        default = declared.default if isinstance(declared, Key) else {}
+        if key in named or value != json.loads(json.dumps(default)):
             lines.append(f"- `{section}.{key}` = {_words(value)}")
     return lines
 
 
-def _data(dataset: Dataset, data: Mapping[str, Any]) -> list[str]:
+def _data(dataset: Dataset, data: Mapping[str, Any], fingerprint: str | None) -> list[str]:
     shape = "x".join(map(str, dataset.image_shape))
     lines = [f"`{data['source']}`, {dataset.num_classes} classes, {shape}; `data` of the config:"]
     lines += ["", _json(data), "", "| split | examples | SHA-256 of the labels |", "|---|---:|---|"]
@@ -101,6 +103,8 @@ def _data(dataset: Dataset, data: Mapping[str, Any]) -> list[str]:
         if isinstance(split, Split):
             digest = hashlib.sha256(np.asarray(split.labels, "<i4").tobytes()).hexdigest()[:16]
         lines.append(f"| {name} | {len(split):,} | {digest} |")
+    if fingerprint is not None:
+        lines += ["", f"Fingerprint of the content, as in its `manifest.json`: `{fingerprint}`."]
     return lines
 
 
@@ -121,10 +125,6 @@ def _without_names(record: Mapping[str, Any]) -> dict[str, Any]:
     found = {name: value for name, value in record.items() if name != "class_names"}
     # The pixels of a mean image are no reading matter.
     return found | {"mean_image": bool(record["mean_image"])}
-
-
-def _plain(value: Any) -> Any:
-    return value.to_dict() if hasattr(value, "to_dict") else value
 
 
 def _words(value: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 
@@ -46,6 +47,15 @@ class Digests:
             if expected[name] != found[name]:
                 return f"{name} has changed since it was written"
         return ""
+
+    def set_aside(self, step: int) -> None:
+        """Moves a damaged checkpoint out of the way, to `damaged_checkpoints`."""
+        aside = self.checkpoints.parent / "damaged_checkpoints"
+        aside.mkdir(exist_ok=True)
+        target = aside / str(step)
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.move(self.checkpoints / str(step), target)
+        self.forget(step)
 
     def forget(self, step: int) -> None:
         """Drops the digests of a checkpoint."""

@@ -8,7 +8,6 @@ training does; a save that fails fails the run.
 from __future__ import annotations
 
 import logging
-import shutil
 import warnings
 from pathlib import Path
 from typing import Any
@@ -105,6 +104,16 @@ class Checkpoints:
         )
         self._seal(before=step)
 
+    def makes_way(self, step: int, error: float | None) -> bool:
+        """Deletes `step` if it was saved before this error was known, and is not the only one."""
+        steps = self._manager.all_steps()
+        if error is None or step not in steps or len(steps) < 2 or self._manager.metrics(step):
+            return False
+        self._manager.delete(step)
+        if self._lead:
+            self._digests.forget(step)
+        return True
+
     def wait(self) -> None:
         """Waits until everything is on the disk; raises what went wrong there."""
         self._manager.wait_until_finished()
@@ -145,7 +154,7 @@ class Checkpoints:
             if self._lead:
                 text = f"checkpoint {step} cannot be read ({harm}); trying the one before"
                 warnings.warn(text, stacklevel=2)
-                self._set_aside(step)
+                self._digests.set_aside(step)
             distributed.wait_for_all(f"checkpoint {step} set aside")
             self._manager.reload()
         if steps:
@@ -195,7 +204,7 @@ class Checkpoints:
             InputError: it was written in another format, or a file is damaged.
         """
         record = self.read_record(step)
-        here = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+        here = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
         try:
             metadata = self._manager.item_metadata(step)["state"]
             abstract = jax.tree.map(
@@ -236,15 +245,6 @@ class Checkpoints:
             steps = self._manager.all_steps()
             self._digests.seal({step for step in steps if before is None or step < before})
 
-    def _set_aside(self, step: int) -> None:
-        aside = self.directory.parent / "damaged_checkpoints"
-        aside.mkdir(exist_ok=True)
-        target = aside / str(step)
-        shutil.rmtree(target, ignore_errors=True)
-        shutil.move(self.directory / str(step), target)
-        self._digests.forget(step)
-
 
 def _first_line(error: Exception) -> str:
-    text = str(error).strip()
-    return (text.splitlines()[0] if text else repr(error))[:200]
+    return (str(error).strip() or repr(error)).splitlines()[0][:200]

@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from cnn_jax.config.identity import to_tree
 from cnn_jax.config.problems import InputError
 from cnn_jax.evaluation.exact import Evaluation, evaluate
 from cnn_jax.training import distributed, guard
+from cnn_jax.training.checkpoint_record import checkpoint_record
 from cnn_jax.training.checkpoints import Checkpoints
 from cnn_jax.training.feeds import make_feed
 from cnn_jax.training.metrics_log import MetricsLog
@@ -18,7 +18,6 @@ from cnn_jax.training.parallel import HostMetrics
 from cnn_jax.training.preemption import Preemption, PreemptionRequested
 from cnn_jax.training.progress import ProgressReport
 from cnn_jax.training.run import Run
-from cnn_jax.training.run_directory import origin
 from cnn_jax.training.signals import Signals
 from cnn_jax.training.state import TrainState
 from cnn_jax.training.steps import make_eval_step
@@ -171,8 +170,12 @@ class Training:
         self._validation_error = None
 
     def _save(self) -> None:
-        if self.checkpoints.latest is not None and self.checkpoints.latest >= self.step:
-            return
+        latest = self.checkpoints.latest
+        if latest is not None and latest >= self.step:
+            # A signal in an evaluation leaves its step saved without the error, which best needs.
+            if not self.checkpoints.makes_way(self.step, self._validation_error):
+                return
+            self.preemption.saved_step = None
         self.log.flush()
         self.checkpoints.save(
             self.step, self.state, checkpoint_record(self.run), self._validation_error
@@ -237,12 +240,3 @@ class Training:
                 if self.run.config.log.example_ids:
                     values["ids"] = metrics["ids"][i].tolist()
                 self.log.write("train", step, self.run.plan.epoch(step), values)
-
-
-def checkpoint_record(run: Run) -> dict[str, Any]:
-    """Returns what a checkpoint says of itself beside the arrays."""
-    return {
-        "config": to_tree(run.config),
-        "preprocessing": run.preprocessing.to_tree(),
-        "image_shape": list(run.dataset.image_shape),
-    } | origin()

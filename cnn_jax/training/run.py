@@ -80,8 +80,14 @@ class Run:
 
     def drawn_state(self) -> TrainState:
         """Returns the state with parameters as the network draws them: one to restore into."""
-        state = create_state(self.config, self.plan, self.recipe.model, self.dataset.image_shape)
-        return self.devices.place(state)
+        return self.devices.place(self._create_state())
+
+    def state_shapes(self) -> TrainState:
+        """Returns shapes and dtypes of the state; nothing is drawn."""
+        return jax.eval_shape(self._create_state)
+
+    def _create_state(self) -> TrainState:
+        return create_state(self.config, self.plan, self.recipe.model, self.dataset.image_shape)
 
 
 def prepare(

@@ -22,7 +22,10 @@ from cnn_jax.training.preemption import Preemption
 from cnn_jax.training.progress import ProgressReport
 from cnn_jax.training.run import Run, prepare
 from cnn_jax.training.run_directory import RunDirectory, origin, read_json
+from cnn_jax.training.same_data import check_same_data
 from cnn_jax.training.state import TrainState, bytes_on_device, parameter_count
+from cnn_jax.training.warm_start import FILE as INITIALISATION
+from cnn_jax.training.warm_start import WarmStart, warm_start
 
 
 @dataclass(frozen=True)
@@ -76,11 +79,14 @@ def train(config: Any, workdir: str | Path, preemption: Preemption, began: float
     """
     run = prepare(config)
     check_section(config, run.dataset.train)
+    start = warm_start(config.init_from, Path(workdir), run.state_shapes)
     directory, problem = None, None
     if run.devices.lead:
         try:
             directory = RunDirectory(workdir)
             directory.claim(to_tree(config))
+            if start is not None:
+                directory.write(INITIALISATION, start.to_tree())
         except InputError as error:
             problem = str(error)
     try:
@@ -88,7 +94,7 @@ def train(config: Any, workdir: str | Path, preemption: Preemption, began: float
         finished = read_json(Path(workdir) / "result.json")
         if finished and (finished["step"] == run.plan.total_steps or finished.get("plateau_end")):
             return Outcome(Path(workdir), finished, fresh=False, lead=run.devices.lead)
-        result = _train(run, Path(workdir), preemption, began)
+        result = _train(run, Path(workdir), preemption, began, start)
         if directory is not None:
             draw(directory.path, config, result)
             log = read_metrics(directory.path / "metrics.jsonl")
@@ -100,7 +106,9 @@ def train(config: Any, workdir: str | Path, preemption: Preemption, began: float
             directory.close()
 
 
-def _train(run: Run, directory: Path, preemption: Preemption, began: float) -> dict[str, Any]:
+def _train(
+    run: Run, directory: Path, preemption: Preemption, began: float, start: WarmStart | None
+) -> dict[str, Any]:
     config, lead = run.config, run.devices.lead
     checkpoints = Checkpoints(directory, config.checkpoint.keep)
     state = run.drawn_state()
@@ -109,9 +117,12 @@ def _train(run: Run, directory: Path, preemption: Preemption, began: float) -> d
     if restored is None and config.data_dependent_init.name != "none":
         state = run.initial_state(initialisation.append)
     elif restored is not None:
+        check_same_data(restored[1], run)
         # The hyper-parameters are the config's: the run may have been made longer.
         state = restored[0].replace(hyper=state.hyper)
         preemption.saved_step = int(state.step)
+    if restored is None and start is not None:
+        state = run.devices.place(start.applied(state))
     step = int(state.step)
     log = MetricsLog(directory, step, config.log.tensorboard, lead)
     wait_for_all("log opened")
@@ -121,6 +132,8 @@ def _train(run: Run, directory: Path, preemption: Preemption, began: float) -> d
         progress.say(table)
         if lead:
             (directory / "initialisation.txt").write_text(table + "\n")
+    if start is not None:
+        progress.say(start.describe())
     listed = parameters_of(state.params, run.recipe.rules)
     decay = float(state.hyper["weight_decay"])
     progress.say("\n".join(parameter_summary(listed, decay)))
@@ -145,6 +158,7 @@ def _train(run: Run, directory: Path, preemption: Preemption, began: float) -> d
     return (
         test
         | _unreadable(run)
+        | _origin_of_parameters(directory)
         | {
             "split": "test",
             "step": training.step,
@@ -166,6 +180,12 @@ def _unreadable(run: Run) -> dict[str, Any]:
     train = run.dataset.train
     met = train.reading.unreadable if isinstance(train, RecordSplit) else {}
     return {"unreadable_images": dict(sorted(met.items()))} if met else {}
+
+
+def _origin_of_parameters(directory: Path) -> dict[str, Any]:
+    """What the run began with, where it was not drawn."""
+    began = read_json(directory / INITIALISATION)
+    return {"init_from": {key: began[key] for key in ("source", "digest")}} if began else {}
 
 
 def _opening(run: Run, state: TrainState, resumed: bool) -> str:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from ml_collections import ConfigDict
+
 from cnn_jax.config.problems import InputError
+from cnn_jax.config.validate import validate
+from cnn_jax.data import sources
+from cnn_jax.training.checkpoint_record import checkpoint_record
 from cnn_jax.training.checkpoints import Checkpoints
-from cnn_jax.training.loop import checkpoint_record
 from cnn_jax.training.restored import Restored, restore
 from cnn_jax.training.run import prepare
 from cnn_jax.transfer.state_dicts import load
@@ -17,7 +22,11 @@ from cnn_jax.transfer.torch_weights import convert
 
 
 def trained_network(
-    workdir: str | Path | None, checkpoint: str, weights: str | Path | None, config: Any
+    workdir: str | Path | None,
+    checkpoint: str,
+    weights: str | Path | None,
+    config: Any,
+    data_directory: str | None = None,
 ) -> Restored:
     """Returns a trained network.
 
@@ -26,6 +35,7 @@ def trained_network(
         checkpoint: `latest`, `best` (on validation) or a step of the run directory.
         weights: a file, in place of a run directory.
         config: validated, with `weights`; else None.
+        data_directory: where the data of the run directory lies now; None: where it lay.
 
     Raises:
         InputError: as `restore` and `with_weights`.
@@ -33,7 +43,22 @@ def trained_network(
     if weights is not None:
         return with_weights(config, weights, workdir)
     assert workdir is not None
-    return restore(workdir, checkpoint)
+    restored = restore(workdir, checkpoint)
+    return with_data_at(restored, data_directory) if data_directory else restored
+
+
+def with_data_at(restored: Restored, directory: str) -> Restored:
+    """Returns a network whose config says that the data lies in `directory`.
+
+    Raises:
+        InputError: the source of its data reads no directory.
+    """
+    if restored.config.data.source not in sources.ON_DISK:
+        raise InputError(f"source {restored.config.data.source} reads no directory")
+    config = ConfigDict(restored.config)
+    with config.unlocked(), config.ignore_type():
+        config.data.directory = directory
+    return replace(restored, config=validate(config))
 
 
 def with_weights(config: Any, weights: str | Path, workdir: str | Path | None = None) -> Restored:

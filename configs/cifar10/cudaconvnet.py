@@ -13,12 +13,13 @@ Hardware and time: none is printed. Estimate: the arithmetic of 520 epochs is un
 sustained 60 TFLOP/s; the locally connected layers reach a fraction of that: an hour.
 
 Known deviations:
-- `paper`: all five parts of train from the first step on; there, 350 epochs on four of them, 150 on
-  all, and 10 each at a tenth and a hundredth of the rate.
+- `paper`: all five parts of train from the first step on; there, 350 epochs on four of them (300 in
+  the file of cuda-convnet 1), 150 on all, and 10 each at a tenth and a hundredth of the rate.
 - The error is that of one central crop of 24x24; there, several views are averaged.
 
 Chosen, where the source does not say:
-- Batches of 128; crops of 24x24.
+- Batches of 128; crops of 24x24 (a border of 4, from memory).
+- A decay of 0.01 on fc10, as in the file of cuda-convnet2; that of cuda-convnet 1 has 0.004.
 """
 
 from ml_collections import ConfigDict

@@ -18,7 +18,8 @@ epochs is 20 hours at a sustained 60 TFLOP/s.
 Known deviations:
 - `released`, `paper`: synchronous batches of 256, whose batch norm sees 32 images at a time; the
   paper has 50 asynchronous replicas of 32 with the same rate.
-- All 50,000 images are evaluated; the paper leaves the 1,762 blacklisted ones out.
+- All 50,000 images are evaluated; the paper leaves 1,762 out, and so does `experiments.evaluate`
+  with --averaged --exclude=ILSVRC2014_clsloc_validation_blacklist.txt (ILSVRC 2014's kit).
 
 Chosen, where the paper does not say:
 - `released`, `paper`: momentum of 0.9 and weight decay of 4e-5, as TF-slim has them.

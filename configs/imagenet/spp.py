@@ -8,7 +8,7 @@ convolutions of ZF-5 and `overfeat7` those of OverFeat-7; `zf5_modern`, `overfea
 networks with a recipe of today.
 
 Expected, ILSVRC 2012 validation, ten views, trained at one size (Table 2b):
-- `zf5`: 34.98 % top-1, 14.14 % top-5 error. `overfeat7`: 30.36 % and 11.12 % (from memory).
+- `zf5`: 34.98 % top-1, 14.14 % top-5 error. `overfeat7`: 30.36 % and 11.12 % (unverified).
 Not run here.
 
 Hardware and time: the paper used one GTX Titan, two to four weeks. Estimate: the arithmetic of 70

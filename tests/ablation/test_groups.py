@@ -134,6 +134,7 @@ def test_the_list_of_programs() -> None:
         ({"data.train_examples": 1000}, "data.train_examples = 1000"),
         ({"train.dispatch": "step"}, "allowed: chunk"),
         ({"parallel.mode": "pmap"}, "a member trains on one device"),
+        ({"init_from.workdir": "runs/a"}, "draw their own parameters"),
         ({"precision.compute": "bfloat16"}, "precision must be the same"),
     ],
     ids=str,

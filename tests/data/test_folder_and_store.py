@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from cnn_jax.config.problems import InputError
+from cnn_jax.data.decode import UnreadableError
 from cnn_jax.data.folder import folder
 from cnn_jax.data.manifest import MANIFEST, read_manifest, scan
 from cnn_jax.data.preparation import Wanted, prepare
@@ -101,9 +102,18 @@ def test_a_store_holds_the_resized_images(word: str, photographs: Path, tmp_path
     assert f"--config.data.directory={directory}" in lines[-1]
     source, found = folder(str(photographs)), store(str(directory))
     assert found.class_names == source.class_names
-    assert (len(found.train), len(found.test)) == (36, 15), "what cannot be read is left out"
+    assert (len(found.train), len(found.test)) == (39, 15), "every example keeps its place"
     manifest = read_manifest(directory)
-    assert manifest is not None and len(manifest["store"]["left_out"]["train"]) == 3
+    assert manifest is not None
+    lost = [f"train/kind_1/{name}.JPEG" for name in ("empty", "text", "truncated")]
+    assert manifest["store"]["unreadable"] == {"train": lost, "test": []}
+    assert isinstance(found.train, RecordSplit)
+    for i in range(39):
+        record = found.train.record(i)
+        assert record[1:] == source.train.record(i)[1:]  # type: ignore[union-attr]
+        if record.name in lost:
+            with pytest.raises(UnreadableError, match="empty"):
+                pixels_of(record, 3)
     assert isinstance(source.test, RecordSplit) and isinstance(found.test, RecordSplit)
     for i in range(15):
         original, stored = source.test.record(i), found.test.record(i)

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import shutil
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from cnn_jax.config.problems import InputError
 from cnn_jax.data import ilsvrc
 from cnn_jax.data.ilsvrc import Tar, check_counts, verify
-from tests.data import files
+from tests.data import ilsvrc_tars
 
 TRAIN, VAL = (tar.name for tar in ilsvrc.TARS)
 
@@ -21,7 +22,9 @@ def quiet(what: str, done: int, total: int) -> None:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return files.tars(tmp_path_factory.mktemp("tars"), each=3)
+    directory = tmp_path_factory.mktemp("tars")
+    ilsvrc_tars.write(directory, each=3)
+    return directory
 
 
 @pytest.fixture
@@ -56,6 +59,10 @@ def test_the_real_sizes_are_asked_for(tars: Path) -> None:
     with pytest.raises(InputError, match="of 147,897,477,120 bytes.*--allow_partial"):
         verify(tars, False, False, quiet)
     verify(tars, False, True, quiet)
+
+
+def test_a_part_has_no_official_digest(tars: Path) -> None:
+    verify(tars, True, True, quiet)
 
 
 def test_a_missing_file(tars: Path, official: tuple[Tar, ...]) -> None:
@@ -95,7 +102,30 @@ def test_another_file(tars: Path, official: tuple[Tar, ...]) -> None:
     (problem,) = problems(tars, official)
     assert VAL in problem and "too many: it is another file" in problem
     (problem,) = problems(tars, official, partial=True)
-    assert "holds 'n01440764.tar', and should hold .JPEG files alone" in problem
+    assert "holds 'n01735189.tar', and should hold files such as ILSVRC2012_val_0" in problem
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["ILSVRC2012_val_00000002.JPEG", "ILSVRC2012_val_00000001.JPEG"], ""),
+        (["ILSVRC2012_val_00000001.JPEG", "ILSVRC2012_val_00000003.JPEG"], "holds no image 2"),
+        (["ILSVRC2012_val_00000017.JPEG"], "holds no image 1: "),
+        (["./ILSVRC2012_val_00000001.JPEG"], "holds './ILSVRC2012_val_00000001.JPEG', and should"),
+        (["val/n01440764/ILSVRC2012_val_00000001.JPEG"], "packed anew"),
+    ],
+)
+def test_labels_go_by_the_numbers_of_validation_images(
+    names: list[str], message: str, tars: Path
+) -> None:
+    """TFDS gives the k-th of the sorted names the k-th official label, whatever it is called."""
+    with tarfile.open(tars / VAL, "w") as tar:
+        for name in names:
+            ilsvrc_tars.add(tar, name, b"image")
+    if not message:
+        return verify(tars, False, True, quiet)
+    with pytest.raises(InputError, match=message):
+        verify(tars, False, True, quiet)
 
 
 def test_both_problems_are_told_at_once(tmp_path: Path) -> None:

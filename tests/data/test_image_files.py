@@ -5,8 +5,12 @@ import pytest
 from PIL import Image
 
 from cnn_jax.config.problems import InputError
+from cnn_jax.data.crops import RandomResized, ShorterSide, Whole, draws
+from cnn_jax.data.decode import decode
 from cnn_jax.data.image_files import find_images, load_image
 from cnn_jax.data.preprocessing import Preprocessing
+from cnn_jax.data.resize import apply_crop
+from tests.data import files
 
 GREY = Preprocessing(8, 6, 1, "bilinear", (0.0,), (1.0,), ("a",))
 COLOUR = Preprocessing(8, 6, 3, "bilinear", (0.0,) * 3, (1.0,) * 3, ("a",))
@@ -19,7 +23,7 @@ def test_any_mode_becomes_what_the_network_takes(
 ) -> None:
     path = tmp_path / "image.tiff"
     Image.new(mode, (20, 10)).save(path)
-    out = load_image(path, record)
+    out = load_image(path, record, Whole())
     assert out.shape == (8, 6, record.channels) and out.dtype == np.uint8
 
 
@@ -29,15 +33,15 @@ def test_exif_rotation_is_obeyed(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 3  # turned by 180 degrees
     Image.fromarray(pixels).save(tmp_path / "turned.png", exif=exif)
-    assert load_image(tmp_path / "turned.png", GREY)[-1].min() == 255
+    assert load_image(tmp_path / "turned.png", GREY, Whole())[-1].min() == 255
 
 
 @pytest.mark.parametrize("content", [b"", b"no image at all", b"\x89PNG\r\n\x1a\n cut short"])
 def test_what_is_no_image_is_named(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "bad.png"
     path.write_bytes(content)
-    with pytest.raises(InputError, match="bad.png: not an image"):
-        load_image(path, GREY)
+    with pytest.raises(InputError, match="bad.png cannot be read: (not an image|empty file)"):
+        load_image(path, GREY, Whole())
 
 
 def test_a_truncated_image_is_named(tmp_path: Path) -> None:
@@ -45,8 +49,20 @@ def test_a_truncated_image_is_named(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (64, 64), np.uint8)
     Image.fromarray(noise).save(path)
     path.write_bytes(path.read_bytes()[:400])
-    with pytest.raises(InputError, match="short.jpg: cannot be read"):
-        load_image(path, GREY)
+    with pytest.raises(InputError, match="short.jpg cannot be read: image file is truncated"):
+        load_image(path, GREY, Whole())
+
+
+@pytest.mark.parametrize("kind", sorted(files.odd_files()))
+def test_a_file_is_cropped_as_in_an_evaluation(tmp_path: Path, kind: str) -> None:
+    content, rule = files.odd_files()[kind], ShorterSide(6, 9)
+    (tmp_path / "image").write_bytes(content)
+    square = Preprocessing(6, 6, 3, "bilinear", (0.0,) * 3, (1.0,) * 3, ("a",))
+    pixels = decode(content)
+    expected = apply_crop(pixels, rule(draws(0, 0, 0), *pixels.shape[:2]))
+    np.testing.assert_array_equal(load_image(tmp_path / "image", square, rule), expected)
+    with pytest.raises(InputError, match="draws at random"):
+        load_image(tmp_path / "image", square, RandomResized(6))
 
 
 def test_find_images(tmp_path: Path) -> None:

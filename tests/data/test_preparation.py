@@ -12,7 +12,9 @@ import pytest
 
 from cnn_jax.config.problems import InputError
 from cnn_jax.data.tfds import tfds
-from tests.data import files
+from cnn_jax.training.checkpoints import Checkpoints
+from tests.data import files, ilsvrc_tars
+from tests.training import test_streamed_run
 
 pytest.importorskip("tensorflow_datasets")
 pytest.importorskip("array_record")
@@ -20,6 +22,8 @@ if importlib.util.find_spec("tensorflow") is None:
     pytest.skip("TensorFlow is not installed", allow_module_level=True)
 
 pytestmark = [pytest.mark.prepare, pytest.mark.xdist_group("prepare")]
+VALIDATION, EACH = 12, 12
+FIRST = min(ilsvrc_tars.LABELS[:VALIDATION])  # the class of the odd files
 ROOT = Path(__file__).parents[2]
 
 
@@ -37,7 +41,10 @@ def prepare(tars: Path, data: Path, *words: str) -> subprocess.CompletedProcess[
 
 @pytest.fixture(scope="module")
 def tars(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return files.tars(tmp_path_factory.mktemp("tars"), each=12)
+    directory = tmp_path_factory.mktemp("tars")
+    counts = ilsvrc_tars.write(directory, VALIDATION, EACH)
+    assert counts[FIRST] == EACH + 9 and sum(counts.values()) == VALIDATION * EACH + 9
+    return directory
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +67,7 @@ def data(tars: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert refused.returncode == 2 and "of 147,897,477,120 bytes" in refused.stderr
     done = prepare(tars, data, "--allow_partial", "--store=uint8_64")
     assert done.returncode == 0, done.stderr
-    assert "train: 57 images of 4 classes; ILSVRC 2012 has 1,281,167" in done.stdout
+    assert "train: 153 images of 12 classes; ILSVRC 2012 has 1,281,167" in done.stdout
     assert sorted(p.name for p in data.iterdir()) == ["imagenet2012", "imagenet2012_uint8_64"]
     return data
 
@@ -69,11 +76,10 @@ def test_manifest(data: Path) -> None:
     (file,) = data.glob("imagenet2012/*/manifest.json")
     manifest = json.loads(file.read_text())
     train = manifest["splits"]["train"]
-    assert train["images_of_class"] == dict(zip(files.CLASSES, (21, 12, 12, 12), strict=True))
-    assert manifest["splits"]["test"]["images"] == files.VALIDATION
-    odd = {
-        kind: [n.removeprefix("n01440764_") for n in f] for kind, f in train["odd_files"].items()
-    }
+    classes = dict.fromkeys(sorted(ilsvrc_tars.LABELS[:VALIDATION]), EACH)
+    assert train["images_of_class"] == classes | {FIRST: EACH + 9}
+    assert manifest["splits"]["test"]["images_of_class"] == dict.fromkeys(classes, 1)
+    odd = {kind: [n.removeprefix(f"{FIRST}_") for n in f] for kind, f in train["odd_files"].items()}
     assert odd == {
         "cmyk": ["cmyk.JPEG"],
         "grey": ["grey.JPEG"],
@@ -81,7 +87,7 @@ def test_manifest(data: Path) -> None:
         "rotated": ["rotated.JPEG"],
         "unreadable": ["empty.JPEG", "text.JPEG", "truncated.JPEG"],
     }
-    assert len(manifest["partial"]) == 2
+    assert len(manifest["partial"]) == 2 and manifest["dataset"] == "imagenet2012"
 
 
 def test_nothing_is_prepared_twice(tars: Path, data: Path) -> None:
@@ -101,64 +107,65 @@ def test_records_are_the_files_of_the_tars(data: Path) -> None:
     by_name = {record.name: record for record in records}
     odd = files.odd_files() | files.unreadable_files()
     for kind, content in odd.items():
-        assert by_name[f"n01440764_{kind}.JPEG"].image == content
+        assert by_name[f"{FIRST}_{kind}.JPEG"].image == content
     for record in records:
         assert found.class_names[record.label] == record.name.split("_")[0]
+    for i in range(VALIDATION):
+        record = found.test.record(i)  # type: ignore[union-attr]
+        number = int(record.name.removesuffix(".JPEG").rpartition("_")[2])
+        assert found.class_names[record.label] == ilsvrc_tars.LABELS[number - 1]
     with pytest.raises(InputError, match="'test': no such split.*Allowed: train, validation"):
         tfds(str(data), name="imagenet2012")
     with pytest.raises(InputError, match="did you mean 'imagenet2012'"):
         tfds(str(data), name="imagenet2021")
 
 
-def test_train_evaluate_and_predict_without_tensorflow(data: Path, tmp_path: Path) -> None:
-    """The four commands of the README, at a small size, with TensorFlow made unimportable."""
-    workdir = tmp_path / "run"
+def alexnet(data: Path, workdir: Path, workers: int) -> list[str]:
+    """20 steps of the paper's recipe at reduced width and size, with a checkpoint every 8."""
     keys = {
-        "data.source": "tfds",
         "data.directory": data,
-        "data.kwargs.name": "imagenet2012",
-        "data.kwargs.test": "validation",
         "data.unreadable": "skip",
-        "data.resident_megabytes": 0,
-        "train_crop.kwargs.size": 32,
-        "test_crop.kwargs.size": 32,
-        "test_crop.kwargs.shorter_side": 36,
-        "train.epochs": 2,
+        "data.workers": workers,
+        "model.kwargs.width": 0.05,
+        "train_crop.kwargs.size": 67,
+        "train_crop.kwargs.side": 76,
+        "test_crop.kwargs.size": 67,
+        "test_crop.kwargs.side": 76,
+        "train.epochs": 1.055,
         "train.batch_size": 8,
+        "checkpoint.every_epochs": 0.42,
+        "log.every_steps": 1,
     }
-    config = tmp_path / "config.py"
-    config.write_text(CONFIG)
-    module = "tests.without_tensorflow experiments."
-    done = run(
-        f"--config={config}",
-        f"--workdir={workdir}",
-        *(f"--config.{key}={value}" for key, value in keys.items()),
-        module=module + "train",
-    )
+    words = ["--config=configs/imagenet/alexnet.py", f"--workdir={workdir}"]
+    return words + [f"--config.{key}={value}" for key, value in keys.items()]
+
+
+def test_train_evaluate_and_predict_without_tensorflow(data: Path, tmp_path: Path) -> None:
+    """The commands of the README in small, killed and resumed; TensorFlow cannot be imported."""
+    module, whole, broken = "tests.without_tensorflow ", tmp_path / "whole", tmp_path / "broken"
+    done = run(*alexnet(data, whole, 2), module=module + "experiments.train")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert f"n={files.VALIDATION}/{files.VALIDATION}" in done.stdout
-    result = json.loads((workdir / "result.json").read_text())
-    assert len(result["unreadable_images"]) <= 3
-    evaluated = run(f"--workdir={workdir}", module=module + "evaluate")
-    assert f"n={files.VALIDATION}/{files.VALIDATION}" in evaluated.stdout, evaluated.stderr
+    counted = f"n={VALIDATION}/{VALIDATION}"
+    assert counted in done.stdout and "20 steps of 8" in done.stdout
+    killed = run(11, *alexnet(data, broken, 0), module=module + "tests.training.killed_train")
+    assert killed.returncode == -9, killed.stdout + killed.stderr
+    assert Checkpoints(broken, read_only=True).latest == 8
+    resumed = run(*alexnet(data, broken, 2), module=module + "experiments.train")
+    assert "resuming at step 8" in resumed.stdout, resumed.stdout + resumed.stderr
+    test_streamed_run.assert_same(whole, broken)
+    result = json.loads((broken / "result.json").read_text())
+    assert set(result["unreadable_images"]) <= {
+        f"{FIRST}_{name}.JPEG" for name in files.unreadable_files()
+    }
+    evaluated = run(f"--workdir={broken}", module=module + "experiments.evaluate")
+    assert counted in evaluated.stdout, evaluated.stderr
+    words = (f"--workdir={broken}", "--protocol=10_crop", "--set=shorter_side=76")
+    evaluated = run(*words, module=module + "experiments.evaluate")
+    assert counted in evaluated.stdout, evaluated.stderr
     image = tmp_path / "image.jpg"
     image.write_bytes(files.odd_files()["rotated"])
-    predicted = run(f"--workdir={workdir}", image, module=module + "predict")
+    predicted = run(f"--workdir={broken}", image, module=module + "experiments.predict")
     assert predicted.returncode == 0 and "n0" in predicted.stdout, predicted.stderr
-
-
-CONFIG = """
-from cnn_jax.config import schema
-def get_config():
-    config = schema.base_config()
-    config.data.source = "tfds"
-    config.train_crop.name = "random_resized"
-    config.test_crop.name = "shorter_side"
-    config.model.name = "linear"
-    config.optim.learning_rate = 0.001
-    config.data.normalisation = "unit"
-    return config
-"""
 
 
 def test_other_sets_of_tfds(tmp_path: Path) -> None:

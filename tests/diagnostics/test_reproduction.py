@@ -13,6 +13,7 @@ import pytest
 from cnn_jax.config.arguments import fill_defaults
 from cnn_jax.config.signatures import arguments
 from cnn_jax.config.validate import validate
+from cnn_jax.data.manifest import write_manifest
 from cnn_jax.diagnostics.deviations import known_deviations
 from cnn_jax.diagnostics.measurement import protocols_needed
 from cnn_jax.diagnostics.published_rows import REPRODUCED, all_rows, recipe_of, rows_for
@@ -67,8 +68,11 @@ def test_the_figures_are_of_the_network_that_is_trained(recipe: str) -> None:
     given |= fact.builder_arguments()
     if recipe == "imagenet/prelu_net:small14":
         given["activation"] = "published"  # two rows of one network
-    assert config.model.name == fact.model and config.model.kwargs.to_dict() == given
-    rows = rows_for(recipe, config.data.to_dict())
+    # What a network starts from is the recipe's.
+    network = {k: v for k, v in config.model.kwargs.to_dict().items() if not k.endswith("_init")}
+    given = {name: value for name, value in given.items() if not name.endswith("_init")}
+    assert config.model.name == fact.model and network == given
+    rows = rows_for(recipe, config.data.kwargs.name)
     assert rows and all(row.shown.protocol != "unknown views" for row in rows)
 
 
@@ -92,6 +96,44 @@ def test_an_override_is_a_deviation_and_another_seed_is_none() -> None:
     report = judge(DIGITS, config, other, result(0.1))
     assert report.verdict == "outside, worse", "the band is that of the file"
     assert report.deviations == ("this run has optim.learning_rate = 0.002, the config file 0.02",)
+
+
+def test_a_part_of_the_data_is_a_deviation(tmp_path: Path) -> None:
+    """And of the arguments of a builder those alone are listed that differ."""
+    file, prepared = "configs/imagenet/alexnet.py", tmp_path / "imagenet2012" / "5.1.0"
+    prepared.mkdir(parents=True)
+    (prepared / "dataset_info.json").touch()
+    changed = {"data.directory": str(tmp_path), "model.kwargs.width": 0.5}
+    config = config_of(file, changed)
+    text = "train: 929 images of 23 classes; ILSVRC 2012 has 1,281,167 of 1,000"
+    for partial in ([text], []):
+        write_manifest(prepared, {"fingerprint": "abc", "partial": partial})
+        other = {"10_crop": {"top1_error": 0.4, "top5_error": 0.2, "n": 899}}
+        report = judge(file, config_of(file), config, result(0.4), other)
+        assert report.verdict == "inside" + (", on a part of the data" if partial else "")
+        assert ("of 899 images, on a part of the data |" in report.markdown()) == bool(partial)
+        found = report.deviations
+        assert [line for line in found if "the data" in line] == [
+            f"the data is a part: {line}" for line in partial
+        ]
+        assert "this run has model.kwargs.width = 0.5, the config file 1.0" in found
+        assert sum("model.kwargs" in line for line in found) == 1
+
+
+def test_a_store_is_known_by_what_it_was_made_of(tmp_path: Path) -> None:
+    file = "configs/imagenet/alexnet.py"
+    manifest = {"fingerprint": "abc", "store": {"format": "uint8_256"}, "dataset": "imagenet2012"}
+    keys = {"data.source": "store", "data.kwargs": {}, "data.directory": str(tmp_path)}
+    config = config_of(file, keys)
+    assert protocols_needed(file, config) == []
+    write_manifest(tmp_path, manifest)
+    assert [str(shown) for shown in protocols_needed(file, config)] == ["10_crop"]
+    report = judge(file, config_of(file), config, result(0.4))
+    assert {row.metric for row in report.rows} == {"top1", "top5"}
+    line = "the images were resized once to a shorter side of 256, and kept as uint8"
+    assert line in report.deviations
+    changed = [text for text in report.deviations if text.startswith("this run")]
+    assert changed == ["this run has data.source = 'store', the config file 'tfds'"]
 
 
 def test_seeds_of_an_older_config_judge_nothing() -> None:

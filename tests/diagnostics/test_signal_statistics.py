@@ -26,7 +26,7 @@ def test_schemes_differ_as_they_should(tmp_path: Path) -> None:
         *("| fc1", "| fc2", "| fc3", "| fc4", "| logits"),
     ]
     assert "|  |  |  |  |" in table(found, "dead").splitlines()[-1], "the classifier has none"
-    draw_signals(found, "four layers", tmp_path / "signals.png")
+    draw_signals({"relu": found, "again": found}, "four layers", tmp_path / "signals.png")
     assert (tmp_path / "signals.png").stat().st_size > 10_000
 
 

@@ -18,8 +18,8 @@ from cnn_jax.evaluation.multi_view import check_record, predict, predict_split
 from cnn_jax.evaluation.protocols import Protocol, protocol_of
 from cnn_jax.evaluation.views import Seen, views_of
 from cnn_jax.models.score_maps import score_maps
+from cnn_jax.training.checkpoint_record import checkpoint_record
 from cnn_jax.training.checkpoints import Checkpoints
-from cnn_jax.training.loop import checkpoint_record
 from cnn_jax.training.restored import restore
 from cnn_jax.training.run import prepare
 from tests import configs

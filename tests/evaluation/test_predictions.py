@@ -1,9 +1,14 @@
+from dataclasses import replace
+from pathlib import Path
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from cnn_jax.config.problems import InputError
 from cnn_jax.evaluation.counts import count_correct
+from cnn_jax.evaluation.exact import counted
+from cnn_jax.evaluation.exclusion import read_exclusion
 from cnn_jax.evaluation.predictions import Predictions, averaged, load_predictions
 
 N, CLASSES = 50, 8
@@ -65,6 +70,40 @@ def test_what_one_member_could_not_read_is_left_out() -> None:
     evaluation = found.evaluation()
     assert (evaluation.n, evaluation.examples) == (N - 1, N)
     assert evaluation.unreadable == ("image 3",) and (found.probabilities[3] == 0).all()
+
+
+def test_what_a_file_lists_is_left_out_and_counted(tmp_path: Path) -> None:
+    """A bare number is that of an image of ILSVRC's validation set; a name may lack its folder."""
+    one = predictions(0)
+    names = [f"val/ILSVRC2012_val_{i + 1:08d}.JPEG" for i in range(N)]
+    one = replace(one, names=np.array(names))
+    one.readable[[0, 30]] = False
+    (tmp_path / "list.txt").write_text(f"1\n36\nILSVRC2012_val_00000041.JPEG\n{names[4]}\n\n")
+    some = replace(one, exclusion=read_exclusion(tmp_path / "list.txt"))
+    left = [i for i in range(N) if i not in (0, 35, 40, 4, 30)]
+    only = replace(
+        one, **{k: getattr(one, k)[left] for k in ("probabilities", "labels", "readable", "names")}
+    )
+    found, expected = some.evaluation(), only.evaluation()
+    assert (found.n, found.top1_error, found.loss) == (45, expected.top1_error, expected.loss)
+    assert some.errors_of_classes() == only.errors_of_classes()
+    np.testing.assert_array_equal(some.confusion(), only.confusion())
+    text = "n=45/50, 1 unreadable: val/ILSVRC2012_val_00000031.JPEG, 4 excluded by list.txt"
+    assert counted(found.to_tree()) == text
+    assert counted(averaged([some, some]).evaluation().to_tree()) == text
+    some.save(tmp_path / "all.npz")
+    assert load_predictions(tmp_path / "all.npz").evaluation().n == 48, "the file holds all of them"
+
+
+def test_a_list_of_other_images_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text("image 3\nimage 50\n7\n")
+    some = replace(predictions(0), exclusion=read_exclusion(tmp_path / "list.txt"))
+    with pytest.raises(InputError, match=r"2 are not in the split: ILSVRC2012_val_00000007.JPEG, "):
+        some.evaluation()
+    (tmp_path / "empty.txt").write_text("\n")
+    for bad, message in (("empty.txt", "lists nothing"), ("missing.txt", "cannot be read")):
+        with pytest.raises(InputError, match=message):
+            read_exclusion(tmp_path / bad)
 
 
 def test_members_must_be_of_the_same_examples() -> None:

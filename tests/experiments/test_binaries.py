@@ -100,7 +100,7 @@ def test_predict_goes_on_after_a_bad_file(trained: Path, root: Path, tmp_path: P
     (tmp_path / "bad.png").write_text("this is text")
     done = run(root, "predict", f"--workdir={trained}", str(tmp_path), "--json")
     assert done.returncode == 2
-    assert "bad.png: not an image" in done.stderr and "1 of 4 files" in done.stderr
+    assert "bad.png cannot be read: not an image" in done.stderr and "1 of 4 files" in done.stderr
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert [Path(line["file"]).name for line in lines] == ["0.png", "5.png", "9.png"]
     for line in lines:
@@ -145,9 +145,16 @@ def test_sigterm_saves_and_the_same_command_continues(root: Path, tmp_path: Path
 
 def test_seeds_reports_the_median(root: Path, tmp_path: Path) -> None:
     arguments = [*CONFIG, "--config.train.epochs=1", "--seeds=2", f"--workdir={tmp_path}"]
-    done = run(root, "seeds", *arguments)
+    done = run(root, "seeds", *arguments, "--ensemble")
     assert done.returncode == 0, done.stderr
     assert "Median" in done.stdout and "2 seeds" in done.stdout
     members = read_json(tmp_path / "seeds.json")
     assert [member["seed"] for member in members] == [0, 1]
     assert members[0]["config_hash"] != members[1]["config_hash"]
+    rows = [
+        line.strip("| ").split(" | ") for line in (tmp_path / "table.md").read_text().split("\n")
+    ]
+    beside = {row[0]: row[1:] for row in rows if len(row) == 5}
+    assert beside["ensemble of 2"][-1] == "899/899"
+    for member in members:
+        assert beside[f"seed-{member['seed']}"][0] == f"{100 * member['top1_error']:.2f}"

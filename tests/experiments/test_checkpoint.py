@@ -13,10 +13,10 @@ from flax.traverse_util import flatten_dict
 
 from cnn_jax.config.identity import config_hash, to_tree
 from cnn_jax.config.problems import InputError
+from cnn_jax.training.checkpoint_record import checkpoint_record
 from cnn_jax.training.checkpoint_summary import summarise
 from cnn_jax.training.checkpoints import Checkpoints
 from cnn_jax.training.export import export
-from cnn_jax.training.loop import checkpoint_record
 from cnn_jax.training.run import Run, prepare
 from tests import configs
 
@@ -111,6 +111,22 @@ def test_float64_stays_float64(tmp_path: Path) -> None:
     arrays = export(tmp_path, "1", tmp_path / "weights.npz")
     assert {array.dtype for array in arrays.values()} == {np.dtype("float64")}
     np.testing.assert_array_equal(np.load(tmp_path / "weights.npz")["params/fc1/kernel"], kernel)
+
+
+def test_averages_are_exported_in_their_place(written: tuple[Path, Run], tmp_path: Path) -> None:
+    run = prepare(configs.quick({"optim.averaging": "ema"}))
+    state = run.initial_state()
+    half = jax.tree.map(lambda leaf: leaf / 2, state.averaged_params)
+    checkpoints = Checkpoints(tmp_path / "run")
+    checkpoints.save(1, state.replace(averaged_params=half), checkpoint_record(run), None)
+    checkpoints.close()
+    raw = export(tmp_path / "run", "1", tmp_path / "raw.npz")
+    averages = export(tmp_path / "run", "1", tmp_path / "averages.npz", averaged=True)
+    assert averages.keys() == raw.keys() == set(NAMES)
+    np.testing.assert_array_equal(averages["params/fc1/kernel"], raw["params/fc1/kernel"] / 2)
+    assert raw["params/fc1/kernel"].any()
+    with pytest.raises(InputError, match="no averaged parameters: config.optim.averaging"):
+        export(written[0], "latest", tmp_path / "none.npz", averaged=True)
 
 
 def test_what_cannot_be_written_is_refused(

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cnn_jax.training.checkpoint_record import checkpoint_record
 from cnn_jax.training.checkpoints import Checkpoints
-from cnn_jax.training.loop import checkpoint_record
 from cnn_jax.training.run import prepare
 from cnn_jax.training.run_directory import read_json
 from tests import configs
@@ -56,6 +56,11 @@ def test_an_ensemble_needs_no_second_pass(runs: list[Path], root: Path, tmp_path
     np.testing.assert_allclose(both["probabilities"], np.mean(arrays, axis=0), atol=1e-7)
     wrong = (both["probabilities"].argmax(1) != both["labels"]).mean()
     assert first["top1_error"] == wrong
+    (tmp_path / "list.txt").write_text("example 3\nexample 5\n")
+    words = [f"--predictions={saved[0]}", f"--exclude={tmp_path / 'list.txt'}"]
+    done = run(root, *words, f"--output={later}")
+    assert "n=15/17, 2 excluded by list.txt" in done.stdout, done.stderr
+    assert read_json(later)["excluded"] == 2
 
 
 @pytest.mark.parametrize(

@@ -156,8 +156,8 @@ def test_the_implementations_have_their_own_limits() -> None:
     assert keras.layers[0].iterations == 10
     for name, leaf in keras.params["logits"].items():  # fewer than 32 outputs
         np.testing.assert_array_equal(leaf, variables["params"]["logits"][name])
-    with pytest.raises(ValueError, match="divisions = 0"):
-        DATA_DEPENDENT["lsuv"](divisions=0)
+    with pytest.raises(ValueError, match="divisions = -1"):
+        DATA_DEPENDENT["lsuv"](divisions=-1)
 
 
 def test_same_seed_same_weights() -> None:

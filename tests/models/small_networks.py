@@ -16,7 +16,8 @@ class Small(NamedTuple):
 
     @property
     def slow(self) -> bool:
-        return (self.name, self.kwargs.get("variant")) in SLOW
+        bare = not self.kwargs.get("auxiliary", True) and self.name == "googlenet"
+        return (self.name, self.kwargs.get("variant")) in SLOW and not bare
 
     @property
     def title(self) -> str:
@@ -25,12 +26,24 @@ class Small(NamedTuple):
 
 # Initialisers whose published widths the scale belongs to starve a net of a tenth of its width.
 HE = {"kernel_init": "he_normal"}
-# Compiled in seconds each, and variants of a network that is tested anyway.
+# Compiled in seconds each: variants of a network that is tested anyway, and the Inception nets,
+# 15 s each, whose counts, shapes and knobs the default tests have.
 SLOW = {
+    ("alexnet", "bvlc"),
+    ("alexnet", "caffe"),
+    ("alexnet", "cudaconvnet2"),
+    ("zfnet", "512_1024_512"),
+    ("spp", "overfeat7"),
+    ("vgg", "A_LRN"),
+    ("prelu_net", "C"),
+    ("resnet", "v1.5"),
+    ("googlenet", "paper"),
     ("googlenet", "torchvision"),
     ("googlenet", "bn_5x5"),
+    ("bn_inception", "paper"),
     ("bn_inception", "576"),
     ("bn_inception", "caffe"),
+    ("inception_v3", "released"),
     ("inception_v3", "keras"),
     ("inception_v3", "paper"),
 }
@@ -74,6 +87,11 @@ SMALL = [
     Small("googlenet", {"variant": "paper", "width": 0.25, "modules": (1, 4, 1)}, (96, 96, 3)),
     Small("googlenet", {"variant": "torchvision", "width": 0.1, "modules": (1, 4, 1)}, (96, 96, 3)),
     Small("googlenet", {"variant": "bn_5x5", "width": 0.1, "modules": (1, 4, 1)}, (96, 96, 3)),
+    Small(
+        "googlenet",
+        {"variant": "paper", "width": 0.25, "modules": (1, 1, 1), "auxiliary": False},
+        (64, 64, 3),
+    ),
     Small("bn_inception", {"variant": "paper", "width": 0.1, "modules": (1, 1, 1)}, (64, 64, 3)),
     Small("bn_inception", {"variant": "576", "width": 0.1, "modules": (1, 1, 1)}, (64, 64, 3)),
     Small("bn_inception", {"variant": "caffe", "width": 0.1, "modules": (1, 1, 1)}, (64, 64, 3)),

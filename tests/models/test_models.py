@@ -77,15 +77,14 @@ def test_forward_and_gradient(small: Small) -> None:
             ]
             return sum(losses, jnp.zeros(())), out
 
-        def compiled(function: Any, *arguments: Any) -> Any:
-            options = {"xla_backend_optimization_level": 0}
-            return jax.device_get(jax.jit(function, compiler_options=options)(*arguments))
-
-        gradients, out = compiled(jax.grad(loss, has_aux=True), variables["params"])
-        evaluated = compiled(lambda x: model.apply(variables, x), images)
-        alone = compiled(lambda x: model.apply(variables, x), images[:1])
+        options = {"xla_backend_optimization_level": 0}
+        gradient = jax.jit(jax.grad(loss, has_aux=True), compiler_options=options)
+        gradients, out = jax.device_get(gradient(variables["params"]))
+        forward = jax.jit(lambda x: model.apply(variables, x), compiler_options=options)
+        evaluated, beside_others = forward(images), forward(images.at[1:].multiply(-1.0))
     assert out.logits.shape == (4, 10) and evaluated.auxiliary == {}
-    np.testing.assert_allclose(alone.logits, evaluated.logits[:1], rtol=1e-5, atol=1e-10)
+    first = evaluated.logits[0]
+    np.testing.assert_allclose(beside_others.logits[0], first, rtol=1e-5, atol=1e-10)
     by_leaf = flatten_dict(gradients)
     largest = max(float(np.abs(g).max()) for g in by_leaf.values())
     assert math.isfinite(largest)

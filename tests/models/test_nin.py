@@ -16,7 +16,7 @@ def test_poolings() -> None:
     found = {name: (row.kind, row.output[0]) for name, row in rows.items() if "pool" in row.kind}
     assert found == {
         "pool1": ("max_pool", 16),
-        "pool2": ("average_pool", 8),
+        "pool2": ("max_pool", 8),
         "gap": ("global_average_pool", 10),
     }
     assert [name for name in rows if name.endswith("_dropout")] == [

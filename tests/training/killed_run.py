@@ -18,17 +18,23 @@ from tests import configs
 OVERRIDES = {"checkpoint.every_epochs": 2.56, "train.chunk_steps": 3}  # a checkpoint each 16 steps
 
 
-def main(workdir: str, kill_at: int = 0, overrides: str = "{}") -> None:
+def die_at(step: int) -> None:
+    """Lets this process kill itself as soon as a step is made and logged."""
     log_steps = loop.Training._log_steps
 
     def log_and_die(self: loop.Training, first: int, metrics: loop.HostMetrics) -> None:
         log_steps(self, first, metrics)
-        if kill_at and self.step >= kill_at:
+        if self.step >= step:
             self.log.flush()
             self.checkpoints.wait()
             os.kill(os.getpid(), signal.SIGKILL)
 
     loop.Training._log_steps = log_and_die  # type: ignore[method-assign]
+
+
+def main(workdir: str, kill_at: int = 0, overrides: str = "{}") -> None:
+    if kill_at:
+        die_at(kill_at)
     with Preemption() as preemption:
         session.train(
             configs.quick(OVERRIDES | json.loads(overrides)), workdir, preemption, time.time()

@@ -6,8 +6,8 @@ import pytest
 
 from cnn_jax.config.problems import InputError
 from cnn_jax.evaluation.exact import evaluate
+from cnn_jax.training.checkpoint_record import checkpoint_record
 from cnn_jax.training.checkpoints import Checkpoints
-from cnn_jax.training.loop import checkpoint_record
 from cnn_jax.training.restored import restore
 from cnn_jax.training.run import prepare
 from tests import configs

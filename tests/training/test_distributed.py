@@ -10,14 +10,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from cnn_jax.data import sources
-from cnn_jax.data.order import Order
 from cnn_jax.training.metrics_log import read_metrics
 from cnn_jax.training.run_directory import read_json
-from tests import configs
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("distributed")]
 CONFIG = """
@@ -93,6 +89,25 @@ def test_processes_are_one_run(
     one, other = (read_json(d / "result.json") for d in (one_process, tmp_path / "run"))
     assert other["n"] == 17 and other["top1_error"] == one["top1_error"]
     assert done.stdout.count("everything lies in") == 1, "one process speaks for all"
+
+
+def test_processes_begin_with_the_same_parameters(
+    one_process: Path, root: Path, tmp_path: Path
+) -> None:
+    source = {"init_from.workdir": str(one_process), "train.epochs": 0.8}
+    for processes in (1, 2):
+        words = command(
+            tmp_path,
+            tmp_path / f"run{processes}",
+            processes,
+            **source | {"schedule.warmup_epochs": 0.0, "init_from.layers": "fc1, logits"},
+        )
+        done = run(root, words)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "taken: 4 arrays (fc1, logits)" in done.stdout
+    assert largest_difference(tmp_path / "run1", tmp_path / "run2", 5) < 1e-9
+    begun = [read_json(tmp_path / f"run{n}" / "initialisation.json") for n in (1, 2)]
+    assert begun[0] == begun[1] and losses(tmp_path / "run2")[0] != losses(one_process)[0]
 
 
 def test_processes_agree_in_float32(root: Path, tmp_path: Path) -> None:
@@ -212,16 +227,3 @@ def test_a_coordinator_that_does_not_come_is_named(root: Path) -> None:
     done = run(root, words)
     assert done.returncode == 2
     assert "process 1 waited 2 s for process 0 at localhost:9: nobody listens there" in done.stderr
-
-
-@pytest.mark.parametrize("hosts", [1, 2, 4])
-def test_hosts_bring_the_same_global_batches(hosts: int) -> None:
-    """Ids and pixels of steps 0..50; a resume asks a new `Order` for the step it stands at."""
-    split = sources.load(configs.quick().data).train
-    for step in range(51):
-        whole = split.take(Order(7, len(split), 8).batch(step))
-        order = Order(7, len(split), 8)
-        size = 8 // hosts
-        parts = [split.take(order.batch(step)[h * size : (h + 1) * size]) for h in range(hosts)]
-        np.testing.assert_array_equal(np.concatenate([p.labels for p in parts]), whole.labels)
-        np.testing.assert_array_equal(np.concatenate([p.images for p in parts]), whole.images)

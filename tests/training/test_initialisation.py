@@ -10,6 +10,7 @@ from ml_collections import ConfigDict
 
 from cnn_jax.ablation.factors import members_of
 from cnn_jax.ablation.groups import groups_of
+from cnn_jax.ablation.initial_signals import initial_signals
 from cnn_jax.config.ablation import Ablation
 from cnn_jax.config.identity import config_hash, difference, to_tree
 from cnn_jax.config.keys import SCHEMA
@@ -71,8 +72,8 @@ def test_what_cannot_be_is_said() -> None:
     dead = {"data_dependent_init.kwargs.pre_init": "network", "model.kwargs.kernel_init": "zeros"}
     with pytest.raises(InputError, match="'lsuv': fc1 has outputs of variance 0"):
         prepare(configs.quick(LSUV | dead)).initial_state()
-    with pytest.raises(InputError, match="init.kwargs: lsuv: tolerance = 0.0 must be above 0"):
-        wrong = LSUV | {"data_dependent_init.kwargs.tolerance": 0.0}
+    with pytest.raises(InputError, match="init.kwargs: lsuv: tolerance = -1.0"):
+        wrong = LSUV | {"data_dependent_init.kwargs.tolerance": -1.0}
         prepare(configs.quick(wrong)).initial_state()
     with pytest.raises(InputError, match="did you mean 'lsuv'"):
         configs.quick(LSUV | {"data_dependent_init.name": "lsvu"})
@@ -100,3 +101,21 @@ def test_no_argument_is_part_of_the_program() -> None:
     traced = SCHEMA["data_dependent_init"]["kwargs"].traced
     builders = arguments("data_dependent_init").values()
     assert set(traced) == {name for builder in builders for name in builder}
+
+
+def test_an_ablation_measures_what_its_initialisations_do() -> None:
+    kernel = "model.kwargs.kernel_init"
+    factors = {
+        "init": {"he": {kernel: "he_normal"}, "small": {kernel: "gaussian(std=0.001)"}},
+        "norm": {name: {"model.kwargs.norm": name} for name in ("none", "batch")},
+        "rate": {"a": {"optim.learning_rate": 0.1}, "b": {"optim.learning_rate": 0.2}},
+    }
+    ablation = Ablation(base=ConfigDict(configs.quick().to_dict()), factors=factors, seeds=2)
+    rows = initial_signals(ablation, members_of(ablation))
+    assert list(rows) == ["norm = none, rate = a", "norm = batch, rate = a"]
+    for found in rows.values():
+        assert list(found) == ["init = he", "init = small"]
+        he, small = (found[name]["fc1"]["activation_variance"] for name in found)
+        assert he > 100 * small > 0
+    ablation.factors = {"rate": factors["rate"]}
+    assert not initial_signals(ablation, members_of(ablation))

@@ -90,6 +90,12 @@ def interrupted_at(
     monkeypatch.setattr(Training, method, wrapped)
 
 
+def best_of(workdir: Path) -> dict[str, float]:
+    """Returns step -> validation error of the checkpoints that have one."""
+    files = (workdir / "checkpoints").glob("*/metrics/metrics")
+    return {file.parent.parent.name: read_json(file)["top1_error"] for file in files}
+
+
 @pytest.mark.parametrize(
     ("method", "at"),
     [("_make_steps", 0), ("_make_steps", 13), ("evaluate", 20), ("_save", 20), ("_save", 40)],
@@ -105,6 +111,7 @@ def test_sigterm_in_every_phase(
     assert Checkpoints(tmp_path, read_only=True).latest is not None
     train(tmp_path)
     assert_same_run(uninterrupted, tmp_path)
+    assert best_of(tmp_path) == best_of(uninterrupted)
 
 
 def test_a_finished_run_is_not_trained_again(uninterrupted: Path) -> None:

@@ -108,6 +108,9 @@ def test_an_unreadable_image_ends_the_run_with_what_was_reached(
         train(with_a_bad_image, workdir)
     made = [x for x in read_metrics(workdir / "metrics.jsonl") if x["kind"] == "train"]
     assert Checkpoints(workdir, read_only=True).latest == len(made)
+    (with_a_bad_image / "train" / "kind_1" / "1004.jpg").unlink()
+    with pytest.raises(InputError, match="train had 24 examples, now 23(.|\n)*--workdir"):
+        train(with_a_bad_image, workdir)
 
 
 def test_unreadable_images_are_counted_and_listed(
@@ -136,10 +139,9 @@ def evaluate_in_process(workdir: Path, monkeypatch: pytest.MonkeyPatch, capsys: 
     return capsys.readouterr().out
 
 
-@pytest.mark.slow
-def test_alexnet_killed_hard_is_bit_equal(photographs: Path, tmp_path: Path) -> None:
-    """20 steps with 2 workers, against 11 with none, kill -9, and the rest with 2."""
-    alexnet = overrides(photographs) | {
+def alexnet(directory: Path) -> dict[str, Any]:
+    """The same 20 steps of a narrow AlexNet, with a checkpoint every 8 steps."""
+    return overrides(directory) | {
         "model.name": "alexnet",
         "model.kwargs": {"width": 0.05},
         "train_crop.kwargs": {"size": 227},
@@ -147,9 +149,14 @@ def test_alexnet_killed_hard_is_bit_equal(photographs: Path, tmp_path: Path) -> 
         "checkpoint.every_epochs": 8 * 8 / 24,
     }
 
+
+@pytest.mark.slow
+def test_alexnet_killed_hard_is_bit_equal(photographs: Path, tmp_path: Path) -> None:
+    """20 steps with 2 workers, against 11 with none, kill -9, and the rest with 2."""
+
     def run(name: str, kill_at: int, workers: int) -> int:
         words = [sys.executable, "-m", "tests.training.killed_run", str(tmp_path / name)]
-        words += [str(kill_at), json.dumps(alexnet | {"data.workers": workers})]
+        words += [str(kill_at), json.dumps(alexnet(photographs) | {"data.workers": workers})]
         done = subprocess.run(words, capture_output=True, text=True, timeout=300)
         assert done.returncode in (0, -signal.SIGKILL), done.stderr
         return done.returncode
@@ -158,6 +165,32 @@ def test_alexnet_killed_hard_is_bit_equal(photographs: Path, tmp_path: Path) -> 
     assert run("broken", 11, 0) == -signal.SIGKILL
     assert Checkpoints(tmp_path / "broken", read_only=True).latest == 8
     assert run("broken", 0, 2) == 0
+    assert_same(tmp_path / "whole", tmp_path / "broken")
+
+
+@pytest.mark.slow
+def test_alexnet_on_two_processes_killed_hard_is_bit_equal(
+    photographs: Path, root: Path, tmp_path: Path
+) -> None:
+    """The same on two processes of two devices each, both of which are killed."""
+
+    def run(name: str, kill_at: int, workers: int) -> subprocess.CompletedProcess[str]:
+        keys = alexnet(photographs) | {"data.workers": workers, "precision.compute": "float32"}
+        words = test_distributed.command(tmp_path, tmp_path / name, 2, **keys)
+        words[words.index("--devices_per_process=4")] = "--devices_per_process=2"
+        if kill_at:
+            at = words.index("experiments.train")
+            words[at : at + 1] = ["tests.training.killed_train", str(kill_at)]
+        return test_distributed.run(root, words)
+
+    whole = run("whole", 0, 2)
+    assert whole.returncode == 0, whole.stdout + whole.stderr
+    killed = run("broken", 11, 0)
+    assert killed.returncode == 1 and "was lost: killed by SIGKILL" in killed.stderr
+    assert Checkpoints(tmp_path / "broken", read_only=True).latest == 8
+    resumed = run("broken", 0, 2)
+    assert resumed.returncode == 0, resumed.stdout + resumed.stderr
+    assert "resuming at step 8" in resumed.stdout
     assert_same(tmp_path / "whole", tmp_path / "broken")
 
 
