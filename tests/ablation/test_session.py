@@ -84,6 +84,15 @@ def test_another_base_is_refused_with_the_difference(trained: Path) -> None:
         run(made, trained)
 
 
+def test_an_ablation_that_an_earlier_version_began_goes_on(trained: Path) -> None:
+    plan = json.loads((trained / "plan.json").read_text())
+    del plan["ablation"]["base"]["optim"]["clip_norm"]
+    (trained / "plan.json").write_text(json.dumps(plan))
+    before = json.loads((trained / "ablation.json").read_text())["members"]
+    run(ablation({"rate": RATES | DIVERGING}, seeds=1), trained)
+    assert json.loads((trained / "ablation.json").read_text())["members"] == before
+
+
 def test_a_directory_of_other_things_is_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("")
     with pytest.raises(InputError, match=r"holds thesis.tex but no plan.json"):

@@ -19,7 +19,6 @@ QUICK = {
     "linear",
     "mlp-layers=(7,)-norm=batch",
     "lenet5-variant=1998_softmax-pooling=max",
-    "cudaconvnet",
 }
 IMAGES = 16
 
@@ -110,7 +109,7 @@ def convolved(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     return y
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", [pytest.param("float32", marks=pytest.mark.slow), "float64"])
 def test_lsuv_is_the_published_algorithm(dtype: str) -> None:
     with jax.enable_x64(dtype == "float64"):
         model = build(
