@@ -66,10 +66,15 @@ def convergence(
     ]
 
 
-def steps_to(curve: Mapping[str, Sequence[float]], target: float) -> int | None:
-    """Returns the first step at which the validation error was at most `target`; None: never."""
+def steps_to(curve: Mapping[str, Sequence[float | None]], target: float) -> int | None:
+    """Returns the first step at which the validation error was at most `target`; None: never.
+
+    Args:
+        curve: of a member; None stands for what is no number, as JSON has it.
+        target: a fraction.
+    """
     steps, errors = curve.get("validation_step", []), curve.get("validation_error", [])
-    return next(
-        (int(step) for step, error in zip(steps, errors, strict=True) if error <= target + EQUAL),
-        None,
-    )
+    for step, error in zip(steps, errors, strict=True):
+        if step is not None and error is not None and error <= target + EQUAL:
+            return int(step)
+    return None

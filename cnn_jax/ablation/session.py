@@ -14,8 +14,9 @@ from cnn_jax.ablation.initial_signals import initial_signals
 from cnn_jax.ablation.population import MemberResult, train_members
 from cnn_jax.ablation.wave_files import without_infinities
 from cnn_jax.config.ablation import Ablation
-from cnn_jax.config.identity import config_hash, difference
+from cnn_jax.config.identity import config_hash, difference, to_tree
 from cnn_jax.config.problems import InputError
+from cnn_jax.config.saved import complete
 from cnn_jax.training.preemption import Preemption
 from cnn_jax.training.run_directory import RunDirectory, origin, read_json
 
@@ -118,7 +119,8 @@ def _claim(directory: RunDirectory, ablation: Ablation) -> None:
 
 
 def _different(saved: dict[str, Any], asked: dict[str, Any]) -> list[str]:
-    lines = difference(saved["base"], asked["base"])
+    # An earlier version may have begun it: keys that came since stand at "as before".
+    lines = difference(*(to_tree(complete(tree["base"])[0]) for tree in (saved, asked)))
     for name in sorted(saved["factors"].keys() | asked["factors"].keys()):
         levels = [tree["factors"].get(name, []) for tree in (saved, asked)]
         before, now = ({level["label"]: level["changes"] for level in one} for one in levels)

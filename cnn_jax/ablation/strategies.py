@@ -32,9 +32,10 @@ STRATEGIES: Final = {
     "sharded": Strategy(None, all_devices=True),
 }
 AUTO: Final = "auto"
-# Measured: docs/results/population.md. On accelerators one member leaves most of the device idle.
+# CPU: measured, docs/results/population.md. Accelerators: not measured; one member leaves most of
+# such a device idle.
 TABLE: Final = {
-    ("cpu", DENSE): "sharded",
+    ("cpu", DENSE): "scan",
     ("cpu", CONVOLUTIONAL): "sharded",
     ("gpu", DENSE): "vmap",
     ("gpu", CONVOLUTIONAL): "vmap",

@@ -32,13 +32,11 @@ def draw_effects(cells: Sequence[Cell], title: str, path: Path) -> None:
     """
     factors = list(cells[0].levels)
     pairs = list(combinations(factors, 2))
-    columns = max(len(factors), len(pairs), 2)
-    figure = Figure(figsize=(1 + 3.8 * columns, 4.2 + 3.8 * bool(pairs)), layout="constrained")
-    panels = figure.subplots(1 + bool(pairs), columns, squeeze=False, sharey=True)
-    for axes, factor in zip(panels[0], factors, strict=False):
+    figure, above, below = _panels(len(factors), len(pairs))
+    for axes, factor in zip(above, factors, strict=True):
         _line(axes, _points(cells, [factor]), "black", None)
         axes.set_xlabel(factor)
-    for axes, (one, other) in zip(panels[-1] if pairs else [], pairs, strict=False):
+    for axes, (one, other) in zip(below, pairs, strict=True):
         for n, label in enumerate(dict.fromkeys(cell.levels[other] for cell in cells)):
             # A pair that does not occur stays empty, and keeps its place.
             nothing = dict.fromkeys(cell.levels[one] for cell in cells)
@@ -46,16 +44,26 @@ def draw_effects(cells: Sequence[Cell], title: str, path: Path) -> None:
             _line(axes, {**nothing, **found}, COLOURS[n % len(COLOURS)], f"{other} = {label}", n)
         axes.set_xlabel(one)
         axes.legend(frameon=False, fontsize=9)
-    for row, used in zip(panels, (len(factors), len(pairs)), strict=False):
-        row[0].set_ylabel("test error, %")
-        for axes in row[used:]:
-            axes.set_visible(False)
-    _scale(panels[0, 0], cells)
-    figure.suptitle(
-        f"{title}\nmeans with 95 % intervals, without members that diverged; open: some did",
-        fontsize=11,
-    )
+    _scale(above[0], cells)
+    diverged = any(cell.diverged for cell in cells)
+    mark = ", without members that diverged; open: some did" if diverged else ""
+    figure.suptitle(f"{title}\nmeans with 95 % intervals{mark}", fontsize=11)
     figure.savefig(path, dpi=110)
+
+
+def _panels(factors: int, pairs: int) -> tuple[Figure, list[Any], list[Any]]:
+    """A figure, its panels for factors and those for pairs: below, or beside where there is one."""
+    rows = 2 if pairs > 1 else 1
+    columns = max(factors, pairs) if pairs > 1 else factors + pairs
+    figure = Figure(figsize=(1 + 3.8 * max(columns, 1.5), 0.7 + 3.7 * rows), layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False, sharey=True)
+    for row in panels:
+        row[0].set_ylabel("test error, %")
+    flat = list(panels.flat)
+    begin = columns if pairs > 1 else factors
+    for axes in [*flat[factors:begin], *flat[begin + pairs :]]:
+        axes.set_visible(False)
+    return figure, flat[:factors], flat[begin : begin + pairs]
 
 
 def _points(cells: Sequence[Cell], factors: Sequence[str]) -> dict[str, Point | None]:
@@ -95,5 +103,7 @@ def _scale(axes: Any, cells: Sequence[Cell]) -> None:
         axes.set_yticks(TICKS, [f"{tick:g}" for tick in TICKS])
         axes.set_yticks([], minor=True)
         axes.set_ylim(min(means) / 2, 1.3 * max(means))
-    else:
-        axes.set_ylim(0, 1.2 * max(means, default=1.0) or 1.0)
+    elif means:
+        ends = [100 * end for c in cells if (s := c.summary()) for end in s.interval or (s.mean,)]
+        room = 0.3 * (max(ends) - min(ends)) or 1.0
+        axes.set_ylim(max(0.0, min(ends) - room / 2), max(ends) + room)

@@ -124,6 +124,7 @@ def test_steps_to_an_error() -> None:
     assert steps_to(falling, 0.2) == 20 and steps_to(falling, 0.25) == 20
     assert steps_to(falling, 0.1 - 1e-17) == 40 and steps_to(falling, 0.05) is None
     assert steps_to({}, 0.5) is None
+    assert steps_to({"validation_step": [10, 20], "validation_error": [None, 0.1]}, 0.2) == 20
 
 
 def test_convergence_is_held_against_the_baseline_of_the_same_seed() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from cnn_jax.ablation.factors import members_of
 from cnn_jax.ablation.session import run_ablation
+from cnn_jax.ablation.strategies import TABLE
 from cnn_jax.config.problems import InputError
 from cnn_jax.config.schema import Ablation
 from cnn_jax.training.preemption import Preemption
@@ -34,7 +35,8 @@ def refused(constant: str) -> None:
 
 def test_what_a_stranger_reads(trained: Path) -> None:
     tree = json.loads((trained / "ablation.json").read_text(), parse_constant=refused)
-    assert tree["name"] == "rates" and tree["seeds"] == 1 and tree["strategy"] == "sharded"
+    assert tree["name"] == "rates" and tree["seeds"] == 1
+    assert tree["strategy"] == TABLE["cpu", "dense"]
     assert [level["label"] for level in tree["factors"]["rate"]] == ["slow", "fast", "explodes"]
     assert tree["base"]["model"]["name"] == "mlp" and len(tree["config_hash"]) == 12
     assert "jax" in tree["versions"] and tree["command"]
@@ -80,6 +82,15 @@ def test_another_base_is_refused_with_the_difference(trained: Path) -> None:
     made = ablation({"rate": RATES | DIVERGING}, seeds=1, optim__momentum=0.5)
     with pytest.raises(InputError, match="optim.momentum: 0.9 in the run directory, 0.5 now"):
         run(made, trained)
+
+
+def test_an_ablation_that_an_earlier_version_began_goes_on(trained: Path) -> None:
+    plan = json.loads((trained / "plan.json").read_text())
+    del plan["ablation"]["base"]["optim"]["clip_norm"]
+    (trained / "plan.json").write_text(json.dumps(plan))
+    before = json.loads((trained / "ablation.json").read_text())["members"]
+    run(ablation({"rate": RATES | DIVERGING}, seeds=1), trained)
+    assert json.loads((trained / "ablation.json").read_text())["members"] == before
 
 
 def test_a_directory_of_other_things_is_refused(tmp_path: Path) -> None:
