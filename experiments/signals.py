@@ -11,7 +11,6 @@ TensorBoard.
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from absl import flags
@@ -30,15 +29,15 @@ STATISTICS = flags.DEFINE_string(
 def main(argv: list[str]) -> int:
     """Parses, measures, prints and draws."""
     config_file, config = command_line.parse_config(argv, __doc__ or "")
-    schemes, statistics = _words(SCHEMES.value), _words(STATISTICS.value)
-    if not schemes:
-        raise command_line.InputError("--schemes is empty: name one, as in --schemes=he_normal")
     # Imported here: jax takes seconds, and a bad config need not wait for it.
     from cnn_jax.config.problems import hint
-    from cnn_jax.diagnostics.signal_statistics import compare_schemes, table
+    from cnn_jax.diagnostics.signal_statistics import compare_schemes, listed, table
     from cnn_jax.training.signals import STATISTICS as KNOWN
     from cnn_jax.visualization.signals import draw_signals
 
+    schemes, statistics = listed(SCHEMES.value), listed(STATISTICS.value)
+    if not schemes:
+        raise command_line.InputError("--schemes is empty: name one, as in --schemes=he_normal")
     for name in statistics:
         if name not in KNOWN:
             raise command_line.InputError(f"--statistics={name}: unknown{hint(name, KNOWN)}")
@@ -51,11 +50,6 @@ def main(argv: list[str]) -> int:
     draw_signals({"": found}, title, output)
     print(f"drawn into {output}")
     return 0
-
-
-def _words(text: str) -> list[str]:
-    """Returns what stands between commas, but those inside brackets."""
-    return [word.strip() for word in re.split(r",(?![^(]*\))", text) if word.strip()]
 
 
 if __name__ == "__main__":

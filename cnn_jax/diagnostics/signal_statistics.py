@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,11 @@ from cnn_jax.training.run import prepare
 from cnn_jax.training.signals import Signals, Statistics
 
 BY_SCHEME = Mapping[str, Statistics]
+
+
+def listed(text: str) -> list[str]:
+    """Returns what stands between commas, but those inside brackets."""
+    return [word.strip() for word in re.split(r",(?![^(]*\))", text) if word.strip()]
 
 
 def compare_schemes(config: Any, schemes: Sequence[str]) -> dict[str, Statistics]:

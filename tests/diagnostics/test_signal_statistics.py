@@ -3,9 +3,8 @@ from pathlib import Path
 import pytest
 
 from cnn_jax.config.problems import InputError
-from cnn_jax.diagnostics.signal_statistics import compare_schemes, table
+from cnn_jax.diagnostics.signal_statistics import compare_schemes, listed, table
 from cnn_jax.visualization.signals import draw_signals
-from experiments.signals import _words
 from tests import configs
 
 SCHEMES = ["gaussian(std=0.01)", "he_normal", "lsuv", "published"]
@@ -37,4 +36,4 @@ def test_an_unknown_scheme_is_named() -> None:
 
 def test_commas_inside_brackets_part_no_schemes() -> None:
     text = "lsuv, he_normal(mode=fan_in,slope=0.25),zeros"
-    assert _words(text) == ["lsuv", "he_normal(mode=fan_in,slope=0.25)", "zeros"]
+    assert listed(text) == ["lsuv", "he_normal(mode=fan_in,slope=0.25)", "zeros"]
