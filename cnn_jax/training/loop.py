@@ -175,12 +175,11 @@ class Training:
             # A signal in an evaluation leaves its step saved without the error, which best needs.
             if not self.checkpoints.makes_way(self.step, self._validation_error):
                 return
-            self.preemption.saved_step = None
         self.log.flush()
         self.checkpoints.save(
             self.step, self.state, checkpoint_record(self.run), self._validation_error
         )
-        if self.preemption.saved_step is None:
+        if self.preemption.saved_step is None or latest == self.step:
             # The first one is waited for: from here on a signal always finds a checkpoint.
             self.checkpoints.wait()
         self.preemption.saved_step = self.step
