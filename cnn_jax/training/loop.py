@@ -170,17 +170,14 @@ class Training:
         self._validation_error = None
 
     def _save(self) -> None:
-        latest = self.checkpoints.latest
-        if latest is not None and latest >= self.step:
-            # A signal in an evaluation leaves its step saved without the error, which best needs.
-            if not self.checkpoints.makes_way(self.step, self._validation_error):
-                return
-            self.preemption.saved_step = None
+        latest, error = self.checkpoints.latest, self._validation_error
+        there = latest is not None and latest >= self.step
+        # A signal in an evaluation leaves its step saved without the error, which best needs.
+        if there and not self.checkpoints.makes_way(self.step, error):
+            return
         self.log.flush()
-        self.checkpoints.save(
-            self.step, self.state, checkpoint_record(self.run), self._validation_error
-        )
-        if self.preemption.saved_step is None:
+        self.checkpoints.save(self.step, self.state, checkpoint_record(self.run), error)
+        if self.preemption.saved_step is None or there:
             # The first one is waited for: from here on a signal always finds a checkpoint.
             self.checkpoints.wait()
         self.preemption.saved_step = self.step
