@@ -195,19 +195,10 @@ def _trial(result: Any, drawn: Sequence[Values]) -> Trial:
 def _claim(directory: RunDirectory, search: Search) -> None:
     saved, asked = directory.read(RECORD), to_record(search)
     if saved is None:
-        others = sorted(p.name for p in directory.path.iterdir() if not p.name.startswith("."))
-        if others:
-            raise InputError(
-                f"--workdir={directory.path} holds {', '.join(others[:5])} but no {RECORD}: it is "
-                "not the directory of a search; choose an empty or a new one"
-            )
+        directory.check_free("a search", RECORD)
         _record(directory, search, [])
-    elif lines := _different(saved["search"], asked):
-        raise InputError(
-            f"--workdir={directory.path} holds another search; nothing was changed.\n  "
-            + "\n  ".join(lines)
-            + "\nTo continue that search give its file; to start this one choose another --workdir."
-        )
+    else:
+        directory.check_same("search", _different(saved["search"], asked))
 
 
 def _different(saved: dict[str, Any], asked: dict[str, Any]) -> list[str]:

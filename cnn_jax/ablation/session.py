@@ -15,7 +15,6 @@ from cnn_jax.ablation.population import MemberResult, train_members
 from cnn_jax.ablation.wave_files import without_infinities
 from cnn_jax.config.ablation import Ablation
 from cnn_jax.config.identity import config_hash, difference, to_tree
-from cnn_jax.config.problems import InputError
 from cnn_jax.config.saved import complete
 from cnn_jax.training.preemption import Preemption
 from cnn_jax.training.run_directory import RunDirectory, origin, read_json
@@ -103,19 +102,10 @@ def _claim(directory: RunDirectory, ablation: Ablation) -> None:
     asked = json.loads(json.dumps(to_record(ablation)))  # tuples become lists, as in the file
     saved = directory.read(PLAN)
     if saved is None:
-        others = sorted(p.name for p in directory.path.iterdir() if not p.name.startswith("."))
-        if others:
-            raise InputError(
-                f"--workdir={directory.path} holds {', '.join(others[:5])} but no {PLAN}: it is "
-                "not the directory of an ablation; choose an empty or a new one"
-            )
+        directory.check_free("an ablation", PLAN)
         directory.write(PLAN, {"ablation": asked} | origin())
-    elif lines := _different(saved["ablation"], asked):
-        raise InputError(
-            f"--workdir={directory.path} holds another ablation; nothing was changed.\n  "
-            + "\n  ".join(lines)
-            + "\nTo continue that one give its file; to start this one choose another --workdir."
-        )
+    else:
+        directory.check_same("ablation", _different(saved["ablation"], asked))
 
 
 def _different(saved: dict[str, Any], asked: dict[str, Any]) -> list[str]:

@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import sys
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import IO, Any
@@ -65,6 +66,41 @@ class RunDirectory:
             completed = sorted(new.union(completed))
         record = {"config": config, "config_hash": config_hash(config), "completed": completed}
         self.write("config.json", record | origin())
+
+    def check_free(self, kind: str, record: str) -> None:
+        """Checks that nothing lies here, before something of a kind begins.
+
+        Args:
+            kind: of what begins, with its article: `an ablation`.
+            record: the file that would tell that one has begun.
+
+        Raises:
+            InputError: there are other files.
+        """
+        others = sorted(p.name for p in self.path.iterdir() if not p.name.startswith("."))
+        if others:
+            raise InputError(
+                f"--workdir={self.path} holds {', '.join(others[:5])} but no {record}: it is "
+                f"not the directory of {kind}; choose an empty or a new one"
+            )
+
+    def check_same(self, kind: str, differences: Sequence[str]) -> None:
+        """Checks that what began here is what is asked for now.
+
+        Args:
+            kind: of what began, in one word.
+            differences: a line each; none: it is the same.
+
+        Raises:
+            InputError: there are differences.
+        """
+        if differences:
+            raise InputError(
+                f"--workdir={self.path} holds another {kind}; nothing was changed.\n  "
+                + "\n  ".join(differences)
+                + "\nTo continue that one give its file; "
+                "to start this one choose another --workdir."
+            )
 
     def read(self, name: str) -> Any:
         """Returns the JSON in a file of the directory; None when it is not there."""
