@@ -56,7 +56,7 @@ def main(argv: list[str]) -> int:
         # Imported here: jax takes seconds, and a broken level or a signal need not wait for it.
         from cnn_jax.ablation.report import write_report
         from cnn_jax.ablation.session import run_ablation
-        from cnn_jax.training.parallel_members import simulate_cpu_devices
+        from cnn_jax.devices.parallel_members import simulate_cpu_devices
 
         simulate_cpu_devices()
         memory = None if MEMORY.value is None else int(MEMORY.value * 2**30)

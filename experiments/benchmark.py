@@ -83,7 +83,7 @@ def measure_input(_: str) -> tuple[dict[str, Any], str]:
 def measure_members(_: str) -> tuple[dict[str, Any], str]:
     """Times the strategies of a population."""
     from cnn_jax.benchmark import population
-    from cnn_jax.training.parallel_members import simulate_cpu_devices
+    from cnn_jax.devices.parallel_members import simulate_cpu_devices
 
     simulate_cpu_devices()
     names = ("model", "members", "epochs", "rounds", "alone")

@@ -35,8 +35,8 @@ def main(argv: list[str]) -> int:
     import jax
 
     jax.config.update("jax_platforms", "cpu")
-    from cnn_jax.training.checkpoint_summary import summarise
-    from cnn_jax.training.export import export
+    from cnn_jax.storage.checkpoint_summary import summarise
+    from cnn_jax.storage.export import export
 
     if command == "show":
         print(summarise(WORKDIR.value, CHECKPOINT.value))

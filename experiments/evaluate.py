@@ -63,7 +63,7 @@ def main(argv: list[str]) -> int:
 def _by_counts(config: Any) -> dict[str, Any]:
     """One view, counted on the device."""
     # Imported here: jax takes seconds, and a bad flag need not wait for it.
-    from cnn_jax.evaluation.reports import evaluate_one
+    from cnn_jax.inference.reports import evaluate_one
 
     restored = _network(WORKDIR.value[0] if WORKDIR.value else None, config)
     origin = Path(WEIGHTS.value).name if WEIGHTS.value else f"step {restored.step}"
@@ -73,9 +73,9 @@ def _by_counts(config: Any) -> dict[str, Any]:
 def _by_views(config: Any, arguments: dict[str, Any]) -> dict[str, Any]:
     """Probabilities of all views and networks, averaged."""
     from cnn_jax.evaluation.exclusion import read_exclusion
-    from cnn_jax.evaluation.multi_view import predict_split
     from cnn_jax.evaluation.predictions import averaged, load_predictions
-    from cnn_jax.evaluation.reports import report_members
+    from cnn_jax.inference.multi_view import predict_split
+    from cnn_jax.inference.reports import report_members
 
     exclusion = read_exclusion(EXCLUDE.value) if EXCLUDE.value else None
     protocol = PROTOCOL.value or "centre"
@@ -91,7 +91,7 @@ def _by_views(config: Any, arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 def _network(workdir: str | None, config: Any) -> Any:
-    from cnn_jax.transfer.trained_network import trained_network
+    from cnn_jax.inference.trained_network import trained_network
 
     return trained_network(workdir, CHECKPOINT.value, WEIGHTS.value, config, DATA.value)
 

@@ -49,7 +49,7 @@ def main(argv: list[str]) -> int:
     files = find_images(paths)
     # Imported here: jax takes seconds, and a bad path need not wait for it.
     from cnn_jax.data.cropping import rule_of
-    from cnn_jax.transfer.trained_network import trained_network
+    from cnn_jax.inference.trained_network import trained_network
 
     restored = trained_network(WORKDIR.value, CHECKPOINT.value, WEIGHTS.value, config)
     function = restored.probability_function(averaged=AVERAGED.value)

@@ -26,8 +26,8 @@ from absl import flags
 from cnn_jax.config.arguments import fill_defaults
 from cnn_jax.config.identity import to_tree
 from cnn_jax.config.validate import validate
+from cnn_jax.storage.run_directory import RunDirectory, check_directory, origin
 from cnn_jax.training.preemption import PREEMPTED, Preemption, PreemptionRequested
-from cnn_jax.training.run_directory import RunDirectory, check_directory, origin
 from experiments import command_line
 
 BEGAN = time.time()
@@ -74,7 +74,7 @@ def main(argv: list[str]) -> int:
 def evaluated(config: Any, workdir: Path) -> tuple[Any, dict[str, Any], Any]:
     """Returns config, result and network of a checkpoint, or of weights out of a file."""
     from cnn_jax.diagnostics.measurement import measure
-    from cnn_jax.transfer.trained_network import trained_network
+    from cnn_jax.inference.trained_network import trained_network
 
     kept, data = WORKDIR.value if WEIGHTS.value else workdir, config.data.directory
     restored = trained_network(kept, CHECKPOINT.value or "", WEIGHTS.value, config, data)

@@ -43,7 +43,7 @@ def main(argv: list[str]) -> int:
     with Preemption(start.checkpoint.grace_seconds) as preemption:
         # Imported here: jax takes seconds, and a broken range or a signal need not wait for it.
         from cnn_jax.ablation.population import train_members
-        from cnn_jax.training.parallel_members import simulate_cpu_devices
+        from cnn_jax.devices.parallel_members import simulate_cpu_devices
 
         simulate_cpu_devices()
 

@@ -68,9 +68,9 @@ def with_seed(config: command_line.FrozenConfigDict, seed: int) -> command_line.
 
 def ensemble_of(runs: list[Path]) -> str:
     """Returns the errors of finished runs, and of all of them together, in markdown."""
-    from cnn_jax.evaluation.multi_view import predict_split
-    from cnn_jax.evaluation.reports import ensemble_table
-    from cnn_jax.training.restored import restore
+    from cnn_jax.inference.multi_view import predict_split
+    from cnn_jax.inference.reports import ensemble_table
+    from cnn_jax.inference.restored import restore
 
     members = {}
     for run in runs:

@@ -32,8 +32,8 @@ def main(argv: list[str]) -> int:
     # Imported here: jax takes seconds, and a bad config need not wait for it.
     from cnn_jax.config.problems import hint
     from cnn_jax.diagnostics.signal_statistics import compare_schemes, listed, table
-    from cnn_jax.training.signals import STATISTICS as KNOWN
-    from cnn_jax.visualization.signals import draw_signals
+    from cnn_jax.training.layer_statistics import STATISTICS as KNOWN
+    from cnn_jax.training.layer_statistics_picture import draw_signals
 
     schemes, statistics = listed(SCHEMES.value), listed(STATISTICS.value)
     if not schemes:

@@ -24,8 +24,8 @@ from pathlib import Path
 from absl import flags
 
 from cnn_jax.config.identity import to_tree
+from cnn_jax.storage.run_directory import check_directory
 from cnn_jax.training.preemption import PREEMPTED, Preemption, PreemptionRequested
-from cnn_jax.training.run_directory import check_directory
 from experiments import command_line
 
 BEGAN = time.time()
@@ -56,12 +56,12 @@ def main(argv: list[str]) -> int:
     check_directory(workdir, to_tree(config))
     if config.distributed.detect or config.distributed.coordinator:
         # Before the signals: a handler installed earlier would never run.
-        from cnn_jax.training.distributed import start
+        from cnn_jax.devices.distributed import start
 
         start(config.distributed)
     with Preemption(config.checkpoint.grace_seconds) as preemption:
         # Imported here: jax takes seconds, and a bad config or a signal need not wait for it.
-        from cnn_jax.training import distributed
+        from cnn_jax.devices import distributed
         from cnn_jax.training.guard import DivergedError
         from cnn_jax.training.session import train
 

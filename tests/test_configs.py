@@ -126,8 +126,8 @@ def test_every_word_names_layers_that_exist(path: Path) -> None:
     import jax
 
     from cnn_jax.diagnostics.smoke import in_small
+    from cnn_jax.step.state import create_state
     from cnn_jax.training.run import prepare
-    from cnn_jax.training.state import create_state
 
     for word in words_of(path):
         run = prepare(in_small(config_of(path, word)))

@@ -18,11 +18,11 @@ from cnn_jax.config.problems import InputError
 from cnn_jax.config.program import program_tree
 from cnn_jax.data import sources
 from cnn_jax.data.dataset import Dataset, Split
+from cnn_jax.devices.parallel import Devices
 from cnn_jax.models import Network
-from cnn_jax.training.initialisation import check_section, initial_state
-from cnn_jax.training.parallel import Devices
+from cnn_jax.step.state import TrainState, create_state, hyper_parameters
+from cnn_jax.training.data_dependent_init import check_section, initial_state
 from cnn_jax.training.run import Run, prepare
-from cnn_jax.training.state import TrainState, create_state, hyper_parameters
 
 
 @dataclass

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from cnn_jax.ablation.factors import Cell, Member
 from cnn_jax.ablation.groups import Group, groups_of
 from cnn_jax.config.ablation import Ablation
-from cnn_jax.training.signals import Signals, Statistics
+from cnn_jax.training.layer_statistics import Signals, Statistics
 
 # Sections and keys that change nothing but the first weights.
 INITIAL = ("model.kwargs.kernel_init", "model.kwargs.bias_init", "data_dependent_init.")

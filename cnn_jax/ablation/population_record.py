@@ -13,7 +13,7 @@ from cnn_jax.ablation.factors import Member
 from cnn_jax.ablation.strategies import AUTO
 from cnn_jax.config.identity import config_hash, to_tree
 from cnn_jax.config.problems import InputError
-from cnn_jax.training.run_directory import read_json
+from cnn_jax.storage.run_directory import read_json
 
 NAME = "population.json"
 

@@ -13,17 +13,17 @@ import jax
 import numpy as np
 
 from cnn_jax.data.dataset import AnySplit, Split
-from cnn_jax.evaluation.exact import Evaluation, evaluate, evaluate_members
-from cnn_jax.training.parallel import HostMetrics
-from cnn_jax.training.parallel_members import (
+from cnn_jax.devices.parallel import HostMetrics
+from cnn_jax.devices.parallel_members import (
     Layout,
     MembersChunk,
     compile_members_evaluation,
     stacked,
 )
+from cnn_jax.evaluation.exact import Evaluation, evaluate, evaluate_members
+from cnn_jax.step.state import TrainState
+from cnn_jax.step.steps import make_eval_step, make_train_step
 from cnn_jax.training.run import Run
-from cnn_jax.training.state import TrainState
-from cnn_jax.training.steps import make_eval_step, make_train_step
 
 Poll = Callable[[], object]
 Resident = tuple[jax.Array, jax.Array]

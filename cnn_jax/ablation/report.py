@@ -13,6 +13,8 @@ from typing import Any
 
 from cnn_jax.ablation import report_tables
 from cnn_jax.ablation.convergence import convergence
+from cnn_jax.ablation.curve_pictures import draw_ablation_curves
+from cnn_jax.ablation.effect_pictures import draw_effects
 from cnn_jax.ablation.effects import analyse
 from cnn_jax.ablation.statistics import (
     GAP,
@@ -26,10 +28,8 @@ from cnn_jax.ablation.statistics import (
 )
 from cnn_jax.ablation.table import Table
 from cnn_jax.config.problems import InputError
-from cnn_jax.training.run_directory import read_json
-from cnn_jax.visualization.ablation_curves import draw_ablation_curves
-from cnn_jax.visualization.ablation_effects import draw_effects
-from cnn_jax.visualization.signals import draw_signals
+from cnn_jax.storage.run_directory import read_json
+from cnn_jax.training.layer_statistics_picture import draw_signals
 
 JUDGED = "test_error"
 SHOWN = (JUDGED, "train_error", GAP)

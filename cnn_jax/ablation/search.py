@@ -25,7 +25,7 @@ from cnn_jax.config.identity import difference, to_tree
 from cnn_jax.config.problems import InputError
 from cnn_jax.config.search import Search, Stage
 from cnn_jax.config.validate import validate
-from cnn_jax.training.run_directory import RunDirectory, origin
+from cnn_jax.storage.run_directory import RunDirectory, origin
 
 RECORD = "search.json"
 Train = Callable[[list[Member], Path], Sequence[Any]]

@@ -16,8 +16,8 @@ from cnn_jax.ablation.wave_files import without_infinities
 from cnn_jax.config.ablation import Ablation
 from cnn_jax.config.identity import config_hash, difference, to_tree
 from cnn_jax.config.saved import complete
+from cnn_jax.storage.run_directory import RunDirectory, origin, read_json
 from cnn_jax.training.preemption import Preemption
-from cnn_jax.training.run_directory import RunDirectory, origin, read_json
 
 PLAN, RESULT, POPULATION = "plan.json", "ablation.json", "population"
 SIGNALS = "signals.json"

@@ -13,8 +13,8 @@ import jax
 import numpy as np
 
 from cnn_jax.config.problems import InputError
-from cnn_jax.training.run_directory import read_json
-from cnn_jax.training.state import FORMAT_VERSION, TrainState
+from cnn_jax.step.state import FORMAT_VERSION, TrainState
+from cnn_jax.storage.run_directory import read_json
 
 RECORD = "record"  # the entry of a snapshot that holds text
 

@@ -27,7 +27,7 @@ from cnn_jax.ablation.programs import (
 from cnn_jax.ablation.schedule import Schedule, Slot
 from cnn_jax.ablation.wave import Wave
 from cnn_jax.ablation.wave_files import WaveFiles
-from cnn_jax.training.parallel_members import Layout
+from cnn_jax.devices.parallel_members import Layout
 from cnn_jax.training.preemption import PreemptionRequested
 from cnn_jax.training.run import Run
 

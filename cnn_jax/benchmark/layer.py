@@ -11,9 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from cnn_jax.config.problems import InputError, hint
+from cnn_jax.devices.parallel import Devices
 from cnn_jax.initializers.parameters import init_variables
 from cnn_jax.models.layered import Part
-from cnn_jax.training.parallel import Devices
 
 LAYERS = (
     "conv",

@@ -18,7 +18,7 @@ from cnn_jax.benchmark.step import MOMENTUM, RATE, WEIGHT_DECAY, StepBenchmark, 
 from cnn_jax.config.problems import InputError, hint
 from cnn_jax.initializers.parameters import init_variables
 from cnn_jax.models.facts import facts
-from cnn_jax.training.state import parameter_count
+from cnn_jax.step.state import parameter_count
 
 Found = dict[str, Any]
 LOOP_STEPS = 32

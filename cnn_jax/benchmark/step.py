@@ -16,8 +16,8 @@ from cnn_jax.config import schema
 from cnn_jax.config.arguments import fill_defaults
 from cnn_jax.config.validate import validate
 from cnn_jax.models.layer_table import layer_table
+from cnn_jax.step.steps import make_train_step
 from cnn_jax.training.run import Run, prepare
-from cnn_jax.training.steps import make_train_step
 
 MOMENTUM, WEIGHT_DECAY, RATE = 0.9, 5e-4, 1e-4
 # Forward, and backward to the inputs and to the weights: two more of the same size.

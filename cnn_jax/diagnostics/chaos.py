@@ -13,8 +13,8 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from cnn_jax.training.checkpoints import Checkpoints
-from cnn_jax.training.metrics_log import read_metrics
+from cnn_jax.storage.checkpoints import Checkpoints
+from cnn_jax.storage.metrics_log import read_metrics
 
 FINISHED, PREEMPTED = 0, 75
 

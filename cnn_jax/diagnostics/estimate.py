@@ -19,9 +19,9 @@ from ml_collections import ConfigDict
 from cnn_jax.config.validate import validate
 from cnn_jax.data.dataset import Split
 from cnn_jax.models.layer_table import Row, layer_table
+from cnn_jax.step.state import parameter_count
+from cnn_jax.step.steps import make_train_step
 from cnn_jax.training.run import Run, prepare
-from cnn_jax.training.state import parameter_count
-from cnn_jax.training.steps import make_train_step
 
 MIB, GIB = 2**20, 2**30
 # Forward once, and in the backward pass once for the activations and once for the weights.

@@ -8,7 +8,7 @@ from typing import Any
 
 from cnn_jax.diagnostics.published_rows import all_rows
 from cnn_jax.diagnostics.reproduction import PARTIAL
-from cnn_jax.training.run_directory import read_json
+from cnn_jax.storage.run_directory import read_json
 
 REPORT = "reproduction.json"  # of `experiments.reproduce`, in a run directory
 HEAD = (

@@ -13,8 +13,8 @@ from cnn_jax.config.changes import changed
 from cnn_jax.config.problems import InputError
 from cnn_jax.config.validate import validate
 from cnn_jax.initializers.data_dependent import DATA_DEPENDENT
+from cnn_jax.training.layer_statistics import Signals, Statistics
 from cnn_jax.training.run import prepare
-from cnn_jax.training.signals import Signals, Statistics
 
 BY_SCHEME = Mapping[str, Statistics]
 

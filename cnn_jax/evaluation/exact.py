@@ -11,8 +11,8 @@ import numpy as np
 from cnn_jax.config.problems import InputError
 from cnn_jax.data.dataset import AnySplit
 from cnn_jax.data.records import Request
-from cnn_jax.evaluation.counts import Counts
-from cnn_jax.training.distributed import gather
+from cnn_jax.devices.distributed import gather
+from cnn_jax.step.counts import Counts
 
 CountBatch = Callable[[dict[str, np.ndarray]], Counts]
 BATCHES_IN_FLIGHT = 3  # the host does not run further ahead of the device: batches take memory

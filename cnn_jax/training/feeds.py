@@ -11,11 +11,11 @@ from cnn_jax.config.problems import InputError
 from cnn_jax.data.dataset import Split
 from cnn_jax.data.order import Order
 from cnn_jax.data.records import Batch, Request
-from cnn_jax.training.gradients import laid_out
-from cnn_jax.training.parallel import HostMetrics
+from cnn_jax.devices.parallel import HostMetrics
+from cnn_jax.step.gradients import laid_out
+from cnn_jax.step.state import TrainState
+from cnn_jax.step.steps import METRICS, Metrics, make_train_step
 from cnn_jax.training.run import Run
-from cnn_jax.training.state import TrainState
-from cnn_jax.training.steps import METRICS, Metrics, make_train_step
 
 Advance = Callable[[TrainState, int, int], tuple[TrainState, HostMetrics]]
 STEPS_IN_FLIGHT = 2  # the host does not run further ahead of the devices: batches take memory

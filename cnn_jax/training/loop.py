@@ -8,19 +8,19 @@ from collections.abc import Callable
 from typing import Any
 
 from cnn_jax.config.problems import InputError
+from cnn_jax.devices import distributed
+from cnn_jax.devices.parallel import HostMetrics
 from cnn_jax.evaluation.exact import Evaluation, evaluate
-from cnn_jax.training import distributed, guard
-from cnn_jax.training.checkpoint_record import checkpoint_record
-from cnn_jax.training.checkpoints import Checkpoints
+from cnn_jax.step.state import TrainState
+from cnn_jax.step.steps import make_eval_step
+from cnn_jax.storage.checkpoints import Checkpoints
+from cnn_jax.storage.metrics_log import MetricsLog
+from cnn_jax.training import guard
 from cnn_jax.training.feeds import make_feed
-from cnn_jax.training.metrics_log import MetricsLog
-from cnn_jax.training.parallel import HostMetrics
+from cnn_jax.training.layer_statistics import Signals
 from cnn_jax.training.preemption import Preemption, PreemptionRequested
 from cnn_jax.training.progress import ProgressReport
 from cnn_jax.training.run import Run
-from cnn_jax.training.signals import Signals
-from cnn_jax.training.state import TrainState
-from cnn_jax.training.steps import make_eval_step
 
 SECONDS_PER_DISPATCH = (
     1.0  # a chunk is kept so short that signals and the screen are not kept waiting
@@ -176,7 +176,7 @@ class Training:
         if there and not self.checkpoints.makes_way(self.step, error):
             return
         self.log.flush()
-        self.checkpoints.save(self.step, self.state, checkpoint_record(self.run), error)
+        self.checkpoints.save(self.step, self.state, self.run.checkpoint_record(), error)
         if self.preemption.saved_step is None or there:
             # The first one is waited for: from here on a signal always finds a checkpoint.
             self.checkpoints.wait()

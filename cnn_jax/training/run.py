@@ -10,6 +10,7 @@ from typing import Any
 import jax
 
 from cnn_jax import models
+from cnn_jax.config.identity import to_tree
 from cnn_jax.config.plan import RunPlan, make_plan
 from cnn_jax.config.problems import InputError
 from cnn_jax.data import sources
@@ -17,17 +18,18 @@ from cnn_jax.data.augment import augmentation
 from cnn_jax.data.colour import colour_of
 from cnn_jax.data.dataset import Dataset
 from cnn_jax.data.preprocessing import Preprocessing, preprocessing_for
+from cnn_jax.data.same_data import data_record
+from cnn_jax.devices.parallel import Devices, batch_view
 from cnn_jax.optim.averaging import AVERAGES
 from cnn_jax.optim.optimizers import OPTIMIZERS
 from cnn_jax.optim.parameter_rules import rules_of
 from cnn_jax.optim.plateau import Plateau
 from cnn_jax.optim.schedules import SCHEDULES, warmed_up
-from cnn_jax.training.batch_norm_scope import batch_view
-from cnn_jax.training.initialisation import initial_state
-from cnn_jax.training.objective import LOSSES
-from cnn_jax.training.parallel import Devices
-from cnn_jax.training.recipe import Recipe
-from cnn_jax.training.state import TrainState, create_state, plateau_of
+from cnn_jax.step.objective import LOSSES
+from cnn_jax.step.recipe import Recipe
+from cnn_jax.step.state import TrainState, create_state, plateau_of
+from cnn_jax.storage.run_directory import origin
+from cnn_jax.training.data_dependent_init import initial_state
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,14 @@ class Run:
     def state_shapes(self) -> TrainState:
         """Returns shapes and dtypes of the state; nothing is drawn."""
         return jax.eval_shape(self._create_state)
+
+    def data_record(self) -> dict[str, Any]:
+        """Returns the preprocessing and the shape, number and identity of the data."""
+        return data_record(self.dataset, self.preprocessing, self.config.data)
+
+    def checkpoint_record(self) -> dict[str, Any]:
+        """Returns what a checkpoint says of itself: config, data, command and versions."""
+        return {"config": to_tree(self.config)} | self.data_record() | origin()
 
     def _create_state(self) -> TrainState:
         return create_state(self.config, self.plan, self.recipe.model, self.dataset.image_shape)

@@ -9,23 +9,23 @@ from typing import Any
 
 from cnn_jax.config.identity import config_hash, to_tree
 from cnn_jax.config.problems import InputError
+from cnn_jax.data.same_data import check_same_data
 from cnn_jax.data.streams import RecordSplit
+from cnn_jax.devices.distributed import lead_says, wait_for_all
 from cnn_jax.evaluation.exact import counted
+from cnn_jax.step.state import TrainState, bytes_on_device, parameter_count
+from cnn_jax.storage.checkpoints import Checkpoints
+from cnn_jax.storage.metrics_log import MetricsLog, read_metrics
+from cnn_jax.storage.parameter_table import parameter_summary, parameter_table, parameters_of
+from cnn_jax.storage.run_directory import RunDirectory, origin, read_json
+from cnn_jax.storage.warm_start import FILE as INITIALISATION
+from cnn_jax.storage.warm_start import WarmStart, warm_start
 from cnn_jax.training.card import card
-from cnn_jax.training.checkpoints import Checkpoints
-from cnn_jax.training.distributed import lead_says, wait_for_all
-from cnn_jax.training.initialisation import check_section
+from cnn_jax.training.data_dependent_init import check_section
 from cnn_jax.training.loop import Training
-from cnn_jax.training.metrics_log import MetricsLog, read_metrics
-from cnn_jax.training.parameter_table import parameter_summary, parameter_table, parameters_of
 from cnn_jax.training.preemption import Preemption
 from cnn_jax.training.progress import ProgressReport
 from cnn_jax.training.run import Run, prepare
-from cnn_jax.training.run_directory import RunDirectory, origin, read_json
-from cnn_jax.training.same_data import check_same_data
-from cnn_jax.training.state import TrainState, bytes_on_device, parameter_count
-from cnn_jax.training.warm_start import FILE as INITIALISATION
-from cnn_jax.training.warm_start import WarmStart, warm_start
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def _train(
     if restored is None and config.data_dependent_init.name != "none":
         state = run.initial_state(initialisation.append)
     elif restored is not None:
-        check_same_data(restored[1], run)
+        check_same_data(restored[1], run.data_record())
         # The hyper-parameters are the config's: the run may have been made longer.
         state = restored[0].replace(hyper=state.hyper)
         preemption.saved_step = int(state.step)
@@ -214,7 +214,7 @@ def _errors(result: dict[str, Any], prefix: str = "") -> str:
 def draw(directory: Path, config: Any, result: dict[str, Any]) -> None:
     """Draws `curves.png` of a finished run."""
     # Imported here: matplotlib costs a second that the first step need not wait for.
-    from cnn_jax.visualization.curves import draw_curves
+    from cnn_jax.training.curves import draw_curves
 
     title = (
         f"{config.model.name} on {config.data.source}: test error "

@@ -10,7 +10,7 @@ from cnn_jax.ablation.groups import _drawn_state, describe, groups_of
 from cnn_jax.config.key import OpenDict
 from cnn_jax.config.keys import SCHEMA
 from cnn_jax.config.problems import InputError
-from cnn_jax.training.steps import make_train_step
+from cnn_jax.step.steps import make_train_step
 from tests.ablation.populations import RATES, members
 
 # For every traced key a value that differs from that of the small config, and is used as it is.

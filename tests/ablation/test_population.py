@@ -14,8 +14,8 @@ from cnn_jax.ablation import wave
 from cnn_jax.ablation.population import MemberResult, train_members
 from cnn_jax.ablation.strategies import STRATEGIES, TABLE, resolve
 from cnn_jax.config.problems import InputError
+from cnn_jax.storage.metrics_log import read_metrics
 from cnn_jax.training import session
-from cnn_jax.training.metrics_log import read_metrics
 from cnn_jax.training.preemption import Preemption, PreemptionRequested
 from tests.ablation.populations import DIVERGING, RATES, members
 

@@ -12,7 +12,7 @@ import pytest
 
 from cnn_jax.config.problems import InputError
 from cnn_jax.data.tfds import tfds
-from cnn_jax.training.checkpoints import Checkpoints
+from cnn_jax.storage.checkpoints import Checkpoints
 from tests.data import files, ilsvrc_tars
 from tests.training import test_streamed_run
 

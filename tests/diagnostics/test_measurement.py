@@ -8,9 +8,8 @@ import pytest
 from cnn_jax.diagnostics.measurement import measure, measure_by
 from cnn_jax.diagnostics.published_rows import Shown
 from cnn_jax.evaluation.exact import counted
-from cnn_jax.training.checkpoint_record import checkpoint_record
-from cnn_jax.training.checkpoints import Checkpoints
-from cnn_jax.training.restored import Restored, restore
+from cnn_jax.inference.restored import Restored, restore
+from cnn_jax.storage.checkpoints import Checkpoints
 from cnn_jax.training.run import prepare
 from tests import configs
 from tests.data import files
@@ -32,7 +31,7 @@ def trained(directory: Path, workdir: Path, megabytes: float) -> Restored:
     keys = KEYS | {"data.directory": str(directory), "data.resident_megabytes": megabytes}
     run = prepare(configs.quick(keys))
     checkpoints = Checkpoints(workdir)
-    checkpoints.save(1, run.initial_state(), checkpoint_record(run), None)
+    checkpoints.save(1, run.initial_state(), run.checkpoint_record(), None)
     checkpoints.close()
     return restore(workdir)
 

@@ -4,7 +4,7 @@ import pytest
 
 from cnn_jax.config.problems import InputError
 from cnn_jax.diagnostics.signal_statistics import compare_schemes, listed, table
-from cnn_jax.visualization.signals import draw_signals
+from cnn_jax.training.layer_statistics_picture import draw_signals
 from tests import configs
 
 SCHEMES = ["gaussian(std=0.01)", "he_normal", "lsuv", "published"]

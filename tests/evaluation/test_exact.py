@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from cnn_jax.data.dataset import Split
-from cnn_jax.evaluation.counts import Counts, count_correct
 from cnn_jax.evaluation.exact import evaluate, padded_batches
+from cnn_jax.step.counts import Counts, count_correct
 
 
 def split(n: int) -> Split:

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from cnn_jax.config.problems import InputError
-from cnn_jax.evaluation.counts import count_correct
 from cnn_jax.evaluation.exact import counted
 from cnn_jax.evaluation.exclusion import read_exclusion
 from cnn_jax.evaluation.predictions import Predictions, averaged, load_predictions
+from cnn_jax.step.counts import count_correct
 
 N, CLASSES = 50, 8
 

@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 from cnn_jax.data.digits import digits
-from cnn_jax.training.metrics_log import read_metrics
-from cnn_jax.training.run_directory import read_json
+from cnn_jax.storage.metrics_log import read_metrics
+from cnn_jax.storage.run_directory import read_json
 
 CONFIG = ("--config=configs/digits/linear.py", "--config.train.epochs=4")
 # TensorFlow cannot be imported in these processes: a line that tries fails the test.

@@ -13,10 +13,9 @@ from flax.traverse_util import flatten_dict
 
 from cnn_jax.config.identity import config_hash, to_tree
 from cnn_jax.config.problems import InputError
-from cnn_jax.training.checkpoint_record import checkpoint_record
-from cnn_jax.training.checkpoint_summary import summarise
-from cnn_jax.training.checkpoints import Checkpoints
-from cnn_jax.training.export import export
+from cnn_jax.storage.checkpoint_summary import summarise
+from cnn_jax.storage.checkpoints import Checkpoints
+from cnn_jax.storage.export import export
 from cnn_jax.training.run import Run, prepare
 from tests import configs
 
@@ -31,7 +30,7 @@ def write(directory: Path, steps: dict[int, float | None], **keys: Any) -> Run:
     run = prepare(configs.quick({name.replace("__", "."): value for name, value in keys.items()}))
     checkpoints = Checkpoints(directory)
     for step, error in steps.items():
-        checkpoints.save(step, run.initial_state(), checkpoint_record(run), error)
+        checkpoints.save(step, run.initial_state(), run.checkpoint_record(), error)
     checkpoints.close()
     return run
 
@@ -118,7 +117,7 @@ def test_averages_are_exported_in_their_place(written: tuple[Path, Run], tmp_pat
     state = run.initial_state()
     half = jax.tree.map(lambda leaf: leaf / 2, state.averaged_params)
     checkpoints = Checkpoints(tmp_path / "run")
-    checkpoints.save(1, state.replace(averaged_params=half), checkpoint_record(run), None)
+    checkpoints.save(1, state.replace(averaged_params=half), run.checkpoint_record(), None)
     checkpoints.close()
     raw = export(tmp_path / "run", "1", tmp_path / "raw.npz")
     averages = export(tmp_path / "run", "1", tmp_path / "averages.npz", averaged=True)

@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cnn_jax.training.checkpoint_record import checkpoint_record
-from cnn_jax.training.checkpoints import Checkpoints
+from cnn_jax.storage.checkpoints import Checkpoints
+from cnn_jax.storage.run_directory import read_json
 from cnn_jax.training.run import prepare
-from cnn_jax.training.run_directory import read_json
 from tests import configs
 
 
@@ -29,7 +28,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
         directory = tmp_path_factory.mktemp(f"run{seed}")
         run = prepare(configs.quick({"seed.init": seed}))
         checkpoints = Checkpoints(directory)
-        checkpoints.save(3, run.initial_state(), checkpoint_record(run), None)
+        checkpoints.save(3, run.initial_state(), run.checkpoint_record(), None)
         checkpoints.close()
         directories.append(directory)
     return directories

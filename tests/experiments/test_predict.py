@@ -11,12 +11,11 @@ import numpy as np
 import pytest
 
 from cnn_jax.config.problems import InputError
-from cnn_jax.evaluation.multi_view import predict_split
-from cnn_jax.training.checkpoint_record import checkpoint_record
-from cnn_jax.training.checkpoints import Checkpoints
-from cnn_jax.training.restored import restore
+from cnn_jax.inference.multi_view import predict_split
+from cnn_jax.inference.restored import restore
+from cnn_jax.inference.trained_network import trained_network
+from cnn_jax.storage.checkpoints import Checkpoints
 from cnn_jax.training.run import prepare
-from cnn_jax.transfer.trained_network import trained_network
 from tests import configs
 from tests.data import files
 
@@ -55,7 +54,7 @@ def workdir(photographs: Path, tmp_path: Path) -> Path:
     state = run.initial_state()
     halves = jax.tree.map(lambda leaf: leaf / 2, state.averaged_params)
     checkpoints = Checkpoints(tmp_path / "run")
-    checkpoints.save(7, state.replace(averaged_params=halves), checkpoint_record(run), None)
+    checkpoints.save(7, state.replace(averaged_params=halves), run.checkpoint_record(), None)
     checkpoints.close()
     return tmp_path / "run"
 

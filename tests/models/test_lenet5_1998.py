@@ -20,7 +20,7 @@ from cnn_jax.models.lenet5_1998_tables import (
     digit_codes,
     output_codes,
 )
-from cnn_jax.training.objective import NO_CLASS_PENALTY, lecun_1998
+from cnn_jax.step.objective import NO_CLASS_PENALTY, lecun_1998
 
 SHAPES = {
     "C1": (28, 28, 6),

@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from cnn_jax import models
-from cnn_jax.training.parallel import Devices
+from cnn_jax.devices.parallel import Devices
 from tests.parity import same_weights
 from tests.parity.inception_networks import GoogLeNet, InceptionV3
 from tests.parity.sequential_networks import VGG, AlexNet, ResNet

@@ -15,8 +15,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from cnn_jax.config.identity import to_tree
+from cnn_jax.step.steps import make_train_step
 from cnn_jax.training.run import Run, prepare
-from cnn_jax.training.steps import make_train_step
 from tests import configs
 from tests.parity import same_weights
 from tests.parity.sequential_networks import AlexNet, ResNet

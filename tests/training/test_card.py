@@ -2,9 +2,9 @@ import shlex
 import time
 from pathlib import Path
 
+from cnn_jax.storage.run_directory import read_json
 from cnn_jax.training import session
 from cnn_jax.training.preemption import Preemption
-from cnn_jax.training.run_directory import read_json
 from tests import configs
 
 

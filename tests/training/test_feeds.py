@@ -13,8 +13,8 @@ from cnn_jax.data.dataset import AnySplit, Split
 from cnn_jax.data.order import Order
 from cnn_jax.data.records import Record, Request
 from cnn_jax.data.streams import Reading, whole_split
+from cnn_jax.devices.parallel import Devices
 from cnn_jax.training.feeds import Batches
-from cnn_jax.training.parallel import Devices
 
 EXAMPLES, BATCH, STEPS, SIZE = 21, 8, 51, 12
 FIXED, RANDOM = ShorterSide(SIZE, 14), RandomResized(SIZE)

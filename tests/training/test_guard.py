@@ -7,11 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from cnn_jax.step.steps import wants_stop
+from cnn_jax.storage.checkpoints import Checkpoints
 from cnn_jax.training import guard, session
-from cnn_jax.training.checkpoints import Checkpoints
 from cnn_jax.training.guard import DivergedError
 from cnn_jax.training.preemption import Preemption
-from cnn_jax.training.steps import wants_stop
 from tests import configs
 
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from cnn_jax.config.problems import InputError
+from cnn_jax.storage.checkpoints import Checkpoints
+from cnn_jax.storage.metrics_log import read_metrics
 from cnn_jax.training import session
-from cnn_jax.training.checkpoints import Checkpoints
 from cnn_jax.training.loop import Training
-from cnn_jax.training.metrics_log import read_metrics
 from cnn_jax.training.preemption import Preemption, PreemptionRequested
 from cnn_jax.training.run import prepare
 from tests import configs

@@ -12,9 +12,9 @@ from cnn_jax.config.problems import InputError
 from cnn_jax.models import Prediction
 from cnn_jax.models.network import Network
 from cnn_jax.models.published import Published
+from cnn_jax.step.steps import make_train_step
 from cnn_jax.training.feeds import make_feed
 from cnn_jax.training.run import Run, prepare
-from cnn_jax.training.steps import make_train_step
 from tests import configs
 
 FLOAT64 = {"precision.compute": "float64", "train.batch_size": 16, "evaluation.batch_size": 16}

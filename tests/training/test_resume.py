@@ -13,12 +13,12 @@ import jax
 import numpy as np
 import pytest
 
+from cnn_jax.storage.checkpoints import Checkpoints
+from cnn_jax.storage.run_directory import read_json
 from cnn_jax.training import session
-from cnn_jax.training.checkpoints import Checkpoints
 from cnn_jax.training.loop import Training
 from cnn_jax.training.preemption import Preemption, PreemptionRequested
 from cnn_jax.training.run import prepare
-from cnn_jax.training.run_directory import read_json
 from tests import configs
 
 pytestmark = pytest.mark.xdist_group("resume")  # one uninterrupted run serves them all

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 from cnn_jax.config.problems import InputError
+from cnn_jax.storage.checkpoints import Checkpoints
+from cnn_jax.storage.metrics_log import read_metrics
+from cnn_jax.storage.run_directory import read_json
 from cnn_jax.training import session
-from cnn_jax.training.checkpoints import Checkpoints
-from cnn_jax.training.metrics_log import read_metrics
 from cnn_jax.training.preemption import Preemption, PreemptionRequested
-from cnn_jax.training.run_directory import read_json
 from experiments import evaluate as evaluate_binary
 from tests import configs
 from tests.data import files

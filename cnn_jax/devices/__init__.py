@@ -1,0 +1,1 @@
+"""How steps reach devices and processes: jit, pmap, meshes."""

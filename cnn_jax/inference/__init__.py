@@ -1,0 +1,1 @@
+"""Trained networks: restored, shown images, reported."""

@@ -1,0 +1,90 @@
+"""What an evaluation tells the user: a line for each network, and the result as JSON holds it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cnn_jax.data import sources
+from cnn_jax.evaluation.exact import Evaluation, counted, evaluate
+from cnn_jax.evaluation.predictions import Predictions, averaged
+from cnn_jax.inference.multi_view import check_record
+from cnn_jax.inference.restored import Restored
+
+
+def evaluate_one(
+    restored: Restored, split_name: str, batch_size: int, origin: str, force: bool
+) -> dict[str, Any]:
+    """Evaluates a network with one view of each example, prints and returns the result.
+
+    Args:
+        restored: the network.
+        split_name: of the split.
+        batch_size: examples in one step.
+        origin: where its weights come from, in words.
+        force: whether data that differs from that of training is accepted.
+
+    Raises:
+        InputError: the data does not fit the network, or cannot be read.
+    """
+    dataset = sources.dataset_for(restored.config, resident=(split_name,))
+    split = dataset.split(split_name)
+    shape = dataset.image_shape
+    check_record(restored.preprocessing, dataset.class_names, shape[2], force, shape)
+    found = evaluate(restored.count_batch(), split, batch_size)
+    result = found.to_tree() | {"split": split_name, "step": restored.step}
+    print(f"{restored.config.model.name}, {origin}, {split_name}: {in_words(found)}")
+    if restored.averaged:
+        beside = evaluate(restored.count_batch(averaged=True), split, batch_size)
+        result["averaged"] = beside.to_tree()
+        print(f"averaged parameters: {in_words(beside)}")
+    return result
+
+
+def report_members(members: Mapping[str, Predictions]) -> dict[str, Any]:
+    """Prints the errors of networks, and of their ensemble where they are several; returns them.
+
+    The result has the errors of the ensemble, or of the only network, and those of each class.
+    """
+    for name, predictions in members.items():
+        print(f"{name}: {in_words(predictions.evaluation())}")
+    whole = averaged(list(members.values()))
+    found = whole.evaluation()
+    result: dict[str, Any] = found.to_tree()
+    if len(members) > 1:
+        print(f"ensemble of {len(members)}: {in_words(found)}")
+        result["members"] = {name: one.evaluation().to_tree() for name, one in members.items()}
+    classes = whole.errors_of_classes()
+    worst = sorted(classes, key=lambda name: (-classes[name]["top1_error"], name))[:5]
+    listed = ", ".join(f"{name} {100 * classes[name]['top1_error']:.1f} %" for name in worst)
+    print(f"classes with the largest top-1 errors: {listed}")
+    return result | {"classes": classes}
+
+
+def ensemble_table(members: Mapping[str, Predictions]) -> str:
+    """Returns the errors of networks and of their ensemble as a table in markdown.
+
+    Args:
+        members: name -> what it says about the same examples.
+    """
+    found = {name: one.evaluation() for name, one in members.items()}
+    found[f"ensemble of {len(members)}"] = averaged(list(members.values())).evaluation()
+    lines = [
+        "",
+        "| network | top-1 error, % | top-5 error, % | loss | n |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    lines += [
+        f"| {name} | {100 * e.top1_error:.2f} | {100 * e.top5_error:.2f} | {e.loss:.4f} | "
+        f"{e.n}/{e.examples} |"
+        for name, e in found.items()
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def in_words(found: Evaluation) -> str:
+    """Returns errors, loss and count: `top-1 error 1.56 %, ..., n=899/899`."""
+    return (
+        f"top-1 error {100 * found.top1_error:.2f} %, top-5 error {100 * found.top5_error:.2f} %, "
+        f"loss {found.loss:.4f}, {counted(found.to_tree())}"
+    )

@@ -1,0 +1,1 @@
+"""One train step, pure and traced: state, loss, gradient, update."""

@@ -1,0 +1,158 @@
+"""The weights of a checkpoint as plain arrays, in a file that needs nothing of cnn_jax."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import IO, Any, Final
+
+import jax
+import numpy as np
+from flax.traverse_util import flatten_dict
+
+from cnn_jax.config.problems import InputError, hint
+from cnn_jax.storage.checkpoints import Checkpoints
+
+Arrays = dict[str, np.ndarray]
+EXPORTED: Final = ("params", "batch_stats")
+AVERAGES: Final = "averaged_params"  # holds the averages of both
+
+
+def export(
+    workdir: str | Path,
+    which: str,
+    output: str | Path,
+    force: bool = False,
+    averaged: bool = False,
+) -> Arrays:
+    """Writes the weights of a checkpoint into one file, in one step: all of it or nothing.
+
+    Args:
+        workdir: the run directory.
+        which: `latest`, `best` (on validation) or a step.
+        output: a new file, `.npz` or `.safetensors`.
+        force: whether an existing file is replaced.
+        averaged: whether the averaged parameters stand in for the last ones.
+
+    Returns:
+        What was written, as `read_weights`.
+
+    Raises:
+        InputError: there is no such checkpoint, it has no averaged parameters, or the file cannot
+            be written.
+    """
+    path = Path(output)
+    write = _writer(path, force)
+    with closing(Checkpoints(Path(workdir), read_only=True)) as checkpoints:
+        arrays, _ = read_weights(checkpoints, checkpoints.resolve(which), averaged)
+    fresh = path.with_name(f".{path.name}.new")
+    try:
+        with fresh.open("wb") as file:
+            write(file, arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+    except OSError as error:
+        raise InputError(f"--output={path}: {error.strerror}") from error
+    finally:
+        fresh.unlink(missing_ok=True)
+    return arrays
+
+
+def read_weights(
+    checkpoints: Checkpoints, step: int, averaged: bool = False
+) -> tuple[Arrays, dict[str, Any]]:
+    """Returns the parameters and running statistics of a checkpoint, and its record.
+
+    Args:
+        checkpoints: of a run directory; whatever devices wrote them, the first one here reads them.
+        step: of the checkpoint.
+        averaged: whether the averaged parameters stand in for the last ones.
+
+    Returns:
+        Arrays by name, such as `params/C1/kernel` and `batch_stats/C1_bn/mean`, in the dtype that
+        they were trained in; and the record.
+
+    Raises:
+        InputError: it was written in another format, a file is damaged, or no averages were kept.
+    """
+    # Without x64, jax would round what a float64 run has written.
+    with jax.enable_x64(True):
+        tree, record = checkpoints.read_arrays(step)
+    if averaged and not tree.get(AVERAGES):
+        raise InputError("no averaged parameters: config.optim.averaging was none")
+    source = tree[AVERAGES] if averaged else tree
+    # An empty tree is not stored among the averages.
+    leaves = flatten_dict({name: source.get(name, {}) for name in EXPORTED}, sep="/")
+    return {name: np.asarray(leaf, order="C") for name, leaf in leaves.items()}, record
+
+
+def load_exported(path: Path) -> Arrays:
+    """Returns the arrays of a file that `export` has written, by name.
+
+    Raises:
+        InputError: the file cannot be read, or holds arrays of other names.
+    """
+    if path.suffix not in READERS:
+        raise InputError(f"{path}: unknown format{hint(path.suffix, READERS)}")
+    try:
+        arrays = READERS[path.suffix](path)
+    except Exception as error:  # whatever the libraries make of a damaged file
+        raise InputError(f"{path} cannot be read: {error}") from error
+    if strange := [name for name in arrays if not name.startswith(EXPORTED)]:
+        raise InputError(
+            f"{path} holds {', '.join(strange[:3])}: names such as params/conv1/kernel are needed. "
+            "torchvision's names become a run directory, to begin from, by: "
+            "python -m experiments.evaluate --weights=FILE --config=CONFIG --workdir=NEW"
+        )
+    return arrays
+
+
+def _load_npz(path: Path) -> Arrays:
+    with np.load(path, allow_pickle=False) as archive:
+        return dict(archive)
+
+
+def _load_safetensors(path: Path) -> Arrays:
+    from safetensors.numpy import load_file
+
+    return load_file(path)
+
+
+READERS: Final[dict[str, Callable[[Path], Arrays]]] = {
+    ".npz": _load_npz,
+    ".safetensors": _load_safetensors,
+}
+
+
+def _writer(path: Path, force: bool) -> Callable[[IO[bytes], Arrays], None]:
+    """What writes the format of a file that may be written."""
+    if path.suffix not in WRITERS:
+        raise InputError(f"--output={path}: unknown format{hint(path.suffix, WRITERS)}")
+    if path.exists() and not force:
+        raise InputError(f"--output={path} exists; --force replaces it")
+    return WRITERS[path.suffix]()
+
+
+def _npz() -> Callable[[IO[bytes], Arrays], None]:
+    return lambda file, arrays: np.savez(file, **arrays)  # type: ignore[arg-type]
+
+
+def _safetensors() -> Callable[[IO[bytes], Arrays], None]:
+    try:
+        from safetensors.numpy import save
+    except ImportError as error:
+        raise InputError(
+            "--output=*.safetensors needs the package safetensors: pip install 'cnn_jax[parity]'; "
+            ".npz needs nothing"
+        ) from error
+
+    def write(file: IO[bytes], arrays: Arrays) -> None:
+        file.write(save(arrays))
+
+    return write
+
+
+WRITERS: Final = {".npz": _npz, ".safetensors": _safetensors}

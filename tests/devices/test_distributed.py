@@ -1,0 +1,229 @@
+"""Real processes on this machine: the same run, and what happens when one is lost."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cnn_jax.storage.metrics_log import read_metrics
+from cnn_jax.storage.run_directory import read_json
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("distributed")]
+CONFIG = """
+from tests import configs
+def get_config():
+    from ml_collections import ConfigDict
+    config = ConfigDict(configs.quick({overrides!r}))
+    return config.lock()
+"""
+STEPS = 40
+
+
+def command(tmp_path: Path, workdir: Path, processes: int, **overrides: Any) -> list[str]:
+    base = {
+        "train.batch_size": 8,
+        "parallel.devices": None,
+        "precision.compute": "float64",
+        "train.chunk_steps": 5,
+    }
+    file = tmp_path / f"config_{workdir.name}.py"
+    file.write_text(CONFIG.format(overrides=base | overrides))
+    train = [sys.executable, "-m", "experiments.train", f"--config={file}", f"--workdir={workdir}"]
+    launch = [sys.executable, "-m", "experiments.launch.local", f"--processes={processes}"]
+    return [
+        *launch,
+        f"--devices_per_process={8 // processes}",
+        "--heartbeat_seconds=10",
+        "--",
+        *train,
+    ]
+
+
+def environment() -> dict[str, str]:
+    return {k: v for k, v in os.environ.items() if k not in ("XLA_FLAGS", "JAX_PLATFORMS")}
+
+
+def run(root: Path, words: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        words, capture_output=True, text=True, cwd=root, env=environment(), timeout=200
+    )
+
+
+def losses(workdir: Path) -> list[float]:
+    return [
+        line["loss"] for line in read_metrics(workdir / "metrics.jsonl") if line["kind"] == "train"
+    ]
+
+
+def largest_difference(one: Path, other: Path, steps: int) -> float:
+    pairs = list(zip(losses(one)[:steps], losses(other)[:steps], strict=True))
+    assert len(pairs) == steps
+    return max(abs(a - b) / a for a, b in pairs)
+
+
+@pytest.fixture(scope="module")
+def one_process(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    tmp_path = tmp_path_factory.mktemp("one")
+    done = run(Path(__file__).parents[2], command(tmp_path, tmp_path / "run", 1))
+    assert done.returncode == 0, done.stdout + done.stderr
+    return tmp_path / "run"
+
+
+@pytest.mark.parametrize(("processes", "mode"), [(2, "pmap"), (4, "jit")])
+def test_processes_are_one_run(
+    processes: int, mode: str, one_process: Path, root: Path, tmp_path: Path
+) -> None:
+    words = command(tmp_path, tmp_path / "run", processes, **{"parallel.mode": mode})
+    done = run(root, words)
+    assert done.returncode == 0, done.stdout + done.stderr
+    difference = largest_difference(one_process, tmp_path / "run", 20)
+    print(f"{processes} processes, {mode}: largest relative difference {difference:.1e}")
+    assert difference < 1e-9
+    one, other = (read_json(d / "result.json") for d in (one_process, tmp_path / "run"))
+    assert other["n"] == 17 and other["top1_error"] == one["top1_error"]
+    assert done.stdout.count("everything lies in") == 1, "one process speaks for all"
+
+
+def test_processes_begin_with_the_same_parameters(
+    one_process: Path, root: Path, tmp_path: Path
+) -> None:
+    source = {"init_from.workdir": str(one_process), "train.epochs": 0.8}
+    for processes in (1, 2):
+        words = command(
+            tmp_path,
+            tmp_path / f"run{processes}",
+            processes,
+            **source | {"schedule.warmup_epochs": 0.0, "init_from.layers": "fc1, logits"},
+        )
+        done = run(root, words)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "taken: 4 arrays (fc1, logits)" in done.stdout
+    assert largest_difference(tmp_path / "run1", tmp_path / "run2", 5) < 1e-9
+    begun = [read_json(tmp_path / f"run{n}" / "initialisation.json") for n in (1, 2)]
+    assert begun[0] == begun[1] and losses(tmp_path / "run2")[0] != losses(one_process)[0]
+
+
+def test_processes_agree_in_float32(root: Path, tmp_path: Path) -> None:
+    short = {"precision.compute": "float32", "train.epochs": 0.8, "schedule.warmup_epochs": 0.0}
+    for processes in (1, 2, 4):
+        done = run(root, command(tmp_path, tmp_path / f"run{processes}", processes, **short))
+        assert done.returncode == 0, done.stdout + done.stderr
+    for processes in (2, 4):
+        difference = largest_difference(tmp_path / "run1", tmp_path / f"run{processes}", 5)
+        print(f"{processes} processes, float32: largest relative difference {difference:.1e}")
+        assert difference < 1e-5
+
+
+def started(root: Path, words: list[str], workdir: Path) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        words,
+        cwd=root,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    deadline = time.monotonic() + 100
+    while len(read_metrics(workdir / "metrics.jsonl")) < 3:
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.1)
+    return process
+
+
+def child(launcher: subprocess.Popen[str], process_id: int) -> int:
+    """Returns the process number of one member of the run."""
+    found = subprocess.run(
+        ["ps", "-ww", "--ppid", str(launcher.pid), "-o", "pid=,args="],
+        capture_output=True,
+        text=True,
+    ).stdout
+    (line,) = [x for x in found.splitlines() if f"process_id={process_id}" in x]
+    return int(line.split()[0])
+
+
+LONG = {"train.epochs": 3200.0, "schedule.name": "constant", "schedule.kwargs": {}}
+
+
+def test_sigterm_to_one_stops_all_and_fewer_processes_continue(root: Path, tmp_path: Path) -> None:
+    workdir = tmp_path / "run"
+    words = command(tmp_path, workdir, 2, **LONG)
+    launcher = started(root, words, workdir)
+    os.kill(child(launcher, 1), signal.SIGTERM)
+    out, _ = launcher.communicate(timeout=60)
+    assert launcher.returncode == 75, out
+    saved = int(re.findall(r"preempted: step (\d+) is saved", out)[0])
+    single = command(tmp_path, workdir, 1, **(LONG | {"train.epochs": 3200.0}))
+    single[single.index("--processes=1") + 1] = "--devices_per_process=1"
+    again = subprocess.Popen(
+        single,
+        cwd=root,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert again.stdout is not None
+    lines = [again.stdout.readline() for _ in range(8)]
+    assert f"resuming at step {saved}" in "".join(lines)
+    again.send_signal(signal.SIGTERM)
+    again.communicate(timeout=60)
+    assert again.returncode == 75
+
+
+def test_two_processes_continue_what_two_began(root: Path, tmp_path: Path) -> None:
+    words = command(tmp_path, tmp_path / "run", 2, **LONG)
+    launcher = started(root, words, tmp_path / "run")
+    launcher.send_signal(signal.SIGTERM)
+    out, _ = launcher.communicate(timeout=60)
+    assert launcher.returncode == 75, out
+    saved = int(re.findall(r"preempted: step (\d+) is saved", out)[0])
+    again = subprocess.Popen(
+        words,
+        cwd=root,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert again.stdout is not None
+    # The log of the first start is there already: what is said tells that the second one trains.
+    said = ""
+    while "first step after" not in said and (line := again.stdout.readline()):
+        said += line
+    assert f"resuming at step {saved}" in said, said
+    again.send_signal(signal.SIGTERM)
+    again.communicate(timeout=60)
+    assert again.returncode == 75
+    assert not (tmp_path / "run" / "damaged_checkpoints").exists()
+
+
+def test_a_lost_process_is_named_and_ends_the_others(root: Path, tmp_path: Path) -> None:
+    workdir = tmp_path / "run"
+    launcher = started(root, command(tmp_path, workdir, 2, **LONG), workdir)
+    os.kill(child(launcher, 1), signal.SIGKILL)
+    began = time.monotonic()
+    out, _ = launcher.communicate(timeout=60)
+    assert time.monotonic() - began < 40  # heartbeat 10 s + 30 s
+    assert launcher.returncode == 1
+    assert "process 1 was lost: killed by SIGKILL" in out
+    assert json.loads((workdir / "config.json").read_text())
+
+
+def test_a_coordinator_that_does_not_come_is_named(root: Path) -> None:
+    words = [
+        *(sys.executable, "-m", "experiments.train", "--config=configs/digits/linear.py"),
+        "--config.distributed.coordinator=localhost:9",
+        "--config.distributed.processes=2",
+        "--config.distributed.process_id=1",
+        "--config.distributed.timeout_seconds=2",
+    ]
+    done = run(root, words)
+    assert done.returncode == 2
+    assert "process 1 waited 2 s for process 0 at localhost:9: nobody listens there" in done.stderr
