@@ -21,7 +21,8 @@ from cnn_jax.training.preemption import Preemption, PreemptionRequested
 from experiments import evaluate as evaluate_binary
 from tests import configs
 from tests.data import files
-from tests.training import test_distributed, test_resume
+from tests.devices import test_distributed
+from tests.training import test_resume
 
 pytestmark = pytest.mark.xdist_group("streamed")
 STEPS = 20
