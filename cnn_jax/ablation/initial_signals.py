@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from cnn_jax.ablation.factors import Cell, Member
 from cnn_jax.ablation.groups import Group, groups_of
 from cnn_jax.config.ablation import Ablation
-from cnn_jax.training.layer_statistics import Signals, Statistics
+from cnn_jax.training.layer_statistics import LayerStatistics, Statistics
 
 # Sections and keys that change nothing but the first weights.
 INITIAL = ("model.kwargs.kernel_init", "model.kwargs.bias_init", "data_dependent_init.")
@@ -43,7 +43,7 @@ def initial_signals(ablation: Ablation, members: Sequence[Member]) -> Rows:
 
 
 def _measured(group: Group, chosen: dict[str, Member]) -> dict[str, Statistics]:
-    signals, place = Signals(group.run), group.run.devices.place
+    signals, place = LayerStatistics(group.run), group.run.devices.place
     return {
         label: signals.measure(place(group.first_state(member)), 0)
         for label, member in chosen.items()

@@ -20,6 +20,7 @@ from cnn_jax.ablation.population_progress import PopulationProgress
 from cnn_jax.ablation.population_record import claim
 from cnn_jax.ablation.schedule import Schedule, Slot
 from cnn_jax.ablation.strategies import STRATEGIES, resolve
+from cnn_jax.ablation.wave import in_present_words
 from cnn_jax.ablation.wave_files import WaveFiles
 from cnn_jax.ablation.workers import Job, Worker, largest_wave, work
 from cnn_jax.config.identity import config_hash, to_tree
@@ -35,8 +36,8 @@ class MemberResult:
         state: `done`, or `diverged`: the guard stopped it.
         stopped_step: the step, from 0, at which it was stopped, or by a plateau schedule ended;
             None where it made all of them.
-        curve: `step`, `epoch`, `train_loss`, `train_error` of the logged steps (the mean data loss
-            and the fraction wrong of their batches), and `validation_step`, `validation_error`,
+        curve: `step`, `epoch`, `train_data_loss`, `train_error` of the logged steps (the
+            mean data loss and the fraction wrong of their batches), and `validation_step`, `validation_error`,
             `validation_loss`.
         final: `train_error`, `train_loss`, `validation_error`, `validation_loss`, `test_error`,
             `test_loss` over whole splits in evaluation mode, and `n`, the number of test examples;
@@ -126,7 +127,7 @@ def _results(members: Sequence[Member], jobs: dict[Slot, Job]) -> list[MemberRes
     found = {}
     for job in jobs.values():
         for member, record in zip(job.members, job.files.finished() or [], strict=True):
-            found[member.index] = MemberResult(member, **_with_nan(record))
+            found[member.index] = MemberResult(member, **_with_nan(in_present_words(record)))
     return [found[member.index] for member in members]
 
 

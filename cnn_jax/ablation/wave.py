@@ -12,23 +12,29 @@ from cnn_jax.ablation.factors import Member
 from cnn_jax.ablation.groups import Group
 from cnn_jax.ablation.programs import Poll, Program
 from cnn_jax.ablation.wave_files import WaveFiles
+from cnn_jax.data.dataset import AnySplit
 from cnn_jax.data.order import Order
+from cnn_jax.devices.parallel import HostMetrics
+from cnn_jax.evaluation.exact import Evaluation
+from cnn_jax.training.engine import Engine
 from cnn_jax.training.preemption import PreemptionRequested
 from cnn_jax.training.run import Run
 
-SECONDS_PER_DISPATCH = 1.0  # no longer are signals and the screen kept waiting
 SECONDS_BETWEEN_SAVES = 30.0
 SHARE_OF_SAVES = 0.05  # of the time, at most, where the state is large
+TRAIN_CURVE = ("data_loss", "error")  # of the logged steps, as the engine names them
 CURVE = (
-    *("step", "epoch", "train_loss", "train_error"),
+    *("step", "epoch", *(f"train_{name}" for name in TRAIN_CURVE)),
     *("validation_step", "validation_error", "validation_loss"),
 )
 SPLITS = ("train", "validation", "test")
 TRAINING, DONE, DIVERGED = "training", "done", "diverged"
+# An earlier version called the curve of the data loss otherwise.
+EARLIER_NAMES = {"train_loss": "train_data_loss"}
 Record = dict[str, Any]
 
 
-class Wave:
+class Wave(Engine):
     """Members in training, all at the same step.
 
     Args:
@@ -38,6 +44,7 @@ class Wave:
         program: compiled for so many.
         files: where the wave is saved.
         on_steps: called with the number of steps over all members, and whether they were made now.
+        poll: called between steps; raises `PreemptionRequested` to end, and the wave is saved.
     """
 
     def __init__(
@@ -48,52 +55,91 @@ class Wave:
         program: Program,
         files: WaveFiles,
         on_steps: Callable[[int, bool], None],
+        poll: Poll,
     ):
-        self.members, self.run, self.program, self.files = members, run, program, files
-        self.on_steps = on_steps
+        self.members, self.program, self.files = members, program, files
+        self.on_steps, self.poll = on_steps, poll
         if (saved := files.restore(group.drawn_state(members[0]))) is not None:
-            tree, self.step, self.records = saved
+            tree, step, records = saved
+            self.records = [in_present_words(record) for record in records]
             states = [program.member(tree, i) for i in range(len(members))]
-            on_steps(self.step * len(members), False)
+            on_steps(step * len(members), False)
         else:
-            self.step, self.records = 0, [_fresh_record() for _ in members]
+            step, self.records = 0, [_fresh_record() for _ in members]
             states = [group.first_state(member) for member in members]
-        self.state = program.gather(states)
-        self._timed, self._seconds_per_step = False, 0.0  # the first call may compile
+        super().__init__(run, program.gather(states), step)
         self._next_save = time.monotonic() + SECONDS_BETWEEN_SAVES
 
-    def train(self, poll: Poll) -> list[Record]:
-        """Makes all steps and returns the record of every member: state, curve, final errors.
-
-        Args:
-            poll: called between steps; raises `PreemptionRequested` to end, and the wave is saved.
-        """
+    def train(self) -> list[Record]:
+        """Makes all steps and returns the record of every member: state, curve, final errors."""
         try:
-            while True:
-                self._evaluate_if_due(poll)
-                if self.step >= self.run.plan.total_steps or not self._alive().any():
-                    break
-                poll()
-                self._save_if_due()
-                self._make_steps(self._steps_until_next_stop())
-            return self._finished(poll)
+            self.fit()
+            return self._finished()
         except PreemptionRequested:
             self._save()
             raise
 
-    def _alive(self) -> np.ndarray:
-        return np.array([record["state"] == TRAINING for record in self.records])
+    @property
+    def going(self) -> Sequence[int]:
+        """The members that neither diverged nor were ended by a plateau schedule."""
+        return [i for i, record in enumerate(self.records) if record["state"] == TRAINING]
 
-    def _make_steps(self, steps: int) -> None:
-        began, alive, first = time.monotonic(), self._alive(), self.step
+    def advance(self, first: int, steps: int) -> HostMetrics:
+        """Makes steps by the program."""
+        alive = np.array([record["state"] == TRAINING for record in self.records])
         self.state, metrics = self.program.advance(self.state, alive, self._ids(first, steps))
-        if self._timed:
-            self._seconds_per_step = (time.monotonic() - began) / steps
-        self._timed = True
-        self.step = first + steps
-        for index in np.flatnonzero(alive):
-            self._note(int(index), first, {name: kept[index] for name, kept in metrics.items()})
         self.on_steps(steps * len(self.members), True)
+        return metrics
+
+    def evaluation(self, params: Any, batch_stats: Any, split: AnySplit) -> list[Evaluation]:
+        """Returns the errors of every member on a split."""
+        return self.program.evaluate(params, batch_stats, split, self.poll)
+
+    def agree(self, steps: int) -> int:
+        """Returns the steps; raises `PreemptionRequested` after a signal."""
+        self.poll()
+        return steps
+
+    def log_step(self, member: int, step: int, values: dict[str, Any]) -> None:
+        """Adds a point to the curve of a member."""
+        curve = self.records[member]["curve"]
+        curve["step"].append(step)
+        curve["epoch"].append(round(self.run.plan.epoch(step), 6))
+        for name in TRAIN_CURVE:
+            curve[f"train_{name}"].append(values[name])
+
+    def log_evaluation(self, member: int, errors: dict[str, Any]) -> None:
+        """Adds a point to the validation curve of a member."""
+        curve = self.records[member]["curve"]
+        curve["validation_step"].append(self.step)
+        curve["validation_error"].append(errors["top1_error"])
+        curve["validation_loss"].append(errors["loss"])
+
+    def has_evaluation(self, member: int) -> bool:
+        """Whether the curve of a member has it."""
+        return self.step in self.records[member]["curve"]["validation_step"]
+
+    def stop(self, member: int, step: int, values: dict[str, float]) -> None:
+        """Marks a member as diverged; the others go on."""
+        self.records[member].update(state=DIVERGED, stopped_step=step)
+
+    def plateaus(self) -> list[Any]:
+        """Returns the plateau state of every member."""
+        return [self.program.member(self.state.plateau, i) for i in range(len(self.members))]
+
+    def follow(self, plateaus: list[Any]) -> None:
+        """Puts plateau states in place; a member whose schedule is over is done."""
+        rule = self.run.plateau
+        assert rule is not None
+        for i in self.going:
+            if rule.over(plateaus[i]):
+                self.records[i].update(state=DONE, stopped_step=self.step)
+        self.state = self.state.replace(plateau=self.program.join(plateaus))
+
+    def save_if_due(self) -> None:
+        """Saves from time to time; what is over is written as results."""
+        if not self.over and time.monotonic() >= self._next_save:
+            self._save()
 
     def _ids(self, first: int, steps: int) -> np.ndarray:
         """Returns the examples of each member, (members, steps, B): as `experiments.train` does."""
@@ -105,94 +151,44 @@ class Wave:
                 by_seed[seed] = order.batches(first, steps)
         return np.stack([by_seed[member.config.seed.data] for member in self.members])
 
-    def _note(self, index: int, first: int, metrics: dict[str, np.ndarray]) -> None:
-        record, every = self.records[index], self.run.config.log.every_steps
-        for i in range(len(metrics["loss"])):
-            step, stopped = first + i + 1, bool(metrics["stopped"][i])
-            if step % every == 0 or step == 1 or stopped:
-                curve = record["curve"]
-                curve["step"].append(step)
-                curve["epoch"].append(round(self.run.plan.epoch(step), 6))
-                curve["train_loss"].append(float(metrics["data_loss"][i]))
-                curve["train_error"].append(float(metrics["error"][i]))
-            if stopped:
-                record.update(state=DIVERGED, stopped_step=first + i)
-                break
-
-    def _steps_until_next_stop(self) -> int:
-        plan = self.run.plan
-        every = plan.evaluate_every
-        steps = min((self.step // every + 1) * every, plan.total_steps) - self.step
-        if self._seconds_per_step:
-            steps = min(steps, max(1, int(SECONDS_PER_DISPATCH / self._seconds_per_step)))
-        elif self._timed:
-            steps = min(steps, 4)
-        else:
-            steps = 1
-        return min(steps, self.run.config.train.chunk_steps)
-
-    def _evaluate_if_due(self, poll: Poll) -> None:
-        plan = self.run.plan
-        regular = self.step > 0 and self.step % plan.evaluate_every == 0
-        due = regular or self.step == plan.total_steps
-        if not due or not len(self.run.dataset.validation):
-            return
-        alive = [int(i) for i in np.flatnonzero(self._alive())]
-        if any(self.step in self.records[i]["curve"]["validation_step"] for i in alive):
-            return
-        found = self._errors("validation", poll)
-        for i in alive:
-            curve = self.records[i]["curve"]
-            curve["validation_step"].append(self.step)
-            curve["validation_error"].append(found[i]["error"])
-            curve["validation_loss"].append(found[i]["loss"])
-        if self.run.plateau is not None and regular:
-            self._follow_plateau(alive, [one["error"] for one in found])
-
-    def _follow_plateau(self, alive: list[int], errors: list[float]) -> None:
-        rule = self.run.plateau
-        assert rule is not None
-        parts = [self.program.member(self.state.plateau, i) for i in range(len(self.members))]
-        for i in alive:
-            parts[i] = rule.after(parts[i], self.step, errors[i])
-            if rule.over(parts[i]):
-                self.records[i].update(state=DONE, stopped_step=self.step)
-        self.state = self.state.replace(plateau=self.program.join(parts))
-
-    def _errors(self, split: str, poll: Poll, averaged: bool = False) -> list[dict[str, Any]]:
-        params, batch_stats = self.state.params, self.state.batch_stats
-        if averaged:
-            kept = self.state.averaged_params
-            params, batch_stats = kept["params"], kept["batch_stats"]
-        found = self.program.evaluate(params, batch_stats, self.run.dataset.split(split), poll)
-        return [{"error": one.top1_error, "loss": one.loss, "n": one.n} for one in found]
-
-    def _finished(self, poll: Poll) -> list[Record]:
+    def _finished(self) -> list[Record]:
         """Returns the records with the final errors of those that did not diverge."""
         splits = [name for name in SPLITS if len(getattr(self.run.dataset, name))]
-        found = {name: self._errors(name, poll) for name in splits}
-        if self.state.averaged_params:
-            found["averaged_test"] = self._errors("test", poll, averaged=True)
+        errors = {name: self.errors(name) for name in splits}
         records = []
         for i, record in enumerate(self.records):
-            final: dict[str, Any] = {}
-            if record["state"] != DIVERGED:
-                for name, errors in found.items():
-                    final |= {f"{name}_{key}": errors[i][key] for key in ("error", "loss")}
-                final["n"] = found["test"][i]["n"]
-            state = DIVERGED if record["state"] == DIVERGED else DONE
-            records.append(record | {"state": state, "final": final})
+            diverged = record["state"] == DIVERGED
+            final = {} if diverged else _final({name: errors[name][i] for name in splits})
+            records.append(record | {"state": DIVERGED if diverged else DONE, "final": final})
         return records
-
-    def _save_if_due(self) -> None:
-        if time.monotonic() >= self._next_save:
-            self._save()
 
     def _save(self) -> None:
         began = time.monotonic()
         self.files.save(self.state, self.step, self.records)
         now = time.monotonic()
         self._next_save = now + max(SECONDS_BETWEEN_SAVES, (now - began) / SHARE_OF_SAVES)
+
+
+def in_present_words(record: Record) -> Record:
+    """Returns a record, which an earlier version may have written, with the names of now."""
+    curve = {EARLIER_NAMES.get(name, name): values for name, values in record["curve"].items()}
+    return record | {"curve": curve}
+
+
+def _final(errors: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Returns the final errors of a member: those of averaged parameters on the test split alone.
+
+    Args:
+        errors: by split, as the engine gives them.
+    """
+    final: dict[str, Any] = {}
+    for split, tree in errors.items():
+        final |= {f"{split}_error": tree["top1_error"], f"{split}_loss": tree["loss"]}
+    test = errors["test"]
+    if "averaged_loss" in test:
+        final |= {"averaged_test_error": test["averaged_top1_error"]}
+        final |= {"averaged_test_loss": test["averaged_loss"]}
+    return final | {"n": test["n"]}
 
 
 def _fresh_record() -> Record:

@@ -13,7 +13,7 @@ from cnn_jax.config.changes import changed
 from cnn_jax.config.problems import InputError
 from cnn_jax.config.validate import validate
 from cnn_jax.initializers.data_dependent import DATA_DEPENDENT
-from cnn_jax.training.layer_statistics import Signals, Statistics
+from cnn_jax.training.layer_statistics import LayerStatistics, Statistics
 from cnn_jax.training.run import prepare
 
 BY_SCHEME = Mapping[str, Statistics]
@@ -38,7 +38,7 @@ def compare_schemes(config: Any, schemes: Sequence[str]) -> dict[str, Statistics
         InputError: a scheme that does not exist, or one that meets a dead layer.
     """
     first = prepare(config)
-    signals, found = Signals(first), {}
+    signals, found = LayerStatistics(first), {}
     for scheme in schemes:
         try:
             run = prepare(_under(scheme, config), first.preprocessing, first.dataset, first.devices)

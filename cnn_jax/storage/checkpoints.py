@@ -79,6 +79,13 @@ class Checkpoints:
         """Step of the newest checkpoint, one being written included."""
         return self._manager.latest_step()
 
+    @property
+    def best_error(self) -> float | None:
+        """Top-1 error on validation of the best checkpoint; None where none has one."""
+        step = self._manager.best_step()
+        metrics = None if step is None else self._manager.metrics(step)
+        return float(metrics[METRIC]) if metrics else None
+
     def save(
         self, step: int, state: TrainState, record: dict[str, Any], error: float | None
     ) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 
 class DivergedError(Exception):
     """The loss is not finite, or has exploded; the binaries exit with code 3.
@@ -35,21 +33,3 @@ class DivergedError(Exception):
             "  - weight decay or momentum is too large, or an input is not normalised\n"
             "config.guard.explosion_factor sets the limit; 0 leaves only the check of finiteness"
         )
-
-
-def check(first_step: int, metrics: dict[str, np.ndarray], checkpoint: int | None) -> None:
-    """Raises at the first step on which the guard wants to stop.
-
-    Args:
-        first_step: the step that `metrics` begins with.
-        metrics: arrays, one entry a step.
-        checkpoint: step of the newest checkpoint.
-
-    Raises:
-        DivergedError: the guard stopped the run.
-    """
-    bad = np.flatnonzero(metrics["stopped"])
-    if len(bad):
-        at = int(bad[0])
-        values = {name: float(metrics[name][at]) for name in ("loss", "data_loss", "learning_rate")}
-        raise DivergedError(first_step + at, checkpoint=checkpoint, **values)

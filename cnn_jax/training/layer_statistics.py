@@ -41,7 +41,7 @@ STATISTICS = {
 Statistics = dict[str, dict[str, float]]  # layer -> name of a statistic -> value
 
 
-class Signals:
+class LayerStatistics:
     """Measures the layers of a run.
 
     Args:
@@ -53,7 +53,7 @@ class Signals:
         self._order = Order(run.config.seed.data, run.plan.train_examples, run.plan.batch_size)
         rows = layer_table(run.recipe.model, run.dataset.image_shape)
         self._names = list(dict.fromkeys(row.name for row in rows))
-        self._step = run.devices.compile_inference(make_signal_step(run.recipe))
+        self._step = run.devices.compile_inference(make_statistics_step(run.recipe))
 
     def measure(self, state: TrainState, step: int) -> Statistics:
         """Returns the statistics of every layer with weights, in the order of the network.
@@ -70,7 +70,7 @@ class Signals:
         return {name: _on_host(found[name]) for name in self._names if name in found}
 
 
-def make_signal_step(
+def make_statistics_step(
     recipe: Recipe,
 ) -> Callable[[TrainState, Batch], dict[str, dict[str, jax.Array]]]:
     """Returns the pure function (state, batch) -> layer -> its statistics, as scalars.
@@ -81,7 +81,7 @@ def make_signal_step(
     recipe = replace(recipe, accumulation_steps=1, remat="none")
     view = replace(recipe.view, axis_name=None)
 
-    def signal_step(state: TrainState, batch: Batch) -> Any:
+    def statistics_step(state: TrainState, batch: Batch) -> Any:
         mutable = ("batch_stats", "taps")
         objective = objective_of(recipe, state, batch, view, mutable)
         shapes = jax.eval_shape(lambda: objective(state.params)[1].changed["taps"])
@@ -107,7 +107,7 @@ def make_signal_step(
             for name in layers
         }
 
-    return signal_step
+    return statistics_step
 
 
 def _of_weights(weights: jax.Array, gradient: jax.Array, new: jax.Array) -> dict[str, jax.Array]:

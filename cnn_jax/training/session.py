@@ -148,7 +148,7 @@ def _train(
     training = Training(run, state, checkpoints, log, progress, preemption, on_first_step)
     try:
         training.fit()
-        test = training.errors("test")
+        (test,) = training.errors("test")
         epoch = run.plan.epoch(training.step)
         log.write("test", training.step, epoch, test)
     finally:

@@ -41,7 +41,7 @@ def curve(start: float, end: float, epochs: int = 10, steps: int = 14) -> dict[s
         "step": list(range(1, total + 1)),
         "epoch": [step / steps for step in range(1, total + 1)],
         "train_error": train,
-        "train_loss": train,
+        "train_data_loss": train,
         "validation_step": [steps * epoch for epoch in range(1, epochs + 1)],
         "validation_error": [train[steps * epoch - 1] for epoch in range(1, epochs + 1)],
         "validation_loss": [train[steps * epoch - 1] for epoch in range(1, epochs + 1)],

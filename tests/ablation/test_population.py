@@ -63,7 +63,7 @@ def curve_of(log: list[dict[str, Any]]) -> dict[str, list[float]]:
     return {
         "step": [line["step"] for line in train],
         "epoch": [line["epoch"] for line in train],
-        "train_loss": [line["data_loss"] for line in train],
+        "train_data_loss": [line["data_loss"] for line in train],
         "train_error": [line["error"] for line in train],
         "validation_step": [line["step"] for line in validation],
         "validation_error": [line["top1_error"] for line in validation],
@@ -94,7 +94,7 @@ def test_a_member_is_its_own_run(strategy: str, network: str, compute: str, tmp_
             assert curve["step"] == expected["step"] == list(range(1, 21))
             assert curve["validation_step"] == expected["validation_step"] == [10, 20]
             largest = 0.0
-            for name in ("epoch", "train_loss", "train_error"):
+            for name in ("epoch", "train_data_loss", "train_error"):
                 one, other = (np.array(c[name][:steps]) for c in (curve, expected))
                 np.testing.assert_allclose(one, other, rtol=tolerance, err_msg=name)
                 largest = max(largest, float(np.max(np.abs(one - other))))
@@ -173,9 +173,9 @@ def test_preempted_and_resumed_is_bit_equal(
             send()
         make_steps(self, steps)
 
-    def finish_and_signal(self: wave.Wave, poll: Any) -> Any:
+    def finish_and_signal(self: wave.Wave) -> Any:
         send()
-        return finish(self, poll)
+        return finish(self)
 
     with monkeypatch.context() as patch:
         patch.setattr(wave.Wave, "_make_steps", step_and_signal)
@@ -195,9 +195,9 @@ def trained_steps(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     begun: list[int] = []
     train = wave.Wave.train
 
-    def noted(self: wave.Wave, poll: Any) -> Any:
+    def noted(self: wave.Wave) -> Any:
         begun.append(self.step)
-        return train(self, poll)
+        return train(self)
 
     monkeypatch.setattr(wave.Wave, "train", noted)
     return begun

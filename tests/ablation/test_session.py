@@ -47,9 +47,9 @@ def test_what_a_stranger_reads(trained: Path) -> None:
     assert {
         f"{split}_{kind}" for split in ("train", "validation", "test") for kind in ("error", "loss")
     } < set(slow["final"])
-    assert len(slow["curve"]["step"]) == len(slow["curve"]["train_loss"]) == 20
+    assert len(slow["curve"]["step"]) == len(slow["curve"]["train_data_loss"]) == 20
     assert explodes["state"] == "diverged" and explodes["final"] == {}
-    last = explodes["curve"]["train_loss"][-1]
+    last = explodes["curve"]["train_data_loss"][-1]
     assert last is None or math.isfinite(last)
 
 

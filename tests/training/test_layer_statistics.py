@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from cnn_jax.storage.metrics_log import MetricsLog, read_metrics
-from cnn_jax.training.layer_statistics import STATISTICS, Signals
+from cnn_jax.training.layer_statistics import STATISTICS, LayerStatistics
 from cnn_jax.training.preemption import Preemption
 from cnn_jax.training.run import Run, prepare
 from cnn_jax.training.session import train
@@ -73,7 +73,7 @@ def test_every_statistic_is_that_of_numpy() -> None:
     params = state.params | {
         "fc2": {"kernel": kernel, "bias": state.params["fc2"]["bias"].at[3].set(-1.0)}
     }
-    signals = Signals(run)
+    signals = LayerStatistics(run)
     found = signals.measure(state.replace(params=params), 2)
     expected = by_hand(run, params, signals._order.batch(2))
     assert list(found) == ["fc1", "fc2", "logits"], "in the order of the network"
@@ -91,7 +91,7 @@ def test_gradients_too_small_for_float32_squares_are_measured() -> None:
     kwargs = PLAIN["model.kwargs"] | {"kernel_init": "gaussian(std=1e-11)"}
     narrow = {"model.kwargs": kwargs, "precision.compute": "float32"}
     run = prepare(configs.quick(PLAIN | narrow))
-    found = Signals(run).measure(run.initial_state(), 0)
+    found = LayerStatistics(run).measure(run.initial_state(), 0)
     assert 0 < found["fc1"]["gradient_variance"] < 1e-40
 
 

@@ -79,7 +79,7 @@ def test_both_errors_are_logged_side_by_side(whole: Path) -> None:
     assert result["averaged_loss"] != result["loss"]
 
 
-@pytest.mark.parametrize(("method", "at"), [("_make_steps", 12), ("evaluate", 10), ("_save", 16)])
+@pytest.mark.parametrize(("method", "at"), [("_make_steps", 12), ("evaluation", 10), ("_save", 16)])
 def test_resume_is_bit_equal(
     method: str, at: int, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -108,7 +108,7 @@ def test_a_kill_between_evaluation_and_checkpoint_counts_once(
     """The log holds the evaluation at step 10, the checkpoint of step 10 does not know it yet."""
     with monkeypatch.context() as patch:
         calls: list[int] = []
-        original = Training.evaluate
+        original = Training.evaluation
 
         def wrapped(self: Training, *args: Any, **kwargs: Any) -> Any:
             if self.step == 10 and not calls:
@@ -116,7 +116,7 @@ def test_a_kill_between_evaluation_and_checkpoint_counts_once(
                 self.preemption.answer()
             return original(self, *args, **kwargs)
 
-        patch.setattr(Training, "evaluate", wrapped)
+        patch.setattr(Training, "evaluation", wrapped)
         with pytest.raises(PreemptionRequested):
             train(tmp_path)
     with monkeypatch.context() as patch:

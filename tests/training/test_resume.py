@@ -98,7 +98,7 @@ def best_of(workdir: Path) -> dict[str, float]:
 
 @pytest.mark.parametrize(
     ("method", "at"),
-    [("_make_steps", 0), ("_make_steps", 13), ("evaluate", 20), ("_save", 20), ("_save", 40)],
+    [("_make_steps", 0), ("_make_steps", 13), ("evaluation", 20), ("_save", 20), ("_save", 40)],
     ids=["compile", "step", "evaluation", "save", "last save"],
 )
 def test_sigterm_in_every_phase(
