@@ -37,8 +37,8 @@ class MemberResult:
         stopped_step: the step, from 0, at which it was stopped, or by a plateau schedule ended;
             None where it made all of them.
         curve: `step`, `epoch`, `train_data_loss`, `train_error` of the logged steps (the
-            mean data loss and the fraction wrong of their batches), and `validation_step`, `validation_error`,
-            `validation_loss`.
+            mean data loss and the fraction wrong of their batches), and `validation_step`,
+            `validation_error`, `validation_loss`.
         final: `train_error`, `train_loss`, `validation_error`, `validation_loss`, `test_error`,
             `test_loss` over whole splits in evaluation mode, and `n`, the number of test examples;
             `averaged_test_...` where parameters are averaged; empty for a diverged member.

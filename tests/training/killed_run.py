@@ -20,16 +20,16 @@ OVERRIDES = {"checkpoint.every_epochs": 2.56, "train.chunk_steps": 3}  # a check
 
 def die_at(step: int) -> None:
     """Lets this process kill itself as soon as a step is made and logged."""
-    log_steps = loop.Training._log_steps
+    make_steps = loop.Training._make_steps
 
-    def log_and_die(self: loop.Training, first: int, metrics: loop.HostMetrics) -> None:
-        log_steps(self, first, metrics)
+    def make_and_die(self: loop.Training, steps: int) -> None:
+        make_steps(self, steps)
         if self.step >= step:
             self.log.flush()
             self.checkpoints.wait()
             os.kill(os.getpid(), signal.SIGKILL)
 
-    loop.Training._log_steps = log_and_die  # type: ignore[method-assign]
+    loop.Training._make_steps = make_and_die  # type: ignore[method-assign]
 
 
 def main(workdir: str, kill_at: int = 0, overrides: str = "{}") -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from cnn_jax.storage.checkpoints import Checkpoints
+from cnn_jax.storage.metrics_log import read_metrics
 from cnn_jax.storage.run_directory import read_json
 from cnn_jax.training import session
 from cnn_jax.training.loop import Training
@@ -67,7 +68,8 @@ def test_kill_9_and_resume_is_bit_equal(tmp_path: Path) -> None:
 
     assert run(whole) == 0
     assert run(broken, 17) == -signal.SIGKILL
-    assert sorted(p.name for p in (broken / "checkpoints").glob("[0-9]*")) == ["0", "16"]
+    # Step 10 is no regular checkpoint: its evaluation is the best so far.
+    assert sorted(p.name for p in (broken / "checkpoints").glob("[0-9]*")) == ["0", "10", "16"]
     assert run(broken) == 0
     assert_same_run(whole, broken)
 
@@ -112,6 +114,17 @@ def test_sigterm_in_every_phase(
     train(tmp_path)
     assert_same_run(uninterrupted, tmp_path)
     assert best_of(tmp_path) == best_of(uninterrupted)
+
+
+def test_the_best_evaluation_of_the_log_is_saved(tmp_path: Path) -> None:
+    """Where evaluations are many and regular checkpoints few, whatever the errors are."""
+    train(tmp_path, {"checkpoint.every_epochs": 100.0, "evaluation.every_epochs": 0.48})
+    lines = [x for x in read_metrics(tmp_path / "metrics.jsonl") if x["kind"] == "validation"]
+    errors = {str(line["step"]): line["top1_error"] for line in lines}
+    assert len(set(errors.values())) > 1
+    saved = best_of(tmp_path)
+    assert min(saved.values()) == min(errors.values())
+    assert {step: errors[step] for step in saved} == saved
 
 
 def test_a_finished_run_is_not_trained_again(uninterrupted: Path) -> None:
