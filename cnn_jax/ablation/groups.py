@@ -10,7 +10,6 @@ from typing import Any
 
 import jax
 
-from cnn_jax import models
 from cnn_jax.ablation.factors import Member
 from cnn_jax.config.identity import to_tree
 from cnn_jax.config.plan import RunPlan, make_plan
@@ -22,7 +21,7 @@ from cnn_jax.devices.parallel import Devices
 from cnn_jax.models import Network
 from cnn_jax.step.state import TrainState, create_state, hyper_parameters
 from cnn_jax.training.data_dependent_init import check_section, initial_state
-from cnn_jax.training.run import Run, prepare
+from cnn_jax.training.run import Run, network_of, prepare
 
 
 @dataclass
@@ -53,7 +52,7 @@ class Group:
             return initial_state(
                 member.config,
                 _plan_of(member, run),
-                network_of(member, run.dataset),
+                _network(member, run),
                 run.dataset.train,
                 run.preprocessing,
             )
@@ -95,7 +94,9 @@ def groups_of(members: Sequence[Member]) -> list[Group]:
             run = runs[program]
             check_section(member.config, run.dataset.train)
             hyper = hyper_parameters(
-                member.config, _plan_of(member, run), network_of(member, run.dataset)
+                member.config,
+                _plan_of(member, run),
+                _network(member, run),
             )
             if initial not in checked:
                 checked.add(initial)
@@ -111,24 +112,17 @@ def groups_of(members: Sequence[Member]) -> list[Group]:
     return list(groups.values())
 
 
-def network_of(member: Member, dataset: Dataset) -> Network:
-    """Returns the network of a member."""
-    config = member.config
-    return models.build(
-        config.model.name,
-        num_classes=dataset.num_classes,
-        dtype=config.precision.compute,
-        **config.model.kwargs.to_dict(),
-    )
-
-
 def _plan_of(member: Member, run: Run) -> RunPlan:
     """Returns the plan of a member: of that of its group it has another warm-up at most."""
     return make_plan(member.config, run.plan.train_examples)
 
 
+def _network(member: Member, run: Run) -> Network:
+    return network_of(member.config, run.dataset.num_classes)
+
+
 def _drawn_state(member: Member, run: Run) -> TrainState:
-    model, shape = network_of(member, run.dataset), run.dataset.image_shape
+    model, shape = _network(member, run), run.dataset.image_shape
     return create_state(member.config, _plan_of(member, run), model, shape)
 
 

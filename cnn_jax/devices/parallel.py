@@ -18,7 +18,7 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 from cnn_jax.config.problems import InputError
 from cnn_jax.layers.batch_view import BatchView
 from cnn_jax.step.state import TrainState
-from cnn_jax.step.steps import METRICS, Batch, EvalStep, Metrics, TrainStep
+from cnn_jax.step.steps import METRICS, Examples, EvalStep, Metrics, TrainStep
 
 AXIS = "data"
 Placed = TypeVar("Placed")  # a tree of arrays
@@ -151,7 +151,7 @@ class Devices:
         divided = NamedSharding(self.mesh, PartitionSpec(None, AXIS))
 
         def chunk(
-            state: TrainState, resident: Batch, ids: jax.Array, count: jax.Array
+            state: TrainState, resident: Examples, ids: jax.Array, count: jax.Array
         ) -> tuple[TrainState, Metrics]:
             def body(i: jax.Array, carry: tuple[TrainState, Metrics]) -> tuple[TrainState, Metrics]:
                 state, kept = carry
@@ -183,7 +183,7 @@ class Devices:
 
         return run
 
-    def peak_bytes(self, step: TrainStep, like: TrainState, batch: Batch) -> int | None:
+    def peak_bytes(self, step: TrainStep, like: TrainState, batch: Examples) -> int | None:
         """Returns the bytes of the compiled step with its arguments, None where it is not known."""
         compiled = self._jit(step, self._outputs(like), donate=True).lower(like, batch).compile()
         memory = compiled.memory_analysis()
@@ -235,11 +235,11 @@ class Devices:
     def _outputs(self, like: TrainState) -> tuple[Any, NamedSharding]:
         return jax.tree.map(lambda leaf: leaf.sharding, like), self.everywhere
 
-    def _from_hosts(self, batch: Batch) -> Batch:
+    def _from_hosts(self, batch: Examples) -> Examples:
         make = jax.make_array_from_process_local_data
         return {name: make(self.by_example, np.asarray(part)) for name, part in batch.items()}
 
-    def _by_device(self, batch: Batch) -> Batch:
+    def _by_device(self, batch: Examples) -> Examples:
         return {
             name: np.reshape(part, (self._local, -1, *part.shape[1:]))
             for name, part in batch.items()

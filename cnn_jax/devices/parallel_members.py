@@ -16,7 +16,7 @@ import numpy as np
 
 from cnn_jax.devices.parallel import HostMetrics, compiler_options
 from cnn_jax.step.state import TrainState
-from cnn_jax.step.steps import METRICS, Batch, EvalStep, Metrics, TrainStep
+from cnn_jax.step.steps import METRICS, Examples, EvalStep, Metrics, TrainStep
 
 Layout = Literal["vmap", "scan"]
 MOST_CPU_DEVICES = 8  # every one compiles its own programs
@@ -95,7 +95,7 @@ class MembersChunk:
 def compile_members_evaluation(step: EvalStep, layout: Layout, device: jax.Device) -> EvalStep:
     """Returns (parameters, statistics of many members, batch) -> `Counts` of arrays (M,)."""
 
-    def evaluate(params: Any, batch_stats: Any, batch: Batch) -> Any:
+    def evaluate(params: Any, batch_stats: Any, batch: Examples) -> Any:
         if layout == "vmap":
             return jax.vmap(step, (0, 0, None))(params, batch_stats, batch)
         return jax.lax.map(lambda one: step(one[0], one[1], batch), (params, batch_stats))
@@ -105,7 +105,11 @@ def compile_members_evaluation(step: EvalStep, layout: Layout, device: jax.Devic
 
 def _side_by_side(step: TrainStep, longest: int) -> Callable[..., Any]:
     def chunk(
-        states: TrainState, alive: jax.Array, resident: Batch, ids: jax.Array, count: jax.Array
+        states: TrainState,
+        alive: jax.Array,
+        resident: Examples,
+        ids: jax.Array,
+        count: jax.Array,
     ) -> tuple[TrainState, Metrics]:
         members = ids.shape[0]
 
@@ -132,7 +136,11 @@ def _like(alive: jax.Array, leaf: jax.Array) -> jax.Array:
 
 def _one_by_one(step: TrainStep, longest: int) -> Callable[..., Any]:
     def chunk(
-        states: TrainState, alive: jax.Array, resident: Batch, ids: jax.Array, count: jax.Array
+        states: TrainState,
+        alive: jax.Array,
+        resident: Examples,
+        ids: jax.Array,
+        count: jax.Array,
     ) -> tuple[TrainState, Metrics]:
         Carry = tuple[jax.Array, jax.Array, TrainState, Metrics]
 

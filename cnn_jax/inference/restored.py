@@ -11,7 +11,6 @@ from typing import Any
 import jax
 import numpy as np
 
-from cnn_jax import models
 from cnn_jax.config.problems import InputError
 from cnn_jax.config.saved import complete
 from cnn_jax.config.validate import validate
@@ -21,7 +20,7 @@ from cnn_jax.evaluation.exact import CountBatch
 from cnn_jax.models import Network
 from cnn_jax.step.steps import make_eval_step, make_probability_step
 from cnn_jax.storage.checkpoints import LATEST, Checkpoints
-from cnn_jax.training.run import set_precision
+from cnn_jax.training.run import network_of, set_precision
 
 ProbabilityFunction = Callable[[np.ndarray], jax.Array]
 
@@ -110,12 +109,7 @@ def restore(workdir: str | Path, which: str = LATEST) -> Restored:
     arrays, record = checkpoints.read_arrays(step)
     checkpoints.close()
     preprocessing = Preprocessing.from_tree(record["preprocessing"])
-    model = models.build(
-        config.model.name,
-        num_classes=len(preprocessing.class_names),
-        dtype=config.precision.compute,
-        **config.model.kwargs.to_dict(),
-    )
+    model = network_of(config, len(preprocessing.class_names))
     averaged = dict(arrays.get("averaged_params") or {})
     if averaged:
         averaged.setdefault("batch_stats", {})  # an empty tree is not stored

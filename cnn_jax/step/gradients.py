@@ -1,11 +1,18 @@
-"""Loss and gradient of a batch: whole, or in parts one after another."""
+"""Loss and gradient of a batch: whole, or in parts one after another, kept or computed again.
+
+Computing again instead of keeping: Chen et al. 2016, arXiv:1604.06174. What is kept is said here in
+terms of the program; whether peak memory falls is up to the compiler: XLA:CPU of jax 0.10 undoes
+it, see `train --estimate`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,12 +20,14 @@ import numpy as np
 from cnn_jax.config.problems import InputError, hint
 from cnn_jax.layers.batch_view import BatchView
 from cnn_jax.models import Network
+from cnn_jax.models.layered import Part
 from cnn_jax.step.objective import l2_penalty
 from cnn_jax.step.recipe import Recipe
-from cnn_jax.step.rematerialisation import rematerialised
 from cnn_jax.step.state import TrainState
 
-Batch = Mapping[str, Any]  # arrays by name
+Examples = Mapping[str, Any]  # of a batch: arrays by name
+# Convolutions and products; a convolution with a gradient of our own is a call of that kind.
+KEPT = frozenset({"conv_general_dilated", "dot_general", "custom_vjp_call"})
 
 
 class Gradient(NamedTuple):
@@ -29,7 +38,7 @@ class Gradient(NamedTuple):
         data_loss: of the network's own logits.
         error: fraction of the batch.
         grads: of `loss`, a tree like the parameters.
-        batch_stats: the running statistics behind this batch.
+        batch_stats: the running statistics after this batch.
     """
 
     loss: jax.Array
@@ -39,7 +48,7 @@ class Gradient(NamedTuple):
     batch_stats: Any
 
 
-def batch_gradient(recipe: Recipe, state: TrainState, batch: Batch) -> Gradient:
+def batch_gradient(recipe: Recipe, state: TrainState, batch: Examples) -> Gradient:
     """Returns the gradient of the global batch, of which `batch` is the part in view.
 
     With `recipe.accumulation_steps` = k the batch goes through in k parts of neighbouring examples,
@@ -50,10 +59,10 @@ def batch_gradient(recipe: Recipe, state: TrainState, batch: Batch) -> Gradient:
     parts, axis = recipe.accumulation_steps, recipe.view.axis_name
     size = len(batch["label"]) // parts
     if parts == 1:
-        found = _gradient(recipe, state, batch, _in_view(recipe.view, 0, size))
+        mean = _gradient(recipe, state, batch, _in_view(recipe.view, 0, size))
     else:
 
-        def add(total: Gradient, part: tuple[jax.Array, Batch]) -> tuple[Gradient, None]:
+        def add(total: Gradient, part: tuple[jax.Array, Examples]) -> tuple[Gradient, None]:
             number, examples = part
             view = _in_view(recipe.view, number, size)
             return jax.tree.map(jnp.add, total, _gradient(recipe, state, examples, view)), None
@@ -65,28 +74,28 @@ def batch_gradient(recipe: Recipe, state: TrainState, batch: Batch) -> Gradient:
         )
         nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), first)
         total, _ = jax.lax.scan(add, nothing, (jnp.arange(parts), divided))
-        found = jax.tree.map(lambda leaf: leaf / parts, total)
+        mean = jax.tree.map(lambda leaf: leaf / parts, total)
     if axis is None:
-        return found
-    loss, data_loss, error, grads = jax.lax.pmean(found[:4], axis)
-    return Gradient(loss, data_loss, error, grads, found.batch_stats)
+        return mean
+    loss, data_loss, error, grads = jax.lax.pmean(mean[:4], axis)
+    return Gradient(loss, data_loss, error, grads, mean.batch_stats)
 
 
-def _gradient(recipe: Recipe, state: TrainState, batch: Batch, view: BatchView) -> Gradient:
+def _gradient(recipe: Recipe, state: TrainState, batch: Examples, view: BatchView) -> Gradient:
     """Returns what the examples in view say."""
     gradient = jax.value_and_grad(objective_of(recipe, state, batch, view), has_aux=True)
-    (loss, found), grads = gradient(state.params)
-    batch_stats = found.changed.get("batch_stats", {})
-    return Gradient(loss, found.data_loss, found.error, grads, batch_stats)
+    (loss, forward), grads = gradient(state.params)
+    batch_stats = forward.changed.get("batch_stats", {})
+    return Gradient(loss, forward.data_loss, forward.error, grads, batch_stats)
 
 
-class Found(NamedTuple):
+class ForwardPass(NamedTuple):
     """What a forward pass gives beside the loss.
 
     Attributes:
         data_loss: of the network's own logits.
         error: fraction of the batch.
-        changed: the mutable collections behind the pass.
+        changed: the mutable collections after the pass.
     """
 
     data_loss: jax.Array
@@ -97,11 +106,11 @@ class Found(NamedTuple):
 def objective_of(
     recipe: Recipe,
     state: TrainState,
-    batch: Batch,
+    batch: Examples,
     view: BatchView,
     mutable: tuple[str, ...] = ("batch_stats",),
-) -> Callable[..., tuple[jax.Array, Found]]:
-    """Returns the function (parameters, further collections by name) -> loss, `Found`.
+) -> Callable[..., tuple[jax.Array, ForwardPass]]:
+    """Returns the function (parameters, further collections by name) -> loss, `ForwardPass`.
 
     Args:
         recipe: of the step.
@@ -125,7 +134,7 @@ def objective_of(
 
     kept = rematerialised(forward, recipe.remat)
 
-    def objective(params: Any, **collections: Any) -> tuple[jax.Array, Found]:
+    def objective(params: Any, **collections: Any) -> tuple[jax.Array, ForwardPass]:
         if recipe.rules.frozen:
             params = recipe.rules.map(_held, params)
         prediction, changed = kept({"params": params} | collections, images)
@@ -138,9 +147,57 @@ def objective_of(
             loss = loss + weight * jnp.mean(recipe.loss(logits, batch["label"], smoothing))
         if not recipe.decoupled_decay:
             loss = loss + state.hyper["weight_decay"] * l2_penalty(params, recipe.rules)
-        return loss, Found(data_loss, error, changed)
+        return loss, ForwardPass(data_loss, error, changed)
 
     return objective
+
+
+def rematerialised(forward: Callable[..., Any], kind: str) -> Callable[..., Any]:
+    """Returns a function of the same values whose backward pass keeps less.
+
+    Args:
+        forward: applies the network.
+        kind: `none`; `pointwise`: the results of convolutions and products are kept, and all else
+            is computed again; `parts`: what goes into each part of the network (a residual block,
+            an Inception module) is kept, and the inside is computed again.
+    """
+    if kind == "pointwise":
+        return jax.checkpoint(forward, policy=lambda kind, *_, **__: kind.name in KEPT)
+    if kind == "parts":
+
+        def by_parts(*arguments: Any) -> Any:
+            with _parts_again():
+                return forward(*arguments)
+
+        return by_parts
+    return forward
+
+
+def _parts_again() -> AbstractContextManager[Any]:
+    """Wraps every call of a part, not those of parts inside it."""
+    inside: list[bool] = []
+
+    def intercept(
+        method: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        context: nn.module.InterceptorContext,
+    ) -> Any:
+        part = context.module
+        if inside or not isinstance(part, Part) or context.method_name != "__call__":
+            return method(*args, **kwargs)
+        x, *others = args
+
+        def call(part: Part, x: jax.Array) -> Any:
+            return type(part).__call__(part, x, *others, **kwargs)
+
+        inside.append(True)
+        try:
+            return nn.remat(call)(part, x)
+        finally:
+            inside.pop()
+
+    return nn.intercept_methods(intercept)
 
 
 def prepare_images(

@@ -1,4 +1,4 @@
-"""The train step and the evaluation step: pure functions that know nothing of devices.
+"""The steps of training, evaluation and inference: pure functions that know nothing of devices.
 
 `parallel` compiles them; under a mapped axis it hands each device its own `BatchView`.
 """
@@ -16,17 +16,18 @@ import optax
 from cnn_jax.data.preprocessing import Preprocessing
 from cnn_jax.models import Network, Prediction
 from cnn_jax.models.score_maps import score_maps
+from cnn_jax.optim.averaging import averaged
+from cnn_jax.optim.parameter_rules import KERNEL, Rule
 from cnn_jax.optim.schedules import Clock, Shape
 from cnn_jax.step.counts import Counts, count_correct
-from cnn_jax.step.gradients import Batch, batch_gradient
-from cnn_jax.step.objective import cross_entropy
+from cnn_jax.step.gradients import Examples, batch_gradient
+from cnn_jax.step.objective import cross_entropy, decayed
 from cnn_jax.step.recipe import Recipe
 from cnn_jax.step.state import TrainState
-from cnn_jax.step.update import new_average, updated
 
 Metrics = dict[str, jax.Array]
-TrainStep = Callable[[TrainState, Batch], tuple[TrainState, Metrics]]
-EvalStep = Callable[[Any, Any, Batch], Counts]
+TrainStep = Callable[[TrainState, Examples], tuple[TrainState, Metrics]]
+EvalStep = Callable[[Any, Any, Examples], Counts]
 METRICS = ("loss", "data_loss", "error", "learning_rate", "gradient_norm", "stopped")
 
 
@@ -39,26 +40,26 @@ def make_train_step(recipe: Recipe) -> TrainStep:
     run to stop here.
     """
 
-    def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
+    def train_step(state: TrainState, batch: Examples) -> tuple[TrainState, Metrics]:
         rate = learning_rate(state, recipe.schedule)
-        found = batch_gradient(recipe, state, batch)
-        params, opt_state = updated(recipe, state, found.grads, rate)
-        first_loss = jnp.where(state.step == 0, found.data_loss, state.guard["first_loss"])
+        gradient = batch_gradient(recipe, state, batch)
+        params, opt_state = updated(recipe, state, gradient.grads, rate)
+        first_loss = jnp.where(state.step == 0, gradient.data_loss, state.guard["first_loss"])
         first_loss = first_loss.astype(float)
         metrics = {
-            "loss": found.loss,
-            "data_loss": found.data_loss,
-            "error": found.error,
+            "loss": gradient.loss,
+            "data_loss": gradient.data_loss,
+            "error": gradient.error,
             "learning_rate": rate,
-            "gradient_norm": optax.tree.norm(found.grads),
-            "stopped": wants_stop(recipe, found.loss, found.data_loss, first_loss),
+            "gradient_norm": optax.tree.norm(gradient.grads),
+            "stopped": wants_stop(recipe, gradient.loss, gradient.data_loss, first_loss),
         }
         state = state.replace(
             step=state.step + 1,
             params=params,
-            batch_stats=found.batch_stats,
+            batch_stats=gradient.batch_stats,
             opt_state=opt_state,
-            averaged_params=new_average(recipe, state, params, found.batch_stats),
+            averaged_params=new_average(recipe, state, params, gradient.batch_stats),
             guard={"first_loss": first_loss},
         )
         return state, {name: metrics[name].astype(float) for name in METRICS}
@@ -89,6 +90,65 @@ def wants_stop(
     return stop
 
 
+def updated(recipe: Recipe, state: TrainState, grads: Any, rate: jax.Array) -> tuple[Any, Any]:
+    """Returns the parameters and the state of the optimizer after a step.
+
+    Args:
+        recipe: of the step.
+        state: before the step.
+        grads: a tree like the parameters.
+        rate: learning rate of this step.
+    """
+    hyper, rules = state.hyper, recipe.rules
+    if "clip_norm" in hyper:
+        grads = clipped(grads, hyper["clip_norm"])
+    optimizer = recipe.optimizer(rate, hyper["momentum"])
+    updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
+    if recipe.decoupled_decay:
+        updates = decayed(updates, state.params, rate * hyper["weight_decay"], rules)
+    params = optax.apply_updates(state.params, rules.map(_scaled, updates))
+    if "filter_rms_limit" in hyper:
+        params = rules.map(
+            lambda rule, p: _renormalised(rule, p, hyper["filter_rms_limit"]), params
+        )
+    return params, opt_state
+
+
+def clipped(grads: Any, limit: jax.Array) -> Any:
+    """Returns gradients scaled to the norm `limit`, over all of them, where theirs is above it."""
+    norm = optax.tree.norm(grads)
+    factor = jnp.where(norm > limit, limit / norm, 1.0)
+    return jax.tree.map(lambda leaf: leaf * factor.astype(leaf.dtype), grads)
+
+
+def new_average(recipe: Recipe, state: TrainState, params: Any, batch_stats: Any) -> Any:
+    """Returns the running average after a step; empty where none is kept."""
+    if recipe.averaging is None:
+        return state.averaged_params
+    made = state.step.astype(float) - state.hyper["averaging_start"]
+    new = {"params": params, "batch_stats": batch_stats}
+    decay = state.hyper["averaging_decay"]
+    return averaged(recipe.averaging, state.averaged_params, new, made, decay)
+
+
+def _scaled(rule: Rule, update: jax.Array) -> jax.Array:
+    if rule.frozen:
+        return jnp.zeros_like(update)
+    return update if rule.rate == 1 else update * rule.rate
+
+
+def _renormalised(rule: Rule, parameter: jax.Array, limit: jax.Array) -> jax.Array:
+    """Returns filters (H, W, C, O) of which none has an RMS above the limit.
+
+    Zeiler & Fergus 2013, arXiv:1311.2901, section 3: filters of the convolutional layers whose RMS
+    exceeds a fixed radius of 0.1 are renormalised to it.
+    """
+    if rule.role != KERNEL or parameter.ndim != 4 or rule.frozen:
+        return parameter
+    rms = jnp.sqrt(jnp.mean(jnp.square(parameter), axis=(0, 1, 2)))
+    return parameter * jnp.where(rms > limit, limit / rms, 1.0).astype(parameter.dtype)
+
+
 def make_eval_step(
     model: Network, preprocess: Preprocessing, axis_name: str | None = None
 ) -> EvalStep:
@@ -97,7 +157,7 @@ def make_eval_step(
     A batch holds `image`, `label` and `weight` (B,): 1 for an example, 0 for padding.
     """
 
-    def eval_step(params: Any, batch_stats: Any, batch: Batch) -> Counts:
+    def eval_step(params: Any, batch_stats: Any, batch: Examples) -> Counts:
         images = preprocess(batch["image"], model.dtype)
         variables = {"params": params, "batch_stats": batch_stats}
         logits = predict(model, variables, images).logits
@@ -137,7 +197,7 @@ def make_probability_step(
                 return jax.nn.softmax(jnp.mean(score_maps(model, variables, shown), axis=(1, 2)))
             return jax.nn.softmax(predict(model, variables, shown).logits)
 
-        found = seen(images)
-        return (found + seen(images[:, :, ::-1])) / 2 if mirrored else found
+        once = seen(images)
+        return (once + seen(images[:, :, ::-1])) / 2 if mirrored else once
 
     return probability_step

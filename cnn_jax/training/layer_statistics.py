@@ -20,11 +20,10 @@ from cnn_jax.data.order import Order
 from cnn_jax.data.records import Request
 from cnn_jax.models.layer_table import layer_table
 from cnn_jax.models.layered import Layered
-from cnn_jax.step.gradients import Batch, objective_of
+from cnn_jax.step.gradients import Examples, objective_of
 from cnn_jax.step.recipe import Recipe
 from cnn_jax.step.state import TrainState
-from cnn_jax.step.steps import learning_rate
-from cnn_jax.step.update import updated
+from cnn_jax.step.steps import learning_rate, updated
 from cnn_jax.training.run import Run
 
 # Statistics of a layer. "std" becomes a variance on the host: its square leaves float32 early.
@@ -72,7 +71,7 @@ class LayerStatistics:
 
 def make_statistics_step(
     recipe: Recipe,
-) -> Callable[[TrainState, Batch], dict[str, dict[str, jax.Array]]]:
+) -> Callable[[TrainState, Examples], dict[str, dict[str, jax.Array]]]:
     """Returns the pure function (state, batch) -> layer -> its statistics, as scalars.
 
     Variances are given as deviations, under `..._std`. Gradients with respect to outputs are those
@@ -81,7 +80,7 @@ def make_statistics_step(
     recipe = replace(recipe, accumulation_steps=1, remat="none")
     view = replace(recipe.view, axis_name=None)
 
-    def statistics_step(state: TrainState, batch: Batch) -> Any:
+    def statistics_step(state: TrainState, batch: Examples) -> Any:
         mutable = ("batch_stats", "taps")
         objective = objective_of(recipe, state, batch, view, mutable)
         shapes = jax.eval_shape(lambda: objective(state.params)[1].changed["taps"])

@@ -20,6 +20,7 @@ from cnn_jax.data.dataset import Dataset
 from cnn_jax.data.preprocessing import Preprocessing, preprocessing_for
 from cnn_jax.data.same_data import data_record
 from cnn_jax.devices.parallel import Devices, batch_view
+from cnn_jax.models import Network
 from cnn_jax.optim.averaging import AVERAGES
 from cnn_jax.optim.optimizers import OPTIMIZERS
 from cnn_jax.optim.parameter_rules import rules_of
@@ -42,6 +43,7 @@ class Run:
         plan: steps and sizes.
         devices: where it runs.
         recipe: what a step is made of.
+        plateau: the rule of a schedule that follows the validation error, or None.
     """
 
     config: Any
@@ -49,16 +51,12 @@ class Run:
     plan: RunPlan
     devices: Devices
     recipe: Recipe
+    plateau: Plateau | None = None
 
     @property
     def preprocessing(self) -> Preprocessing:
         """The record that goes with the weights."""
         return self.recipe.preprocess
-
-    @property
-    def plateau(self) -> Plateau | None:
-        """The rule of a schedule that follows the validation error."""
-        return plateau_of(self.config)
 
     def initial_state(self, report: Callable[[str], None] = lambda table: None) -> TrainState:
         """Returns the state before the first step, on every device.
@@ -130,12 +128,7 @@ def prepare(
             "config.schedule.name = 'plateau' follows the validation error, and there is no "
             "validation split; allowed: config.data.validation_folds of at least 2"
         )
-    model = models.build(
-        config.model.name,
-        num_classes=dataset.num_classes,
-        dtype=config.precision.compute,
-        **config.model.kwargs.to_dict(),
-    )
+    model = network_of(config, dataset.num_classes)
     preprocess = preprocessing or preprocessing_for(dataset, config.data.normalisation)
     colour = colour_of(config.colour, dataset)
     recipe = Recipe(
@@ -158,7 +151,26 @@ def prepare(
         explosion_factor=config.guard.explosion_factor,
         view=batch_view(config.train, devices),
     )
-    return Run(config, dataset, make_plan(config, len(dataset.train)), devices, recipe)
+    plan = make_plan(config, len(dataset.train))
+    return Run(config, dataset, plan, devices, recipe, plateau_of(config))
+
+
+def network_of(config: Any, num_classes: int) -> Network:
+    """Returns the network that a config describes.
+
+    Args:
+        config: validated.
+        num_classes: of the data.
+
+    Raises:
+        InputError: there is no such network, or its arguments do not fit one another.
+    """
+    return models.build(
+        config.model.name,
+        num_classes=num_classes,
+        dtype=config.precision.compute,
+        **config.model.kwargs.to_dict(),
+    )
 
 
 def set_precision(precision: Any) -> None:
