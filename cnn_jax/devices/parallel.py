@@ -18,7 +18,7 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 from cnn_jax.config.problems import InputError
 from cnn_jax.layers.batch_view import BatchView
 from cnn_jax.step.state import TrainState
-from cnn_jax.step.steps import METRICS, Examples, EvalStep, Metrics, TrainStep
+from cnn_jax.step.steps import METRICS, EvalStep, Examples, Metrics, TrainStep
 
 AXIS = "data"
 Placed = TypeVar("Placed")  # a tree of arrays

@@ -16,7 +16,7 @@ import numpy as np
 
 from cnn_jax.devices.parallel import HostMetrics, compiler_options
 from cnn_jax.step.state import TrainState
-from cnn_jax.step.steps import METRICS, Examples, EvalStep, Metrics, TrainStep
+from cnn_jax.step.steps import METRICS, EvalStep, Examples, Metrics, TrainStep
 
 Layout = Literal["vmap", "scan"]
 MOST_CPU_DEVICES = 8  # every one compiles its own programs
