@@ -85,3 +85,18 @@ def test_links_and_pictures_exist() -> None:
         for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
             if not target.startswith("http"):
                 assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_table_of_networks_is_made_of_the_facts() -> None:
+    from cnn_jax.diagnostics.network_list import markdown
+    from cnn_jax.models.facts import facts
+
+    text = (ROOT / "README.md").read_text()
+    table = text.partition("<!-- networks -->\n")[2].partition("<!-- /networks -->")[0]
+    missing = [line for line in markdown().splitlines() if line not in table.splitlines()]
+    assert table == markdown(), (
+        "README.md: its table of networks is printed by\n"
+        "    python -m experiments.describe --all --markdown\n"
+        f"and lacks {missing}"
+    )
+    assert f"{len(facts())} networks" in text

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from cnn_jax.diagnostics.network_report import grid
 from cnn_jax.models.description import Description, arguments_text
-from cnn_jax.models.facts import Fact, facts
+from cnn_jax.models.facts import METRICS, Fact, facts
 
 
 def network_list(descriptions: list[Description]) -> Table:
@@ -44,13 +44,9 @@ def error_text(fact: Fact) -> str:
     if not fact.published_results:
         return ""
     first = fact.published_results[0]
-    figures = [
-        f"{name} {first[key]} %"
-        for name, key in (("top-1", "top1_error"), ("top-5", "top5_error"))
-        if first.get(key) is not None
-    ]
-    unverified = ", unverified" if first.get("status") == "unverified" else ""
-    return f"{', '.join(figures)} ({first['split']}, {first['protocol']}{unverified})"
+    figures = [f"{name} {first.printed(m)} %" for m, name in METRICS.items() if first.printed(m)]
+    unverified = ", unverified" if first.status == "unverified" else ""
+    return f"{', '.join(figures)} ({first.split}, {first.protocol}{unverified})"
 
 
 def _size(fact: Fact) -> str:

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cnn_jax.models.description import Description
-from cnn_jax.models.facts import Fact
+from cnn_jax.models.facts import METRICS, Fact
 from cnn_jax.models.layer_table import Row
 
 WORDS = ("layer", "kind")
@@ -91,13 +91,13 @@ def known(description: Description) -> list[str]:
 
 def errors(fact: Fact) -> Table:
     """Returns the published errors: where they stand, under which protocol, and how sure it is."""
-    table = grid(words=("split", "protocol"), numbers=("top-1", "top-5"))
+    table = grid(words=("split", "protocol"), numbers=tuple(METRICS.values()))
     for heading in ("where", "status"):
         table.add_column(heading, overflow="fold")
     for result in fact.published_results:
-        figures = [str(result.get(key, "")) for key in ("top1_error", "top5_error")]
-        words = [str(result.get(key) or "") for key in ("split", "protocol", "table", "status")]
-        table.add_row(*map(escape, [*words[:2], *figures, *words[2:]]))
+        figures = [result.printed(metric) for metric in METRICS]
+        cells = [result.split, result.protocol, *figures, result.table, result.status]
+        table.add_row(*map(escape, cells))
     return table
 
 

@@ -17,11 +17,11 @@ from cnn_jax.config.identity import config_hash, to_tree
 from cnn_jax.data import sources
 from cnn_jax.diagnostics.bands import INSIDE, Band, band_of_images, band_of_seeds, band_of_spread
 from cnn_jax.diagnostics.deviations import changes, known_deviations, partial_data, stored_data
-from cnn_jax.diagnostics.published_rows import CENTRE, METRICS, PublishedRow, recipe_of, rows_for
+from cnn_jax.diagnostics.published_rows import CENTRE, PublishedRow, recipe_of, rows_for
 from cnn_jax.evaluation.exact import counted
+from cnn_jax.models.facts import METRICS
 
 SEEDS_FILE = Path(__file__).with_name("measured_seeds.json")
-RUNS_BEHIND_A_SPREAD = 5  # He et al. 2015, Table 6, and 2016, Table 4: the only ones that print one
 NOT_JUDGED = "not judged"
 PARTIAL = ", on a part of the data"
 HEAD = (
@@ -162,16 +162,18 @@ def judge(
 
 def _judged(row: PublishedRow, result: Mapping[str, Any]) -> Judged:
     """Returns a printed error beside the result by its protocol, which may be empty."""
-    source = f"{row.where}: {row.split}, {row.protocol}"
-    if row.status != "read":
-        source += f" ({row.status})"
+    line = row.result
+    source = f"{line.table}: {line.split}, {line.protocol}"
+    if line.status != "read":
+        source += f" ({line.status})"
     measured = result.get(f"{row.metric}_error")
     if row.error is None or measured is None:
         why = result.get("problem", f"not measured by {row.shown}")
         return Judged(row.name, row.metric, row.error, source, None, None, f"{NOT_JUDGED}: {why}")
     band = band_of_images(row.error, result["n"])
     if row.spread is not None:
-        band = band_of_spread(*row.spread, RUNS_BEHIND_A_SPREAD)
+        mean, std = row.spread.mean / 100, row.spread.std / 100
+        band = band_of_spread(mean, std, row.spread.runs)
     return Judged(row.name, row.metric, row.error, source, measured, band, band.verdict(measured))
 
 

@@ -38,8 +38,9 @@ def table(directory: Path) -> str:
     """
     runs = runs_below(directory)
     lines = [
-        f"| {row.reference_id} | {row.split} | {row.protocol} | {row.metric} | {row.printed} | "
-        f"{row.where}{'' if row.status == 'read' else ', ' + row.status} | "
+        f"| {row.reference_id} | {row.result.split} | {row.result.protocol} | {row.metric} | "
+        f"{row.printed} | "
+        f"{row.result.table}{'' if row.result.status == 'read' else ', ' + row.result.status} | "
         f"{'; '.join(runs.get(row.name, ['not run here']))} |"
         for row in all_rows()
     ]

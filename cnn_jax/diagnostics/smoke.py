@@ -8,57 +8,20 @@ from __future__ import annotations
 
 import tempfile
 import time
-from typing import Any, NamedTuple
+from typing import Any
 
 from ml_collections import ConfigDict
 
 from cnn_jax.config.arguments import fill_defaults
 from cnn_jax.config.schema import base_config
 from cnn_jax.config.validate import validate
+from cnn_jax.models import small_form
 from cnn_jax.training.preemption import Preemption, PreemptionRequested
 from cnn_jax.training.session import Outcome, train
 
 BATCH, STEPS, CLASSES = 8, 2, 10
 GREY = {"mnist", "fashion_mnist", "kmnist", "emnist"}  # of TFDS
 OWN_SIZE = {"digits": 32, "mnist": 28, "fashion_mnist": 28, "kmnist": 28, "emnist": 28}
-
-
-class Form(NamedTuple):
-    """The small form of a network.
-
-    Attributes:
-        size: height and width of its images, pixels; None: those of the config.
-        kwargs: that make it narrow and shallow.
-    """
-
-    size: int | None
-    kwargs: dict[str, Any]
-
-
-FORMS: dict[str, Form] = {
-    "linear": Form(None, {}),
-    "mlp": Form(None, {"width": 0.5}),
-    "lenet5": Form(None, {"width": 0.34}),
-    "caffe_lenet": Form(None, {"width": 0.2}),
-    "convnet": Form(None, {"width": 0.5}),
-    "cudaconvnet": Form(16, {"width": 0.1}),
-    "nin": Form(16, {"width": 0.1}),
-    "all_cnn": Form(16, {"width": 0.1}),
-    "cifar_resnet": Form(16, {"width": 0.5, "blocks": (1, 1, 1)}),
-    "cifar_preact_resnet": Form(16, {"width": 0.5, "blocks": (1, 1, 1)}),
-    "alexnet": Form(67, {"width": 0.05}),
-    "zfnet": Form(64, {"width": 0.05}),
-    "overfeat": Form(48, {"width": 0.04}),
-    "spp": Form(48, {"width": 0.04, "levels": (2, 1)}),
-    "vgg": Form(16, {"width": 0.05, "convolutions": (1, 1)}),
-    "prelu_net": Form(64, {"width": 0.05, "convolutions": (1, 1)}),
-    "resnet": Form(32, {"width": 0.1, "blocks": (1, 1)}),
-    "preact_resnet": Form(32, {"width": 0.1, "blocks": (1, 1)}),
-    "googlenet": Form(96, {"width": 0.1, "modules": (1, 4, 1)}),
-    "bn_inception": Form(64, {"width": 0.1, "modules": (1, 1, 1)}),
-    # The auxiliary head needs maps of 17x17: the images cannot be much smaller than published.
-    "inception_v3": Form(299, {"width": 0.05, "modules": (1, 1, 1)}),
-}
 
 
 def smoke(config: Any) -> Outcome:
@@ -96,16 +59,16 @@ def in_small(config: Any) -> Any:
         config: validated.
     """
     small = ConfigDict(config)
-    form = FORMS[config.model.name]
+    form = small_form(config.model.name)
     with small.unlocked(), small.ignore_type():
-        small.model.kwargs.update(form.kwargs)
+        small.model.kwargs.update(dict(form.arguments))
         small.data.source = "synthetic"
         held_out = BATCH if config.data.validation_folds else 0
         small.data.kwargs = ConfigDict(
             {
                 "train": STEPS * BATCH + held_out,
                 "test": BATCH,
-                "size": form.size or image_size(config),
+                "size": form.image_size or image_size(config),
                 "channels": channels(config),
                 "classes": CLASSES,
             }

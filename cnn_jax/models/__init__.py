@@ -22,7 +22,13 @@ from cnn_jax.models.inception_v3 import InceptionV3
 from cnn_jax.models.lenet5 import LeNet5
 from cnn_jax.models.linear import Linear
 from cnn_jax.models.mlp import MLP
-from cnn_jax.models.network import Network, Prediction, check_knobs, check_layer_names
+from cnn_jax.models.network import (
+    Network,
+    Prediction,
+    SmallForm,
+    check_knobs,
+    check_layer_names,
+)
 from cnn_jax.models.nin import NIN
 from cnn_jax.models.overfeat import OverFeat
 from cnn_jax.models.preact_resnet import PreActResNet
@@ -56,7 +62,7 @@ MODELS: dict[str, type[Network]] = {
     "inception_v3": InceptionV3,
 }
 
-__all__ = ["MODELS", "Network", "Prediction", "build", "check_layer_names"]
+__all__ = ["MODELS", "Network", "Prediction", "build", "check_layer_names", "small_form"]
 
 
 def build(name: str, *, num_classes: int, dtype: str = "float32", **kwargs: Any) -> Network:
@@ -78,3 +84,22 @@ def build(name: str, *, num_classes: int, dtype: str = "float32", **kwargs: Any)
     model = MODELS[name](num_classes=num_classes, dtype=jnp.dtype(dtype), **kwargs)
     check_knobs(model)
     return model
+
+
+def small_form(name: str) -> SmallForm:
+    """Returns how a network is made small, as its class says.
+
+    Args:
+        name: a key of `MODELS`.
+
+    Raises:
+        InputError: the class says nothing.
+    """
+    kind = MODELS[name]
+    if not hasattr(kind, "small"):
+        raise InputError(
+            f"{kind.__module__.replace('.', '/')}.py: add to class {kind.__name__} the line\n"
+            "    small = SmallForm({...}, image_size=...)\n"
+            "with the arguments that make it narrow and shallow, such as {'width': 0.1}"
+        )
+    return kind.small

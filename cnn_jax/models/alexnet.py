@@ -62,7 +62,7 @@ import flax.linen as nn
 import jax
 
 from cnn_jax.models.classifier import classify
-from cnn_jax.models.network import Network, Prediction
+from cnn_jax.models.network import Network, Prediction, SmallForm
 from cnn_jax.models.published import Published
 
 BIASED: Final = ("conv2", "conv4", "conv5", "fc6", "fc7")
@@ -176,6 +176,8 @@ class AlexNet(Network):
 
     variant: Literal["paper", "bvlc", "caffe", "torchvision", "cudaconvnet2"] = "paper"
     response_norm: bool = True
+
+    small = SmallForm({"width": 0.05}, image_size=67)
 
     @property
     def published(self) -> Published:  # type: ignore[override]

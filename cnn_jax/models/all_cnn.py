@@ -40,7 +40,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from cnn_jax.models.network import Network, Prediction
+from cnn_jax.models.network import Network, Prediction, SmallForm
 from cnn_jax.models.published import Published
 
 MAPS: Final = (96, 192)
@@ -100,6 +100,8 @@ class AllCNN(Network):
         "convpool_B",
         "convpool_C",
     ] = "C"
+
+    small = SmallForm({"width": 0.1}, image_size=16)
 
     @property
     def published(self) -> Published:  # type: ignore[override]

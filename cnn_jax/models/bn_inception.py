@@ -54,7 +54,7 @@ import flax.linen as nn
 import jax
 
 from cnn_jax.models.layered import Part
-from cnn_jax.models.network import Network, Prediction
+from cnn_jax.models.network import Network, Prediction, SmallForm
 from cnn_jax.models.published import Published
 from cnn_jax.models.stage_counts import stage_counts
 
@@ -142,6 +142,8 @@ class BNInception(Network):
 
     variant: Literal["paper", "576", "caffe"] = "paper"
     modules: tuple[int, ...] = (2, 4, 2)
+
+    small = SmallForm({"width": 0.1, "modules": (1, 1, 1)}, image_size=64)
 
     @property
     def published(self) -> Published:  # type: ignore[override]

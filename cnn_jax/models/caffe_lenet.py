@@ -26,13 +26,14 @@ from typing import ClassVar
 import flax.linen as nn
 import jax
 
-from cnn_jax.models.network import Network, Prediction
+from cnn_jax.models.network import Network, Prediction, SmallForm
 from cnn_jax.models.published import Published
 
 
 class CaffeLeNet(Network):
     """LeNet of Caffe's MNIST example: 431,080 parameters. `norm` and `activation` reach ip1."""
 
+    small = SmallForm({"width": 0.2})
     published: ClassVar[Published] = Published(
         kernel_init={"*": "caffe_xavier"}, dropout={"ip1": 0.0}
     )

@@ -33,7 +33,7 @@ import flax.linen as nn
 import jax
 
 from cnn_jax.models.cifar_resnet import PUBLISHED_SHORTCUT, blocks_of_depth
-from cnn_jax.models.network import Prediction
+from cnn_jax.models.network import Prediction, SmallForm
 from cnn_jax.models.published import PUBLISHED
 from cnn_jax.models.residual_blocks import PreActivationBlock
 from cnn_jax.models.residual_network import ResidualNetwork
@@ -53,6 +53,8 @@ class CifarPreActResNet(ResidualNetwork):
     depth: int = 164
     block: Literal["bottleneck", "basic"] = "bottleneck"
     shortcut: Literal["published", "A", "B"] = PUBLISHED
+
+    small = SmallForm({"width": 0.5, "blocks": (1, 1, 1)}, image_size=16)
 
     def blocks_of_depth(self) -> tuple[int, ...]:
         """Returns the blocks of each stage.

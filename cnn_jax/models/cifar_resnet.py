@@ -33,7 +33,7 @@ import flax.linen as nn
 import jax
 
 from cnn_jax.config.problems import InputError
-from cnn_jax.models.network import Prediction
+from cnn_jax.models.network import Prediction, SmallForm
 from cnn_jax.models.published import PUBLISHED
 from cnn_jax.models.residual_blocks import ResidualBlock
 from cnn_jax.models.residual_network import OriginalResidualNetwork
@@ -58,6 +58,8 @@ class CifarResNet(OriginalResidualNetwork):
     depth: int = 20
     block: Literal["basic", "bottleneck"] = "basic"
     shortcut: Literal["published", "A", "B", "C"] = PUBLISHED
+
+    small = SmallForm({"width": 0.5, "blocks": (1, 1, 1)}, image_size=16)
 
     def blocks_of_depth(self) -> tuple[int, ...]:
         """Returns the blocks of each stage.

@@ -22,6 +22,8 @@ kernel_size=5, pools=(2, 3)`, the third `filters=(10, 10, 10), kernel_size=3, co
 Initialisation is that of ConvNetJS: N(0, 1 / fan-in), biases of 0.1 below a ReLU, else 0. It goes
 with ConvNetJS's pixels, x / 255 - 0.5: at their deviation of some 0.25 the first loss is 1.03 to
 1.04 ln C; pixels of deviation 1 give logits of deviation 1.3 to 1.5, and 1.3 to 1.4 ln C.
+
+It differs from the paper, which is the code of ConvNetJS here, in nothing known.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ import flax.linen as nn
 import jax
 
 from cnn_jax.config.problems import InputError
-from cnn_jax.models.network import Network, Prediction
+from cnn_jax.models.network import Network, Prediction, SmallForm
 from cnn_jax.models.published import Published
 
 
@@ -55,6 +57,8 @@ class ConvNet(Network):
     pad: int | None = None
     pools: tuple[int, ...] = (2, 2, 2)
     hidden_layers: tuple[int, ...] = ()
+
+    small = SmallForm({"width": 0.5})
 
     @property
     def published(self) -> Published:  # type: ignore[override]

@@ -20,6 +20,9 @@ NIPS, section 3.3. At 24x24x3 (crops of 32x32) and ten classes:
 Normalisation stands behind the pooling in the first stage and before it in the second. Its sum is
 weighted by 0.001 / 9, to the power 0.75, k = 1. Weights have standard deviations of 0.0001 (conv1),
 0.01 (conv2, fc10) and 0.04 (local3, local4); biases are 0. Pooling rounds up.
+
+Differs from the paper:
+- Section 3.3 prints the errors alone: the layers and their constants are those of the file.
 """
 
 from __future__ import annotations
@@ -30,13 +33,14 @@ import flax.linen as nn
 import jax
 
 from cnn_jax.layers.locally_connected import LocallyConnected
-from cnn_jax.models.network import Network, Prediction
+from cnn_jax.models.network import Network, Prediction, SmallForm
 from cnn_jax.models.published import Published
 
 
 class CudaConvNet(Network):
     """cuda-convnet's network with 11 % error on CIFAR-10: 2,112,970 parameters at 24x24."""
 
+    small = SmallForm({"width": 0.1}, image_size=16)
     published: ClassVar[Published] = Published(
         kernel_init={
             "*": "gaussian(std=0.01)",

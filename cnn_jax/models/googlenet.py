@@ -61,7 +61,7 @@ from cnn_jax.layers.spatial_pyramid import spatial_pyramid_pool
 from cnn_jax.layers.taps import tap
 from cnn_jax.models.auxiliary_head import AuxiliaryHead
 from cnn_jax.models.layered import Part
-from cnn_jax.models.network import Network, Prediction
+from cnn_jax.models.network import Network, Prediction, SmallForm
 from cnn_jax.models.published import Published
 from cnn_jax.models.stage_counts import stage_counts
 
@@ -160,6 +160,8 @@ class GoogLeNet(Network):
     variant: Literal["paper", "torchvision", "bn_5x5"] = "paper"
     auxiliary: bool = True
     modules: tuple[int, ...] = (2, 5, 2)
+
+    small = SmallForm({"width": 0.1, "modules": (1, 4, 1)}, image_size=96)
 
     @property
     def published(self) -> Published:  # type: ignore[override]

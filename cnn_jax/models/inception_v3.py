@@ -70,7 +70,7 @@ from cnn_jax.models.inception_v3_modules import (
     Reduction35,
     Towers,
 )
-from cnn_jax.models.network import Network, Prediction
+from cnn_jax.models.network import Network, Prediction, SmallForm
 from cnn_jax.models.published import Published
 from cnn_jax.models.stage_counts import stage_counts
 
@@ -127,6 +127,9 @@ class InceptionV3(Network):
     variant: Literal["released", "keras", "paper"] = "released"
     auxiliary: bool = True
     modules: tuple[int, ...] = (3, 4, 2)
+
+    # The auxiliary head needs maps of 17x17: the images cannot be much smaller than published.
+    small = SmallForm({"width": 0.05, "modules": (1, 1, 1)}, image_size=299)
 
     @property
     def published(self) -> Published:  # type: ignore[override]

@@ -48,7 +48,7 @@ from cnn_jax.layers.radial_basis import squared_distances
 from cnn_jax.layers.subsampling import SubSampling
 from cnn_jax.layers.taps import tap
 from cnn_jax.models.lenet5_1998_tables import S2_MAPS, connections, output_codes
-from cnn_jax.models.network import Network, Prediction
+from cnn_jax.models.network import Network, Prediction, SmallForm
 from cnn_jax.models.published import Published
 
 POOLINGS = {"average": average_pool, "max": max_pool}
@@ -67,6 +67,8 @@ class LeNet5(Network):
 
     variant: Literal["modern", "1998", "1998_softmax"] = "modern"
     pooling: Literal["average", "max"] = "average"
+
+    small = SmallForm({"width": 0.34})
 
     @property
     def published(self) -> Published:  # type: ignore[override]

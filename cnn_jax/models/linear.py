@@ -12,13 +12,14 @@ from typing import ClassVar
 import flax.linen as nn
 import jax
 
-from cnn_jax.models.network import Network, Prediction
+from cnn_jax.models.network import Network, Prediction, SmallForm
 from cnn_jax.models.published import Published
 
 
 class Linear(Network):
     """One fully connected layer on the flattened image."""
 
+    small = SmallForm({})
     published: ClassVar[Published] = Published(
         activation="linear", kernel_init={"*": "gaussian(std=0.0001)"}
     )

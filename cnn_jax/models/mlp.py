@@ -16,7 +16,7 @@ from typing import ClassVar
 import flax.linen as nn
 import jax
 
-from cnn_jax.models.network import Network, Prediction
+from cnn_jax.models.network import Network, Prediction, SmallForm
 from cnn_jax.models.published import Published
 
 DEEPEST = 16
@@ -31,6 +31,7 @@ class MLP(Network):
 
     layers: tuple[int, ...] = (100,)
 
+    small = SmallForm({"width": 0.5})
     published: ClassVar[Published] = Published(
         kernel_init={"*": "he_normal", "logits": "gaussian(std=0.001)"},
         dropout={f"fc{i}": 0.0 for i in range(1, DEEPEST + 1)},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 import jax
@@ -28,8 +29,24 @@ class Prediction(NamedTuple):
     auxiliary: dict[str, jax.Array]
 
 
+@dataclass(frozen=True)
+class SmallForm:
+    """A network in small: narrow, shallow, on small images, to see in seconds that it works.
+
+    Attributes:
+        arguments: of the network; its other arguments may be any.
+        image_size: height and width of the images, pixels; None: any that the network takes.
+    """
+
+    arguments: Mapping[str, Any]
+    image_size: int | None = None
+
+
 class Network(Layered):
     """A network: its result is a `Prediction` of `num_classes` classes.
+
+    Every network says as class attributes, or properties, what its paper prints (`published`) and
+    how it is made small (`small`).
 
     Attributes:
         num_classes: width of the last layer.
@@ -37,6 +54,7 @@ class Network(Layered):
 
     num_classes: int = 10
 
+    small: ClassVar[SmallForm]
     published: ClassVar[Published] = Published()
     # A unit of maxout has several filters, which a residual sum has no place for.
     has_maxout: ClassVar[bool] = True

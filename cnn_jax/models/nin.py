@@ -37,13 +37,14 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from cnn_jax.models.network import Network, Prediction
+from cnn_jax.models.network import Network, Prediction, SmallForm
 from cnn_jax.models.published import Published
 
 
 class NIN(Network):
     """Network in Network for CIFAR-10: 966,986 parameters."""
 
+    small = SmallForm({"width": 0.1}, image_size=16)
     published: ClassVar[Published] = Published(
         kernel_init={"*": "he_normal", "cccp6": "gaussian(std=0.01)"},
         bias_init={"*": "zeros", "cccp6": "ones"},

@@ -37,13 +37,14 @@ import flax.linen as nn
 import jax
 
 from cnn_jax.models.classifier import classify
-from cnn_jax.models.network import Network, Prediction
+from cnn_jax.models.network import Network, Prediction, SmallForm
 from cnn_jax.models.published import Published
 
 
 class OverFeat(Network):
     """OverFeat-7: 107,628,136 parameters."""
 
+    small = SmallForm({"width": 0.04}, image_size=48)
     published: ClassVar[Published] = Published(
         kernel_init={"*": "gaussian(std=0.01)"},
         dropout={"fc1": 0.5, "fc2": 0.5},

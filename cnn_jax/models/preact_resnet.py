@@ -48,7 +48,7 @@ import flax.linen as nn
 import jax
 
 from cnn_jax.config.problems import InputError
-from cnn_jax.models.network import Prediction
+from cnn_jax.models.network import Prediction, SmallForm
 from cnn_jax.models.residual_blocks import PreActivationBlock
 from cnn_jax.models.residual_network import ResidualNetwork
 
@@ -71,6 +71,8 @@ class PreActResNet(ResidualNetwork):
     """
 
     depth: int = 50
+
+    small = SmallForm({"width": 0.1, "blocks": (1, 1)}, image_size=32)
 
     def blocks_of_depth(self) -> tuple[int, ...]:
         """Returns the blocks of each stage."""

@@ -49,7 +49,7 @@ import jax
 
 from cnn_jax.config.problems import InputError
 from cnn_jax.models.classifier import classify
-from cnn_jax.models.network import Network, Prediction
+from cnn_jax.models.network import Network, Prediction, SmallForm
 from cnn_jax.models.published import Published
 
 
@@ -95,6 +95,7 @@ class PReLUNet(Network):
     variant: Literal["A", "B", "C", "small14", "small30"] = "A"
     convolutions: tuple[int, ...] | None = None
 
+    small = SmallForm({"width": 0.05, "convolutions": (1, 1)}, image_size=64)
     published: ClassVar[Published] = Published(
         activation="prelu",
         kernel_init={

@@ -48,7 +48,7 @@ import flax.linen as nn
 import jax
 
 from cnn_jax.config.problems import InputError
-from cnn_jax.models.network import Prediction
+from cnn_jax.models.network import Prediction, SmallForm
 from cnn_jax.models.residual_blocks import ResidualBlock
 from cnn_jax.models.residual_network import OriginalResidualNetwork
 
@@ -76,6 +76,8 @@ class ResNet(OriginalResidualNetwork):
     depth: int = 50
     variant: Literal["v1", "v1.5"] = "v1"
     shortcut: Literal["A", "B", "C"] = "B"
+
+    small = SmallForm({"width": 0.1, "blocks": (1, 1)}, image_size=32)
 
     def blocks_of_depth(self) -> tuple[int, ...]:
         """Returns the blocks of each stage, Table 1."""

@@ -34,7 +34,7 @@ import flax.linen as nn
 import jax
 
 from cnn_jax.models.classifier import classify
-from cnn_jax.models.network import Network, Prediction
+from cnn_jax.models.network import Network, Prediction, SmallForm
 from cnn_jax.models.overfeat import OverFeat, overfeat_maps
 from cnn_jax.models.published import Published
 from cnn_jax.models.zfnet import MAPS, ZFNet, zf_maps
@@ -56,6 +56,8 @@ class SPPNet(Network):
 
     variant: Literal["zf5", "overfeat7"] = "zf5"
     levels: tuple[int, ...] = (6, 3, 2, 1)
+
+    small = SmallForm({"width": 0.04, "levels": (2, 1)}, image_size=48)
 
     @property
     def published(self) -> Published:  # type: ignore[override]

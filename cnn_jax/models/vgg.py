@@ -48,7 +48,7 @@ import jax
 
 from cnn_jax.config.problems import InputError
 from cnn_jax.models.classifier import classify
-from cnn_jax.models.network import Network, Prediction
+from cnn_jax.models.network import Network, Prediction, SmallForm
 from cnn_jax.models.published import Published
 
 MAPS: Final = (64, 128, 256, 512, 512)
@@ -73,6 +73,7 @@ class VGG(Network):
     variant: Literal["A", "A_LRN", "B", "C", "D", "E"] = "D"
     convolutions: tuple[int, ...] | None = None
 
+    small = SmallForm({"width": 0.05, "convolutions": (1, 1)}, image_size=16)
     published: ClassVar[Published] = Published(
         kernel_init={"*": "glorot_uniform"},
         dropout={"fc6": 0.5, "fc7": 0.5},

@@ -38,7 +38,7 @@ import flax.linen as nn
 import jax
 
 from cnn_jax.models.classifier import classify
-from cnn_jax.models.network import Network, Prediction
+from cnn_jax.models.network import Network, Prediction, SmallForm
 from cnn_jax.models.published import Published
 
 MAPS: Final = {"paper": (384, 384, 256), "512_1024_512": (512, 1024, 512)}
@@ -53,6 +53,7 @@ class ZFNet(Network):
 
     variant: Literal["paper", "512_1024_512"] = "paper"
 
+    small = SmallForm({"width": 0.05}, image_size=64)
     published: ClassVar[Published] = Published(
         kernel_init={"*": "gaussian(std=0.01)"},
         dropout={"fc6": 0.5, "fc7": 0.5},

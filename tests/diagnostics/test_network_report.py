@@ -1,18 +1,14 @@
 """The tables of `experiments.describe`, as text."""
 
-from pathlib import Path
-
 import pytest
 from rich.console import Console, RenderableType
 
 from cnn_jax.config.problems import InputError
 from cnn_jax.diagnostics.network_comparison import compare, other, pairings
-from cnn_jax.diagnostics.network_list import error_text, markdown, network_list
+from cnn_jax.diagnostics.network_list import error_text, network_list
 from cnn_jax.diagnostics.network_report import WIDE, in_bytes, report
 from cnn_jax.models.description import describe, describe_published
 from cnn_jax.models.facts import facts
-
-README = Path(__file__).parent.parent.parent / "README.md"
 
 
 def lines(text: RenderableType, width: int = WIDE) -> list[str]:
@@ -73,13 +69,6 @@ def test_the_list_of_networks() -> None:
     assert columns(found, "lenet5_1998")[1:5] == ["lenet5", "variant=1998", "32x32x1", "60,000"]
     assert "layers=[100]" in columns(found, "mlp2_cifar10")
     assert error_text(facts()["lenet5_1998"]) == "top-1 0.95 % (MNIST test, no distortions)"
-
-
-def test_the_table_of_the_readme_is_made_of_the_facts() -> None:
-    text = README.read_text()
-    table = text.partition("<!-- networks -->\n")[2].partition("<!-- /networks -->")[0]
-    assert table == markdown(), "python -m experiments.describe --all --markdown prints it"
-    assert f"{len(facts())} networks" in text
 
 
 def test_bytes() -> None:

@@ -16,27 +16,24 @@ from cnn_jax.config.validate import validate
 from cnn_jax.data.manifest import write_manifest
 from cnn_jax.diagnostics.deviations import known_deviations
 from cnn_jax.diagnostics.measurement import protocols_needed
-from cnn_jax.diagnostics.published_rows import REPRODUCED, all_rows, recipe_of, rows_for
+from cnn_jax.diagnostics.published_rows import NEED_SCALES, all_rows, recipe_of, rows_for
 from cnn_jax.diagnostics.reproduction import NOT_JUDGED, judge
 from cnn_jax.diagnostics.reproduction_list import table
-from cnn_jax.models.facts import facts
+from cnn_jax.evaluation.protocols import PROTOCOLS
+from cnn_jax.models.facts import PLACE, facts
 from experiments.command_line import load_config_file
 from tests.configs import set_keys
 from tests.test_configs import words_of
 
 DIGITS = "configs/digits/lenet5.py"
 OF_PAPERS = ("imagenet", "cifar10", "mnist")
-# Recipes whose rows are of others' code, or none: they are run, and judged by nothing.
-WITHOUT_FIGURES = {
-    *("imagenet/alexnet:bvlc", "imagenet/alexnet:caffenet", "imagenet/alexnet:torchvision"),
-    *(f"imagenet/vgg:{word}_bn" for word in "ABDE"),
-    *("imagenet/googlenet:bvlc", "imagenet/inception_v3:paper", "imagenet/resnet:50_v1.5"),
-    *("imagenet/bn_inception:x5", "imagenet/bn_inception:baseline"),
-    *(f"imagenet/preact_resnet:{depth}" for depth in (18, 34, 50, 101)),
-    *("cifar10/convnetjs:demo", "mnist/convnetjs:demo", "mnist/lenet5:1998_softmax"),
-    *("mnist/lenet5:caffe", *(f"cifar10/resnet:plain{depth}" for depth in (20, 32, 44, 56))),
-    *(f"cifar10/all_cnn:{word}" for word in ("A", "B", "base_C", "strided_C", "convpool_C")),
-}
+# A published result and a recipe that repeats it.
+REPEATED = [
+    (recipe, fact, result)
+    for fact in facts().values()
+    for result in fact.published_results
+    for recipe in result.recipes
+]
 
 
 def config_of(file: str, changes: dict[str, Any] | None = None) -> Any:
@@ -57,13 +54,23 @@ def result(top1: float, top5: float = 0.1, n: int = 899, **more: Any) -> dict[st
 
 
 def test_every_recipe_has_its_figures_or_is_known_to_have_none(root: Path) -> None:
-    assert set(recipes(root)) == set(REPRODUCED) | WITHOUT_FIGURES
+    repeated = {recipe for recipe, _, _ in REPEATED}
+    without = {name for fact in facts().values() for name in fact.recipes_without_figures}
+    existing = set(recipes(root))
+    for recipe in sorted(existing - repeated - without):
+        pytest.fail(
+            f"{PLACE}: name {recipe!r} in `recipes` of the published results that it repeats, or "
+            "in `recipes_without_figures` of the row of its network"
+        )
+    for recipe in sorted((repeated | without) - existing):
+        pytest.fail(f"{PLACE}: no config file has the recipe {recipe!r}")
+    assert not repeated & without
 
 
-@pytest.mark.parametrize("recipe", REPRODUCED)
+@pytest.mark.parametrize("recipe", sorted({recipe for recipe, _, _ in REPEATED}))
 def test_the_figures_are_of_the_network_that_is_trained(recipe: str) -> None:
     config = config_of("configs/{}.py:{}".format(*recipe.split(":")))
-    fact = facts()[REPRODUCED[recipe][0]]
+    (fact,) = {fact.reference_id: fact for name, fact, _ in REPEATED if name == recipe}.values()
     given = {name: argument.default for name, argument in arguments("model")[fact.model].items()}
     given |= fact.builder_arguments()
     if recipe == "imagenet/prelu_net:small14":
@@ -72,8 +79,28 @@ def test_the_figures_are_of_the_network_that_is_trained(recipe: str) -> None:
     network = {k: v for k, v in config.model.kwargs.to_dict().items() if not k.endswith("_init")}
     given = {name: value for name, value in given.items() if not name.endswith("_init")}
     assert config.model.name == fact.model and network == given
+    dataset = config.data.kwargs.name.partition("/")[0]
+    results = [result for name, _, result in REPEATED if name == recipe]
+    assert {result.dataset for result in results} == {dataset}
     rows = rows_for(recipe, config.data.kwargs.name)
-    assert rows and all(row.shown.protocol != "unknown views" for row in rows)
+    assert {row.result for row in rows} == set(results)
+
+
+# Words for what is no protocol of `evaluation.protocols`. No run repeats the first two.
+ONE_NETWORK_CANNOT = {"an ensemble", "none"}
+OTHER_WORDS = {"several protocols", "several views", "unknown views", "12 views", "96 views"}
+
+
+def test_every_evaluation_is_a_protocol_or_known_to_be_none() -> None:
+    for fact in facts().values():
+        for result in fact.published_results:
+            known = {*PROTOCOLS, *ONE_NETWORK_CANNOT, *OTHER_WORDS, "one crop of 320"}
+            assert result.evaluation in known, f"{PLACE}: row {fact.reference_id!r}"
+            assert not result.scales or result.evaluation in NEED_SCALES
+            assert result.dataset in (None, "imagenet2012", "cifar10", "cifar100", "mnist")
+            if result.recipes:
+                assert result.evaluation not in {*ONE_NETWORK_CANNOT, "unknown views"}
+                assert result.dataset is not None
 
 
 def test_every_printed_error_has_a_name_of_its_own() -> None:

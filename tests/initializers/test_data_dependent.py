@@ -11,7 +11,7 @@ import pytest
 from cnn_jax.initializers.data_dependent import DATA_DEPENDENT
 from cnn_jax.initializers.layer_by_layer import DeadLayerError, Initialised, initialise_layers
 from cnn_jax.initializers.parameters import init_variables
-from cnn_jax.models import MODELS, Network, build
+from cnn_jax.models import Network, build
 from tests.models.small_networks import SMALL, Small
 
 # One form of each of these at every run; the rest take some ten seconds each, and are `slow`.
@@ -46,8 +46,7 @@ def outputs(model: Network, variables: Any, found: Initialised, images: Any) -> 
     return {layer.name: taps[layer.name] for layer in found.layers}
 
 
-def test_every_network_is_here() -> None:
-    assert {small.name for small in SMALL} == set(MODELS)
+def test_the_quick_ones_are_here() -> None:
     assert {small.title for small in SMALL} >= QUICK
 
 

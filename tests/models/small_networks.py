@@ -1,131 +1,83 @@
-"""A small form of every network and variant: narrow, shallow, on the smallest images it takes."""
+"""The small form of every network, and of the variants whose layers are others."""
 
 from typing import Any, NamedTuple
 
 from cnn_jax import models
+from cnn_jax.models.facts import facts
 
 
 class Small(NamedTuple):
     name: str
     kwargs: dict[str, Any]
     shape: tuple[int, int, int]
+    slow: bool = False  # compiled in seconds
 
     def build(self, dtype: str = "float32", **knobs: Any) -> models.Network:
-        kwargs = self.kwargs | knobs
+        # Published widths of weights starve a net of a tenth of its width.
+        kwargs = {"kernel_init": "he_normal"} | self.kwargs | knobs
         return models.build(self.name, num_classes=10, dtype=dtype, **kwargs)
-
-    @property
-    def slow(self) -> bool:
-        bare = not self.kwargs.get("auxiliary", True) and self.name == "googlenet"
-        return (self.name, self.kwargs.get("variant")) in SLOW and not bare
 
     @property
     def title(self) -> str:
         return "-".join([self.name, *(f"{k}={v}" for k, v in self.kwargs.items() if k != "width")])
 
 
-# Initialisers whose published widths the scale belongs to starve a net of a tenth of its width.
-HE = {"kernel_init": "he_normal"}
-# Compiled in seconds each: variants of a network that is tested anyway, and the Inception nets,
-# 15 s each, whose counts, shapes and knobs the default tests have.
-SLOW = {
-    ("alexnet", "bvlc"),
-    ("alexnet", "caffe"),
-    ("alexnet", "cudaconvnet2"),
-    ("zfnet", "512_1024_512"),
-    ("spp", "overfeat7"),
-    ("vgg", "A_LRN"),
-    ("prelu_net", "C"),
-    ("resnet", "v1.5"),
-    ("googlenet", "paper"),
-    ("googlenet", "torchvision"),
-    ("googlenet", "bn_5x5"),
-    ("bn_inception", "paper"),
-    ("bn_inception", "576"),
-    ("bn_inception", "caffe"),
-    ("inception_v3", "released"),
-    ("inception_v3", "keras"),
-    ("inception_v3", "paper"),
-}
+def form(name: str, size: int | None = None, slow: bool = False, **kwargs: Any) -> Small:
+    """Returns the small form of a network with other arguments, on images of another size."""
+    small = models.small_form(name)
+    height, width, channels = PUBLISHED_SIZE[name]
+    side = size or small.image_size
+    shape = (side, side, channels) if side else (height, width, channels)
+    return Small(name, {**small.arguments, **kwargs}, shape, slow)
+
+
+PUBLISHED_SIZE = {fact.model: fact.input_size for fact in facts().values()}
+# A network without a small form or a row is named by test_registered.py.
+WHOLE = [
+    name
+    for name, kind in models.MODELS.items()
+    if hasattr(kind, "small") and name in PUBLISHED_SIZE
+]
+INCEPTIONS = {"googlenet", "bn_inception", "inception_v3"}  # 15 s each
+FIRST_OF_EACH = [form(name, slow=name in INCEPTIONS) for name in WHOLE]
 SMALL = [
-    Small("linear", {}, (8, 8, 1)),
-    Small("mlp", {"layers": (7, 5)}, (8, 8, 1)),
-    Small("mlp", {"layers": (7,), "norm": "batch"}, (8, 8, 1)),
-    Small("lenet5", {"width": 0.5}, (32, 32, 1)),
-    Small(
-        "lenet5",
-        {"width": 0.5, "norm": "batch", "pooling": "max", "activation": "relu"},
-        (32, 32, 1),
-    ),
-    Small("lenet5", {"variant": "1998", "width": 0.34}, (32, 32, 1)),
-    Small("lenet5", {"variant": "1998_softmax", "width": 0.34, "pooling": "max"}, (32, 32, 1)),
-    Small("caffe_lenet", {"width": 0.2}, (28, 28, 1)),
-    Small("convnet", {"width": 0.3}, (16, 16, 3)),
-    Small(
+    *FIRST_OF_EACH,
+    form("mlp", layers=(7,), norm="batch", size=8),
+    form("lenet5", norm="batch", pooling="max", activation="relu"),
+    form("lenet5", variant="1998"),
+    form("lenet5", variant="1998_softmax", pooling="max"),
+    form(
         "convnet",
-        {"filters": (4, 6), "pools": (2, 0), "convs_per_stage": 2, "hidden_layers": (8,)}
-        | {"kernel_size": 3, "activation": "maxout"},
-        (12, 12, 3),
+        size=12,
+        filters=(4, 6),
+        pools=(2, 0),
+        convs_per_stage=2,
+        hidden_layers=(8,),
+        kernel_size=3,
+        activation="maxout",
     ),
-    Small("cudaconvnet", {"width": 0.1}, (16, 16, 3)),
+    form("alexnet", variant="torchvision"),
+    *(form("alexnet", variant=word, slow=True) for word in ("bvlc", "caffe", "cudaconvnet2")),
+    form("zfnet", variant="512_1024_512", width=0.02, slow=True),
+    form("spp", variant="overfeat7", width=0.03, size=36, slow=True),
+    form("vgg", variant="A_LRN", slow=True),
+    form("vgg", variant="C", convolutions=(1, 1, 3)),
+    form("vgg", variant="D", convolutions=(2, 2), norm="batch"),
+    form("googlenet", variant="torchvision", slow=True),
+    form("googlenet", variant="bn_5x5", slow=True),
+    form("googlenet", modules=(1, 1, 1), auxiliary=False, width=0.25, size=64),
+    *(form("bn_inception", variant=word, slow=True) for word in ("576", "caffe")),
     *(
-        Small("alexnet", {"variant": variant, "width": 0.05} | HE, (67, 67, 3))
-        for variant in ("paper", "bvlc", "caffe", "torchvision", "cudaconvnet2")
+        form("inception_v3", variant=word, auxiliary=False, width=0.1, size=75, slow=True)
+        for word in ("keras", "paper")
     ),
-    Small("zfnet", {"width": 0.05} | HE, (64, 64, 3)),
-    Small("zfnet", {"variant": "512_1024_512", "width": 0.02} | HE, (64, 64, 3)),
-    Small("overfeat", {"width": 0.04} | HE, (48, 48, 3)),
-    Small("spp", {"variant": "zf5", "width": 0.05, "levels": (2, 1)} | HE, (48, 48, 3)),
-    Small("spp", {"variant": "overfeat7", "width": 0.03, "levels": (2, 1)} | HE, (36, 36, 3)),
-    Small("vgg", {"variant": "A_LRN", "width": 0.05, "convolutions": (1, 1)}, (16, 16, 3)),
-    Small("vgg", {"variant": "C", "width": 0.05, "convolutions": (1, 1, 3)}, (16, 16, 3)),
-    Small(
-        "vgg",
-        {"variant": "D", "width": 0.05, "convolutions": (2, 2), "norm": "batch"},
-        (16, 16, 3),
-    ),
-    Small("googlenet", {"variant": "paper", "width": 0.25, "modules": (1, 4, 1)}, (96, 96, 3)),
-    Small("googlenet", {"variant": "torchvision", "width": 0.1, "modules": (1, 4, 1)}, (96, 96, 3)),
-    Small("googlenet", {"variant": "bn_5x5", "width": 0.1, "modules": (1, 4, 1)}, (96, 96, 3)),
-    Small(
-        "googlenet",
-        {"variant": "paper", "width": 0.25, "modules": (1, 1, 1), "auxiliary": False},
-        (64, 64, 3),
-    ),
-    Small("bn_inception", {"variant": "paper", "width": 0.1, "modules": (1, 1, 1)}, (64, 64, 3)),
-    Small("bn_inception", {"variant": "576", "width": 0.1, "modules": (1, 1, 1)}, (64, 64, 3)),
-    Small("bn_inception", {"variant": "caffe", "width": 0.1, "modules": (1, 1, 1)}, (64, 64, 3)),
-    *(
-        Small(
-            "inception_v3",
-            {"variant": variant, "width": 0.1, "modules": (1, 1, 1), "auxiliary": False},
-            (75, 75, 3),
-        )
-        for variant in ("released", "keras", "paper")
-    ),
-    Small("prelu_net", {"variant": "A", "width": 0.05, "convolutions": (1, 1)}, (40, 40, 3)),
-    Small(
-        "prelu_net",
-        {"variant": "C", "width": 0.02, "convolutions": (1, 1), "activation": "relu"},
-        (40, 40, 3),
-    ),
-    Small("prelu_net", {"variant": "small14", "width": 0.1, "convolutions": (1, 1)}, (64, 64, 3)),
-    Small("resnet", {"depth": 18, "width": 0.1, "blocks": (1, 2)}, (32, 32, 3)),
-    Small("resnet", {"depth": 34, "width": 0.1, "blocks": (1, 1), "shortcut": "A"}, (32, 32, 3)),
-    Small("resnet", {"depth": 34, "width": 0.1, "blocks": (2,), "shortcut": "C"}, (32, 32, 3)),
-    Small("resnet", {"depth": 50, "width": 0.1, "blocks": (1, 1), "variant": "v1"}, (32, 32, 3)),
-    Small("resnet", {"depth": 50, "width": 0.1, "blocks": (1, 1), "variant": "v1.5"}, (32, 32, 3)),
-    Small("resnet", {"depth": 18, "width": 0.1, "blocks": (1, 1), "residual": False}, (32, 32, 3)),
-    Small("preact_resnet", {"depth": 18, "width": 0.1, "blocks": (1, 1)}, (32, 32, 3)),
-    Small("preact_resnet", {"depth": 50, "width": 0.1, "blocks": (1, 1)}, (32, 32, 3)),
-    Small("cifar_resnet", {"width": 0.5, "blocks": (2, 1, 1)}, (16, 16, 3)),
-    Small("cifar_resnet", {"width": 0.5, "blocks": (1, 1, 1), "residual": False}, (16, 16, 3)),
-    Small(
-        "cifar_resnet",
-        {"width": 0.5, "depth": 164, "block": "bottleneck", "blocks": (1, 1, 1)},
-        (16, 16, 3),
-    ),
-    Small("cifar_preact_resnet", {"width": 0.5, "blocks": (1, 1, 1)}, (16, 16, 3)),
-    Small("nin", {"width": 0.1}, (16, 16, 3)),
-    Small("all_cnn", {"width": 0.1}, (16, 16, 3)),
+    form("prelu_net", variant="C", width=0.02, activation="relu", size=40, slow=True),
+    form("prelu_net", variant="small14", width=0.1),
+    form("resnet", depth=34, shortcut="A"),
+    form("resnet", depth=34, blocks=(2,), shortcut="C"),
+    form("resnet", variant="v1.5", slow=True),
+    form("resnet", depth=18, residual=False),
+    form("preact_resnet", depth=18),
+    form("cifar_resnet", residual=False),
+    form("cifar_resnet", depth=164, block="bottleneck"),
 ]

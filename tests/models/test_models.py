@@ -10,8 +10,8 @@ from flax.traverse_util import flatten_dict
 from cnn_jax import models
 from cnn_jax.config.problems import InputError
 from cnn_jax.initializers.parameters import init_variables
-from cnn_jax.models import MODELS, check_layer_names
-from tests.models.small_networks import SMALL, Small
+from cnn_jax.models import check_layer_names
+from tests.models.small_networks import FIRST_OF_EACH, SMALL, Small
 
 # Counts that no published table holds: batch norm where the paper has none.
 COUNTS: list[tuple[dict[str, Any], int]] = [
@@ -43,10 +43,6 @@ def test_parameter_count(kwargs: Any, parameters: int) -> None:
     model = build("lenet5", **kwargs)
     images = jax.ShapeDtypeStruct((1, 32, 32, 1), jnp.float32)
     assert count(jax.eval_shape(model.init, jax.random.key(0), images)["params"]) == parameters
-
-
-def test_every_network_has_a_small_form() -> None:
-    assert {small.name for small in SMALL} == MODELS.keys()
 
 
 def test_lenet_stages_are_those_of_figure_2() -> None:
@@ -102,9 +98,6 @@ def idle_leaves(leaves: Any) -> set[tuple[str, ...]]:
         (*path[:-2], path[-2].removesuffix("_bn")) for path in leaves if path[-2][-3:] == "_bn"
     }
     return {path for path in leaves if path[-1] == "bias" and path[:-1] in normed}
-
-
-FIRST_OF_EACH = list({small.name: small for small in reversed(SMALL)}.values())
 
 
 @pytest.mark.parametrize("small", FIRST_OF_EACH, ids=lambda small: small.name)
