@@ -7,10 +7,9 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from cnn_jax.config.arguments import fill_defaults
+from cnn_jax.config.arguments import REGISTRIES, arguments, builder_field, fill_defaults
 from cnn_jax.config.keys import SCHEMA
 from cnn_jax.config.problems import InputError, hint
-from cnn_jax.config.signatures import REGISTRIES, arguments, builder_field
 
 
 def changed(config: ConfigDict, changes: Mapping[str, Any]) -> ConfigDict:

@@ -5,12 +5,191 @@ The default of a key that is added later means: as before. Runs saved without it
 
 from __future__ import annotations
 
-from cnn_jax.config.key import MATHS, RUN, Key, NumberMap, OpenDict
-from cnn_jax.config.training_keys import OPTIM, SCHEDULE, TRAIN
+from dataclasses import dataclass
+from typing import Any
 
-__all__ = ["MATHS", "RUN", "SCHEMA", "Key", "NumberMap", "OpenDict"]
+MATHS = "maths"  # changes the numbers: part of the config hash, must agree on resume
+RUN = "run"  # does not: paths, logging, devices, prefetch
 
-SCHEMA: dict[str, dict[str, Key | OpenDict | NumberMap]] = {
+
+@dataclass(frozen=True)
+class Key:
+    """One declared key.
+
+    Attributes:
+        default: the value when nobody sets it; None for an optional key.
+        kind: `MATHS` or `RUN`.
+        meaning: one line, with the unit where there is one.
+        choices: the allowed words, where the key is a word.
+        low: the smallest allowed number.
+        high: the largest allowed number.
+        positive: whether a number must be above zero.
+        optional: the type of an optional key (default None), else None.
+        traced: whether it reaches a compiled step as an array alone: runs that differ in nothing
+            else share a program.
+    """
+
+    default: Any
+    kind: str
+    meaning: str
+    choices: tuple[str, ...] = ()
+    low: float | None = None
+    high: float | None = None
+    positive: bool = False
+    optional: type | None = None
+    traced: bool = False
+
+    def value_type(self) -> type:
+        """The type that a value of this key has."""
+        return self.optional or type(self.default)
+
+
+@dataclass(frozen=True)
+class OpenDict:
+    """A dict of builder arguments, checked against the builder's signature; some may be traced."""
+
+    kind: str
+    meaning: str
+    traced: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class NumberMap:
+    """A dict from names or patterns of names to numbers of at least 0; empty by default."""
+
+    kind: str
+    meaning: str
+    traced: bool = False
+
+
+Section = dict[str, Key | OpenDict | NumberMap]
+
+OPTIM: Section = {
+    "name": Key("momentum", MATHS, "name of the optimizer"),
+    "learning_rate": Key(
+        0.1, MATHS, "base learning rate, before the schedule", low=0.0, traced=True
+    ),
+    "momentum": Key(0.9, MATHS, "momentum (beta_1 of adam)", low=0.0, high=1.0, traced=True),
+    "weight_decay": Key(0.0, MATHS, "lambda of the weight decay", low=0.0, traced=True),
+    "weight_decay_form": Key(
+        "l2",
+        MATHS,
+        "l2: lambda/2 * sum of squares in the loss; l2_per_batch: the same with lambda divided by "
+        "the batch size (ConvNetJS); decoupled: beside the gradient",
+        choices=("l2", "l2_per_batch", "decoupled"),
+    ),
+    "decay_bias": Key(0.0, MATHS, "multiplier of the decay of biases; kernels have 1", low=0.0),
+    "decay_batch_norm": Key(
+        0.0, MATHS, "multiplier of the decay of scale and shift of batch norm", low=0.0
+    ),
+    "decay_slope": Key(0.0, MATHS, "multiplier of the decay of PReLU's slopes", low=0.0),
+    "rate_multipliers": NumberMap(
+        MATHS, "multipliers of the learning rate, by pattern: {'*/bias': 2.0} is Caffe's lr_mult"
+    ),
+    "decay_multipliers": NumberMap(
+        MATHS, "further multipliers of the decay, by pattern: Caffe's decay_mult"
+    ),
+    "frozen": Key("", MATHS, "patterns of parameters that keep their values, comma-separated"),
+    "clip_norm": Key(
+        0.0,
+        MATHS,
+        "the gradient is scaled to this norm, over all, if above it; 0: never",
+        low=0.0,
+        traced=True,
+    ),
+    "filter_rms_limit": Key(
+        0.0,
+        MATHS,
+        "convolution filters are scaled to this RMS after a step, if above it (ZFNet); 0: never",
+        low=0.0,
+        traced=True,
+    ),
+    "averaging": Key(
+        "none",
+        MATHS,
+        "a running average of the parameters, evaluated beside them: exponential, or of all steps",
+        choices=("none", "ema", "polyak"),
+    ),
+    "averaging_decay": Key(
+        0.9999,
+        MATHS,
+        "of ema; min(this, (1 + t) / (10 + t)) at step t",
+        low=0.0,
+        high=1.0,
+        traced=True,
+    ),
+    "averaging_start_epochs": Key(
+        0.0, MATHS, "when averaging begins, epochs", low=0.0, traced=True
+    ),
+    "kwargs": OpenDict(MATHS, "further arguments of the optimizer"),
+}
+
+SCHEDULE: Section = {
+    "name": Key("constant", MATHS, "name of the schedule"),
+    "warmup_epochs": Key(0.0, MATHS, "length of the warm-up, epochs", low=0.0, traced=True),
+    "warmup_form": Key(
+        "linear",
+        MATHS,
+        "the rate in the warm-up: a ramp to the schedule's, or a fixed fraction of it",
+        choices=("linear", "constant"),
+    ),
+    "warmup_factor": Key(0.1, MATHS, "that fraction, of a constant warm-up", low=0.0),
+    "kwargs": OpenDict(MATHS, "arguments of the schedule"),
+}
+
+TRAIN: Section = {
+    "epochs": Key(10.0, MATHS, "length of the run, passes over train", positive=True),
+    "batch_size": Key(128, MATHS, "examples in one step, over all devices", low=1),
+    "accumulation_steps": Key(
+        1,
+        MATHS,
+        "the batch goes through the network in so many parts, one after another; statistics of "
+        "batch norm are then those of each part",
+        low=1,
+    ),
+    "loss": Key(
+        "softmax",
+        MATHS,
+        "cross-entropy of the logits, or with LeCun's extra logit for none of the classes",
+        choices=("softmax", "lecun_1998"),
+    ),
+    "label_smoothing": Key(
+        0.0, MATHS, "mass moved from the label to all", low=0.0, high=1.0, traced=True
+    ),
+    "auxiliary_weight": Key(
+        0.0,
+        MATHS,
+        "weight of the loss of each auxiliary head; 0: none is trained",
+        low=0.0,
+        traced=True,
+    ),
+    "auxiliary_weights": NumberMap(
+        MATHS, "the same by name of the head, in its place", traced=True
+    ),
+    "remat": Key(
+        "none",
+        MATHS,
+        "to save memory, the backward pass computes again all but convolutions and products, or "
+        "the inside of every part (residual block, Inception module)",
+        choices=("none", "pointwise", "parts"),
+    ),
+    "dispatch": Key(
+        "chunk",
+        MATHS,
+        "chunk: many steps in one compiled loop; step: one dispatch a step",
+        choices=("chunk", "step"),
+    ),
+    "chunk_steps": Key(100, RUN, "most steps in one compiled loop", low=1),
+    "batch_norm_scope": Key(
+        "global",
+        MATHS,
+        "examples that share batch-norm statistics",
+        choices=("global", "per_device", "virtual"),
+    ),
+    "batch_norm_virtual_batch": Key(32, MATHS, "examples in a virtual batch", low=1),
+}
+
+SCHEMA: dict[str, Section] = {
     "seed": {
         "init": Key(0, MATHS, "seed of the initial parameters", low=0, traced=True),
         "data": Key(0, MATHS, "seed of the data order and of augmentation", low=0, traced=True),

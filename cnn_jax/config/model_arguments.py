@@ -7,8 +7,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from cnn_jax.config.arguments import arguments
 from cnn_jax.config.problems import InputError, hint
-from cnn_jax.config.signatures import arguments
 from cnn_jax.config.validate import argument_problems
 
 

@@ -14,9 +14,9 @@ from typing import Any
 
 from ml_collections import ConfigDict, FrozenConfigDict
 
+from cnn_jax.config.arguments import REGISTRIES, Argument, arguments, builder_field
 from cnn_jax.config.keys import SCHEMA, Key, NumberMap
 from cnn_jax.config.problems import InputError, hint
-from cnn_jax.config.signatures import REGISTRIES, Argument, arguments, builder_field
 
 SCALARS: dict[str, type] = {"int": int, "float": float, "str": str, "bool": bool}
 

@@ -18,8 +18,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cnn_jax.config.arguments import Argument
 from cnn_jax.config.problems import InputError, hint
-from cnn_jax.config.signatures import Argument
 from cnn_jax.config.validate import argument_problems
 from cnn_jax.data.crops import Box, Crop, CropRule, draws, with_shorter_side
 

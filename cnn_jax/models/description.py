@@ -14,8 +14,8 @@ import jax
 import jax.numpy as jnp
 
 from cnn_jax import models
+from cnn_jax.config.arguments import arguments
 from cnn_jax.config.problems import InputError, hint
-from cnn_jax.config.signatures import arguments
 from cnn_jax.models.departures import departures
 from cnn_jax.models.facts import Fact, facts
 from cnn_jax.models.layer_table import Row, layer_table
