@@ -5,63 +5,13 @@ The default of a key that is added later means: as before. Runs saved without it
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
-MATHS = "maths"  # changes the numbers: part of the config hash, must agree on resume
-RUN = "run"  # does not: paths, logging, devices, prefetch
+from ml_collections import ConfigDict, FrozenConfigDict
 
+from cnn_jax.config.values import MATHS, RUN, Key, NumberMap, OpenDict
 
-@dataclass(frozen=True)
-class Key:
-    """One declared key.
-
-    Attributes:
-        default: the value when nobody sets it; None for an optional key.
-        kind: `MATHS` or `RUN`.
-        meaning: one line, with the unit where there is one.
-        choices: the allowed words, where the key is a word.
-        low: the smallest allowed number.
-        high: the largest allowed number.
-        positive: whether a number must be above zero.
-        optional: the type of an optional key (default None), else None.
-        traced: whether it reaches a compiled step as an array alone: runs that differ in nothing
-            else share a program.
-    """
-
-    default: Any
-    kind: str
-    meaning: str
-    choices: tuple[str, ...] = ()
-    low: float | None = None
-    high: float | None = None
-    positive: bool = False
-    optional: type | None = None
-    traced: bool = False
-
-    def value_type(self) -> type:
-        """The type that a value of this key has."""
-        return self.optional or type(self.default)
-
-
-@dataclass(frozen=True)
-class OpenDict:
-    """A dict of builder arguments, checked against the builder's signature; some may be traced."""
-
-    kind: str
-    meaning: str
-    traced: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class NumberMap:
-    """A dict from names or patterns of names to numbers of at least 0; empty by default."""
-
-    kind: str
-    meaning: str
-    traced: bool = False
-
-
+Config = FrozenConfigDict | ConfigDict  # holds a value for each of these keys
 Section = dict[str, Key | OpenDict | NumberMap]
 
 OPTIM: Section = {
@@ -138,7 +88,14 @@ SCHEDULE: Section = {
 }
 
 TRAIN: Section = {
-    "epochs": Key(10.0, MATHS, "length of the run, passes over train", positive=True),
+    "epochs": Key(
+        10.0,
+        MATHS,
+        "length of the run, passes over train",
+        positive=True,
+        high=1e6,
+        why="no run comes near it",
+    ),
     "batch_size": Key(128, MATHS, "examples in one step, over all devices", low=1),
     "accumulation_steps": Key(
         1,
@@ -189,11 +146,15 @@ TRAIN: Section = {
     "batch_norm_virtual_batch": Key(32, MATHS, "examples in a virtual batch", low=1),
 }
 
+# jax.random.key takes no more bits of a seed, and the state of a run holds no more.
+SEED: dict[str, Any] = {"low": 0, "high": 2**32 - 1, "why": "a seed is a uint32 in a run"}
+LONGEST: dict[str, Any] = {"high": 1e6, "why": "that is eleven days"}
+
 SCHEMA: dict[str, Section] = {
     "seed": {
-        "init": Key(0, MATHS, "seed of the initial parameters", low=0, traced=True),
-        "data": Key(0, MATHS, "seed of the data order and of augmentation", low=0, traced=True),
-        "dropout": Key(0, MATHS, "seed of the dropout masks", low=0, traced=True),
+        "init": Key(0, MATHS, "seed of the initial parameters", traced=True, **SEED),
+        "data": Key(0, MATHS, "seed of the data order and of augmentation", traced=True, **SEED),
+        "dropout": Key(0, MATHS, "seed of the dropout masks", traced=True, **SEED),
     },
     "data": {
         "source": Key("digits", MATHS, "name of the source"),
@@ -233,6 +194,8 @@ SCHEMA: dict[str, Section] = {
             RUN,
             "threads that read, decode and crop; 0: none beside the loop; all cores when unset",
             low=0,
+            high=4096,
+            why="every one is a thread of the machine",
             optional=int,
         ),
         "prefetch_batches": Key(2, RUN, "batches made ahead of the one in use", low=1),
@@ -342,9 +305,15 @@ SCHEMA: dict[str, Section] = {
         "processes": Key(None, RUN, "how many processes", low=1, optional=int),
         "process_id": Key(None, RUN, "which one this is, from 0", low=0, optional=int),
         "detect": Key(False, RUN, "let jax find the above: Cloud TPU, Kubernetes, Slurm, Open MPI"),
-        "timeout_seconds": Key(120.0, RUN, "longest wait for all processes to come", positive=True),
+        "timeout_seconds": Key(
+            120.0, RUN, "longest wait for all processes to come", positive=True, **LONGEST
+        ),
         "heartbeat_seconds": Key(
-            30.0, RUN, "a process not heard of for so long is lost, and ends the others", low=10.0
+            30.0,
+            RUN,
+            "a process not heard of for so long is lost, and ends the others",
+            low=10.0,
+            **LONGEST,
         ),
     },
     "precision": {
@@ -371,7 +340,11 @@ SCHEMA: dict[str, Section] = {
         "every_epochs": Key(1.0, RUN, "a checkpoint every so many epochs", positive=True),
         "keep": Key(3, RUN, "newest checkpoints kept for resume, beside the best one", low=1),
         "grace_seconds": Key(
-            20.0, RUN, "after SIGTERM: longest wait for the running step or compilation", low=0.0
+            20.0,
+            RUN,
+            "after SIGTERM: longest wait for the running step or compilation",
+            low=0.0,
+            **LONGEST,
         ),
     },
     "guard": {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
@@ -163,7 +162,4 @@ def arguments_text(kwargs: Mapping[str, Any]) -> str:
 def variants(model: str) -> tuple[str, ...]:
     """Returns the words that `variant` of a network may hold; empty where it has none."""
     argument = arguments("model").get(model, {}).get("variant")
-    if argument is None or not argument.annotation.startswith("Literal["):
-        return ()
-    words = ast.literal_eval(argument.annotation.removeprefix("Literal"))
-    return words if isinstance(words, tuple) else tuple(words)
+    return (argument.values.words or ()) if argument else ()

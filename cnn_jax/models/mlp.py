@@ -16,6 +16,7 @@ from typing import ClassVar
 import flax.linen as nn
 import jax
 
+from cnn_jax.config.values import Width
 from cnn_jax.models.network import Network, Prediction
 from cnn_jax.models.published import Published
 
@@ -29,7 +30,7 @@ class MLP(Network):
         layers: widths of the hidden layers.
     """
 
-    layers: tuple[int, ...] = (100,)
+    layers: tuple[Width, ...] = (100,)
 
     published: ClassVar[Published] = Published(
         kernel_init={"*": "he_normal", "logits": "gaussian(std=0.001)"},
