@@ -1,23 +1,25 @@
 """Flags to a validated config, and errors to exit codes. Imports no jax.
 
 Exit codes: 0 done; 1 unexpected error; 2 bad configuration or input; 3 stopped by the guard; 75
-preempted with a checkpoint saved.
+preempted with a checkpoint saved; 130 interrupted by Ctrl-C; 141 nobody reads the output any more.
 """
 
 from __future__ import annotations
 
 import ast
+import os
+import re
 import sys
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from absl import flags
-from ml_collections import ConfigDict, FrozenConfigDict, config_flags
+from ml_collections import ConfigDict, FrozenConfigDict
 
 from cnn_jax.config import schema
 from cnn_jax.config.ablation import Ablation
-from cnn_jax.config.arguments import change_builders, fill_defaults, read_literals
-from cnn_jax.config.changes import changed
+from cnn_jax.config.arguments import fill_defaults
+from cnn_jax.config.changes import changed, overridden
 from cnn_jax.config.problems import InputError, hint
 from cnn_jax.config.search import Search
 from cnn_jax.config.validate import validate
@@ -28,17 +30,77 @@ EXAMPLES = {
     Ablation: "configs/ablations/init_x_batchnorm_x_dropout.py",
     Search: "configs/searches/digits_lenet5.py",
 }
-BAD_INPUT = 2
+BAD_INPUT, INTERRUPTED, NOBODY_READS = 2, 130, 141  # the last two as a shell has them
 HELP = {"--help", "-h", "-help", "--helpfull"}
+CONFIG_HELP = """
+
+Config:
+  --config=FILE or --config=FILE:WORD
+      config files are Python code, which is run: use only those that you trust
+  --config.section.key=value
+      overrides a key, an argument (--config.model.kwargs.width=0.5) or an entry of a map
+      (--config.model.kwargs.dropout_rate.fc6=0.3); a value is a word or a literal: 0.1, None,
+      true, (30, 60), {'*': 'he_normal'}"""
+CONFIG = re.compile(r"--?config(?:\.([^=]*))?(?:=(.*))?", re.DOTALL)
+NO_CONFIG = re.compile(r"--?noconfig\.([^=]*)")
+VALUE = re.compile(r"(?!-)|-[\d.]")  # how what is no flag begins
 
 
-def parse(argv: list[str], usage: str, values: flags.FlagValues = flags.FLAGS) -> list[str]:
+class Words(NamedTuple):
+    """A command line, apart.
+
+    Attributes:
+        files: the values of --config.
+        overrides: dotted key and text of each --config.section.key=text.
+        others: the program, its other flags, and what is no flag.
+    """
+
+    files: list[str]
+    overrides: list[tuple[str, str]]
+    others: list[str]
+
+
+def split(argv: list[str]) -> Words:
+    """Returns a command line in its parts; `--config FILE` and `--config=FILE` are the same.
+
+    Raises:
+        InputError: --config has no value.
+    """
+    end = argv.index("--") if "--" in argv else len(argv)
+    words, left = Words([], [], argv[:1]), argv[1:end]
+    while left:
+        word = left.pop(0)
+        if no := NO_CONFIG.fullmatch(word):  # as absl has it: --noconfig.data.flip
+            words.overrides.append((no[1], "false"))
+        elif not (parts := CONFIG.fullmatch(word)):
+            words.others.append(word)
+        else:
+            key, text = parts.groups()
+            if text is None and left and VALUE.match(left[0]):
+                text = left.pop(0)
+            if key is not None:
+                words.overrides.append((key, "true" if text is None else text))
+            elif text:
+                words.files.append(text)
+            else:
+                raise InputError(f"{word} has no file, as in --config=configs/digits/lenet5.py")
+    words.others.extend(argv[end:])
+    return words
+
+
+def parse(
+    argv: list[str],
+    usage: str,
+    values: flags.FlagValues = flags.FLAGS,
+    others: tuple[str, ...] = (),
+) -> list[str]:
     """Parses the flags; prints the help and exits if it is asked for.
 
     Args:
         argv: the program and its arguments.
         usage: what the program does, for `--help`.
         values: the flags.
+        others: flags that the binary has beside them.
 
     Returns:
         The arguments that are no flags.
@@ -51,6 +113,13 @@ def parse(argv: list[str], usage: str, values: flags.FlagValues = flags.FLAGS) -
         sys.exit(0)
     try:
         return values(argv)[1:]
+    except flags.UnrecognizedFlagError as error:
+        modules = values.flags_by_module_dict().items()
+        own = [
+            flag.name for name, owned in modules if not name.startswith("absl") for flag in owned
+        ]
+        near = hint(error.flagname, [*own, *others])
+        raise InputError(f"--{error.flagname} is unknown{near}") from error
     except Exception as error:  # absl and ml_collections raise many kinds; all are bad input
         raise InputError(" ".join(str(error).split()) or repr(error)) from error
 
@@ -71,12 +140,14 @@ def parse_config(
     Raises:
         InputError: anything in the file, the overrides or the other flags that cannot be used.
     """
-    if not _config_files(argv) and not HELP & set(argv[1:]):
+    keys = f"\n\nConfig keys (defaults; a config file sets its own):\n{schema.describe()}"
+    _help(argv, usage, values, keys)
+    words = split(argv)
+    if not words.files:
         raise InputError("--config is missing, as in --config=configs/digits/lenet5.py")
-    file, config, extra = _parse_config(argv, usage, values)
-    if extra:
-        raise InputError(f"unexpected arguments: {' '.join(extra)}")
-    return file, config
+    config, extra = _overridden(load_config_file(words.files[-1]), words, usage, values)
+    _nothing_else(extra)
+    return words.files[-1], config
 
 
 def parse_plan(
@@ -98,25 +169,24 @@ def parse_plan(
     Raises:
         InputError: as `parse_config`, or an override of a key that the plan itself sets.
     """
-    if HELP & set(argv[1:]):
-        parse(argv, usage, values)
-    files = _config_files(argv)
-    if not files:
+    _help(argv, usage, values)
+    words = split(argv)
+    if not words.files:
         raise InputError(f"--config is missing, as in --config={EXAMPLES[kind]}")
-    plan = made_by(files[-1], kind)
+    file = words.files[-1]
+    plan = made_by(file, kind)
     if problems := plan.problems():
-        raise InputError([f"--config={files[-1]}: {problem}" for problem in problems])
+        raise InputError([f"--config={file}: {problem}" for problem in problems])
     base = load_config_file(plan.base) if isinstance(plan.base, str) else plan.base
     if isinstance(plan, Ablation):
         base, plan.changes = changed(base, plan.changes), {}
-    plan.base, extra = _overridden(base, argv, usage, values)
-    if extra:
-        raise InputError(f"unexpected arguments: {' '.join(extra)}")
-    given = {a.removeprefix("--config.").partition("=")[0] for a in argv}
     for key, by in plan.sets().items():
-        if key in given:
-            raise InputError(f"--config.{key}: {by} sets this key")
-    return files[-1], plan
+        for given, _ in words.overrides:
+            if given == key or given.startswith(f"{key}.") or key.startswith(f"{given}."):
+                raise InputError(f"--config.{given}: {by} sets config.{key}")
+    plan.base, extra = _overridden(base, words, usage, values)
+    _nothing_else(extra)
+    return file, plan
 
 
 def parse_origin(
@@ -137,11 +207,14 @@ def parse_origin(
     Raises:
         InputError: as `parse_config`, or the flags do not name one network.
     """
-    config = None
-    if _config_files(argv):
-        _, config, extra = _parse_config(argv, usage, values)
+    _help(argv, usage, values)
+    config, words = None, split(argv)
+    if words.overrides and not words.files:
+        raise InputError(f"--config.{words.overrides[0][0]} needs --config=FILE, which it changes")
+    if words.files:
+        config, extra = _overridden(load_config_file(words.files[-1]), words, usage, values)
     else:
-        extra = parse(argv, usage, values)
+        extra = parse(words.others, usage, values, ("config",))
     workdir, weights = values["workdir"].value, values["weights"].value
     saved = "predictions" in values and values["predictions"].value
     if saved and (workdir or weights):
@@ -159,38 +232,22 @@ def parse_origin(
     return config, extra
 
 
-def _config_files(argv: list[str]) -> list[str]:
-    return [a.removeprefix("--config=") for a in argv[1:] if a.startswith("--config=")]
-
-
-def _parse_config(
-    argv: list[str], usage: str, values: flags.FlagValues
-) -> tuple[str, FrozenConfigDict, list[str]]:
-    """Returns the last config file given, the validated config, and what is no flag."""
+def _help(argv: list[str], usage: str, values: flags.FlagValues, keys: str = "") -> None:
     if HELP & set(argv[1:]):
-        usage += f"\n\nConfig keys (defaults; a config file sets its own):\n{schema.describe()}"
-    files = _config_files(argv)
-    config = schema.base_config()
-    for file in files:
-        config = load_config_file(file)
-    config, extra = _overridden(config, argv, usage, values)
-    return files[-1], config, extra
+        parse(argv, usage.strip() + CONFIG_HELP + keys, values)
 
 
 def _overridden(
-    config: ConfigDict, argv: list[str], usage: str, values: flags.FlagValues
+    config: ConfigDict, words: Words, usage: str, values: flags.FlagValues
 ) -> tuple[FrozenConfigDict, list[str]]:
     """Returns the validated config with the overrides of a command line, and what is no flag."""
-    overrides = [argument for argument in argv if not argument.startswith("--config=")]
-    config = fill_defaults(change_builders(config, overrides))
-    for argument in overrides:
-        _check_override(argument, config)
-    try:
-        config_flags.DEFINE_config_dict("config", config, sys_argv=overrides, flag_values=values)
-    except Exception as error:  # two overrides of which one undoes the other
-        raise InputError(" ".join(str(error).split())) from error
-    extra = parse(overrides, usage, values)
-    return validate(read_literals(fill_defaults(values.config))), extra
+    extra = parse(words.others, usage, values, ("config",))
+    return validate(overridden(fill_defaults(config), words.overrides)), extra
+
+
+def _nothing_else(extra: list[str]) -> None:
+    if extra:
+        raise InputError(f"unexpected arguments: {' '.join(extra)}")
 
 
 def assignments(flag: str, texts: list[str]) -> dict[str, Any]:
@@ -211,20 +268,6 @@ def assignments(flag: str, texts: list[str]) -> dict[str, Any]:
     return found
 
 
-def _check_override(argument: str, config: ConfigDict) -> None:
-    """Names an override whose key does not exist, before the parser meets it."""
-    if not argument.startswith("--config."):
-        return
-    path = argument.removeprefix("--").partition("=")[0]
-    here: Any = config
-    for i, name in enumerate(path.split(".")[1:], start=1):
-        if not isinstance(here, ConfigDict) or name not in here:
-            where = ".".join(path.split(".")[: i + 1])
-            allowed = here if isinstance(here, ConfigDict) else ()
-            raise InputError(f"{where} is unknown{hint(name, allowed)}")
-        here = here[name]
-
-
 def _flag_help() -> str:
     own = flags.FLAGS.get_key_flags_for_module(sys.argv[0])
     lines = [f"  --{flag.name}={flag.default}\n      {flag.help}" for flag in own]
@@ -232,11 +275,33 @@ def _flag_help() -> str:
 
 
 def run(main: Callable[[list[str]], int | None]) -> None:
-    """Runs a binary and exits with its code; bad input ends in a message, not a traceback."""
+    """Runs a binary and exits with its code.
+
+    Bad input, Ctrl-C and an output that nobody reads end without a traceback.
+    """
     try:
-        code = main(sys.argv)
+        code = main(sys.argv) or 0
+        sys.stdout.flush()
     except InputError as error:
         for problem in error.problems:
             print(f"error: {problem}", file=sys.stderr)
         code = BAD_INPUT
-    sys.exit(code or 0)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        code = INTERRUPTED
+    except BrokenPipeError:
+        if not _nobody_reads():
+            raise
+        code = NOBODY_READS
+    if _nobody_reads():  # the interpreter flushes once more, and would complain
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)
+
+
+def _nobody_reads() -> bool:
+    """Whether the reader of the output, such as `head`, has ended."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return True
+    return False

@@ -57,7 +57,7 @@ def main(argv: list[str]) -> int:
             print(f"preempted: what is trained is saved in {workdir}; run the same command again")
             return PREEMPTED
     base = made_by(file, Search).base
-    overrides = [argument for argument in argv if argument.startswith("--config.")]
+    overrides = [f"--config.{key}={text}" for key, text in command_line.split(argv).overrides]
     tables, command = report(rounds, base if isinstance(base, str) else "CONFIG", overrides)
     print("\n" + "\n\n".join(table.text() for table in tables))
     if command is None:

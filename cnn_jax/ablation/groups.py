@@ -11,10 +11,9 @@ from typing import Any
 import jax
 
 from cnn_jax.ablation.factors import Member
-from cnn_jax.config.identity import to_tree
+from cnn_jax.config.identity import program_tree, to_tree
 from cnn_jax.config.plan import RunPlan, make_plan
 from cnn_jax.config.problems import InputError
-from cnn_jax.config.program import program_tree
 from cnn_jax.data import sources
 from cnn_jax.data.dataset import Dataset, Split
 from cnn_jax.devices.parallel import Devices

@@ -20,10 +20,10 @@ from ml_collections import ConfigDict
 
 from cnn_jax.ablation.factors import Member
 from cnn_jax.ablation.ranges import Ranges, Values, draw_trials, edges, in_words, narrowed
-from cnn_jax.config.changes import changed
+from cnn_jax.config.changes import changed, values_at
 from cnn_jax.config.identity import difference, to_tree
 from cnn_jax.config.problems import InputError
-from cnn_jax.config.search import Search, Stage
+from cnn_jax.config.search import Search, Stage, Uniform
 from cnn_jax.config.validate import validate
 from cnn_jax.storage.run_directory import RunDirectory, origin
 
@@ -93,12 +93,15 @@ def check(search: Search) -> ConfigDict:
     if validate(base).data.validation_folds == 0:
         raise InputError("a search is judged on validation: config.data.validation_folds is 0")
     problems = []
-    for key, drawn in search.ranges.items():
-        for end in drawn.ends():
-            try:
-                validate(changed(base, {key: end}))
-            except InputError as error:
-                problems += [f"range of {key}: {problem}" for problem in error.problems]
+    for key in search.ranges:
+        problems += [f"range of {key}: {problem}" for problem in _range_problems(search, key)]
+    if not problems:
+        # What the first stage draws is known, and may go together worse than any value alone.
+        stage = search.stages[0]
+        for i, values in enumerate(draw_trials(search.seed, 1, search.ranges, stage.trials)):
+            at = ", ".join(f"{key} = {value}" for key, value in values.items())
+            told = _problems_of(search, stage, values)
+            problems += [f"trial {i} of stage 1, {at}: {problem}" for problem in told]
     if problems:
         raise InputError(list(dict.fromkeys(problems)))
     return base
@@ -168,6 +171,31 @@ def to_record(search: Search) -> dict[str, Any]:
         "stages": [asdict(stage) for stage in search.stages],
         "seed": search.seed,
     }
+
+
+def _range_problems(search: Search, key: str) -> list[str]:
+    """What is wrong with the values of a range, in any of the stages."""
+    drawn = search.ranges[key]
+    try:
+        whole = values_at(_base(search), key).whole
+    except InputError as error:
+        return error.problems
+    if whole and isinstance(drawn, Uniform):
+        return [f"config.{key}: int is needed, and {drawn} draws fractions: Choice((1, 2, 3))"]
+    return [
+        problem
+        for stage in search.stages
+        for end in drawn.ends()
+        for problem in _problems_of(search, stage, {key: end})
+    ]
+
+
+def _problems_of(search: Search, stage: Stage, values: Values) -> list[str]:
+    try:
+        member_of(search, stage, 0, values)
+    except InputError as error:
+        return error.problems
+    return []
 
 
 def _base(search: Search) -> ConfigDict:

@@ -1,4 +1,4 @@
-"""What makes two runs the same run: the `maths` keys, their hash and their difference."""
+"""What two runs share: the numbers (`maths` keys, hash, difference) and the compiled program."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from cnn_jax.config.keys import MATHS, SCHEMA, Key
+from cnn_jax.config.keys import MATHS, SCHEMA, Key, OpenDict
 
 # The `maths` keys of the first day are always part of the hash. One that came later is, where it
 # is not at its default, which means "as before": so the hash of a run outlives new keys.
@@ -90,3 +90,24 @@ def _may_grow(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
 
 
 LENGTH_FREE_SCHEDULES = frozenset({"constant", "step", "exponential", "inverse", "plateau"})
+
+
+def program_tree(tree: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Returns a config tree without the keys and arguments that are traced.
+
+    Two runs share a program if this is equal, and if they use the same traced keys: a clipping norm
+    or a dropout rate of 0 is left out of the program.
+
+    Args:
+        tree: a config as JSON would hold it.
+    """
+    kept: dict[str, dict[str, Any]] = {}
+    for section, keys in SCHEMA.items():
+        kept[section] = {}
+        for name, key in keys.items():
+            value = tree[section][name]
+            if isinstance(key, OpenDict):
+                kept[section][name] = {k: v for k, v in value.items() if k not in key.traced}
+            elif not key.traced:
+                kept[section][name] = value
+    return kept

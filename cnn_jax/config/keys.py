@@ -5,16 +5,156 @@ The default of a key that is added later means: as before. Runs saved without it
 
 from __future__ import annotations
 
-from cnn_jax.config.key import MATHS, RUN, Key, NumberMap, OpenDict
-from cnn_jax.config.training_keys import OPTIM, SCHEDULE, TRAIN
+from typing import Any
 
-__all__ = ["MATHS", "RUN", "SCHEMA", "Key", "NumberMap", "OpenDict"]
+from ml_collections import ConfigDict, FrozenConfigDict
 
-SCHEMA: dict[str, dict[str, Key | OpenDict | NumberMap]] = {
+from cnn_jax.config.values import MATHS, RUN, Key, NumberMap, OpenDict
+
+Config = FrozenConfigDict | ConfigDict  # holds a value for each of these keys
+Section = dict[str, Key | OpenDict | NumberMap]
+
+OPTIM: Section = {
+    "name": Key("momentum", MATHS, "name of the optimizer"),
+    "learning_rate": Key(
+        0.1, MATHS, "base learning rate, before the schedule", low=0.0, traced=True
+    ),
+    "momentum": Key(0.9, MATHS, "momentum (beta_1 of adam)", low=0.0, high=1.0, traced=True),
+    "weight_decay": Key(0.0, MATHS, "lambda of the weight decay", low=0.0, traced=True),
+    "weight_decay_form": Key(
+        "l2",
+        MATHS,
+        "l2: lambda/2 * sum of squares in the loss; l2_per_batch: the same with lambda divided by "
+        "the batch size (ConvNetJS); decoupled: beside the gradient",
+        choices=("l2", "l2_per_batch", "decoupled"),
+    ),
+    "decay_bias": Key(0.0, MATHS, "multiplier of the decay of biases; kernels have 1", low=0.0),
+    "decay_batch_norm": Key(
+        0.0, MATHS, "multiplier of the decay of scale and shift of batch norm", low=0.0
+    ),
+    "decay_slope": Key(0.0, MATHS, "multiplier of the decay of PReLU's slopes", low=0.0),
+    "rate_multipliers": NumberMap(
+        MATHS, "multipliers of the learning rate, by pattern: {'*/bias': 2.0} is Caffe's lr_mult"
+    ),
+    "decay_multipliers": NumberMap(
+        MATHS, "further multipliers of the decay, by pattern: Caffe's decay_mult"
+    ),
+    "frozen": Key("", MATHS, "patterns of parameters that keep their values, comma-separated"),
+    "clip_norm": Key(
+        0.0,
+        MATHS,
+        "the gradient is scaled to this norm, over all, if above it; 0: never",
+        low=0.0,
+        traced=True,
+    ),
+    "filter_rms_limit": Key(
+        0.0,
+        MATHS,
+        "convolution filters are scaled to this RMS after a step, if above it (ZFNet); 0: never",
+        low=0.0,
+        traced=True,
+    ),
+    "averaging": Key(
+        "none",
+        MATHS,
+        "a running average of the parameters, evaluated beside them: exponential, or of all steps",
+        choices=("none", "ema", "polyak"),
+    ),
+    "averaging_decay": Key(
+        0.9999,
+        MATHS,
+        "of ema; min(this, (1 + t) / (10 + t)) at step t",
+        low=0.0,
+        high=1.0,
+        traced=True,
+    ),
+    "averaging_start_epochs": Key(
+        0.0, MATHS, "when averaging begins, epochs", low=0.0, traced=True
+    ),
+    "kwargs": OpenDict(MATHS, "further arguments of the optimizer"),
+}
+
+SCHEDULE: Section = {
+    "name": Key("constant", MATHS, "name of the schedule"),
+    "warmup_epochs": Key(0.0, MATHS, "length of the warm-up, epochs", low=0.0, traced=True),
+    "warmup_form": Key(
+        "linear",
+        MATHS,
+        "the rate in the warm-up: a ramp to the schedule's, or a fixed fraction of it",
+        choices=("linear", "constant"),
+    ),
+    "warmup_factor": Key(0.1, MATHS, "that fraction, of a constant warm-up", low=0.0),
+    "kwargs": OpenDict(MATHS, "arguments of the schedule"),
+}
+
+TRAIN: Section = {
+    "epochs": Key(
+        10.0,
+        MATHS,
+        "length of the run, passes over train",
+        positive=True,
+        high=1e6,
+        why="no run comes near it",
+    ),
+    "batch_size": Key(128, MATHS, "examples in one step, over all devices", low=1),
+    "accumulation_steps": Key(
+        1,
+        MATHS,
+        "the batch goes through the network in so many parts, one after another; statistics of "
+        "batch norm are then those of each part",
+        low=1,
+    ),
+    "loss": Key(
+        "softmax",
+        MATHS,
+        "cross-entropy of the logits, or with LeCun's extra logit for none of the classes",
+        choices=("softmax", "lecun_1998"),
+    ),
+    "label_smoothing": Key(
+        0.0, MATHS, "mass moved from the label to all", low=0.0, high=1.0, traced=True
+    ),
+    "auxiliary_weight": Key(
+        0.0,
+        MATHS,
+        "weight of the loss of each auxiliary head; 0: none is trained",
+        low=0.0,
+        traced=True,
+    ),
+    "auxiliary_weights": NumberMap(
+        MATHS, "the same by name of the head, in its place", traced=True
+    ),
+    "remat": Key(
+        "none",
+        MATHS,
+        "to save memory, the backward pass computes again all but convolutions and products, or "
+        "the inside of every part (residual block, Inception module)",
+        choices=("none", "pointwise", "parts"),
+    ),
+    "dispatch": Key(
+        "chunk",
+        MATHS,
+        "chunk: many steps in one compiled loop; step: one dispatch a step",
+        choices=("chunk", "step"),
+    ),
+    "chunk_steps": Key(100, RUN, "most steps in one compiled loop", low=1),
+    "batch_norm_scope": Key(
+        "global",
+        MATHS,
+        "examples that share batch-norm statistics",
+        choices=("global", "per_device", "virtual"),
+    ),
+    "batch_norm_virtual_batch": Key(32, MATHS, "examples in a virtual batch", low=1),
+}
+
+# jax.random.key takes no more bits of a seed, and the state of a run holds no more.
+SEED: dict[str, Any] = {"low": 0, "high": 2**32 - 1, "why": "a seed is a uint32 in a run"}
+LONGEST: dict[str, Any] = {"high": 1e6, "why": "that is eleven days"}
+
+SCHEMA: dict[str, Section] = {
     "seed": {
-        "init": Key(0, MATHS, "seed of the initial parameters", low=0, traced=True),
-        "data": Key(0, MATHS, "seed of the data order and of augmentation", low=0, traced=True),
-        "dropout": Key(0, MATHS, "seed of the dropout masks", low=0, traced=True),
+        "init": Key(0, MATHS, "seed of the initial parameters", traced=True, **SEED),
+        "data": Key(0, MATHS, "seed of the data order and of augmentation", traced=True, **SEED),
+        "dropout": Key(0, MATHS, "seed of the dropout masks", traced=True, **SEED),
     },
     "data": {
         "source": Key("digits", MATHS, "name of the source"),
@@ -54,6 +194,8 @@ SCHEMA: dict[str, dict[str, Key | OpenDict | NumberMap]] = {
             RUN,
             "threads that read, decode and crop; 0: none beside the loop; all cores when unset",
             low=0,
+            high=4096,
+            why="every one is a thread of the machine",
             optional=int,
         ),
         "prefetch_batches": Key(2, RUN, "batches made ahead of the one in use", low=1),
@@ -163,9 +305,15 @@ SCHEMA: dict[str, dict[str, Key | OpenDict | NumberMap]] = {
         "processes": Key(None, RUN, "how many processes", low=1, optional=int),
         "process_id": Key(None, RUN, "which one this is, from 0", low=0, optional=int),
         "detect": Key(False, RUN, "let jax find the above: Cloud TPU, Kubernetes, Slurm, Open MPI"),
-        "timeout_seconds": Key(120.0, RUN, "longest wait for all processes to come", positive=True),
+        "timeout_seconds": Key(
+            120.0, RUN, "longest wait for all processes to come", positive=True, **LONGEST
+        ),
         "heartbeat_seconds": Key(
-            30.0, RUN, "a process not heard of for so long is lost, and ends the others", low=10.0
+            30.0,
+            RUN,
+            "a process not heard of for so long is lost, and ends the others",
+            low=10.0,
+            **LONGEST,
         ),
     },
     "precision": {
@@ -192,7 +340,11 @@ SCHEMA: dict[str, dict[str, Key | OpenDict | NumberMap]] = {
         "every_epochs": Key(1.0, RUN, "a checkpoint every so many epochs", positive=True),
         "keep": Key(3, RUN, "newest checkpoints kept for resume, beside the best one", low=1),
         "grace_seconds": Key(
-            20.0, RUN, "after SIGTERM: longest wait for the running step or compilation", low=0.0
+            20.0,
+            RUN,
+            "after SIGTERM: longest wait for the running step or compilation",
+            low=0.0,
+            **LONGEST,
         ),
     },
     "guard": {

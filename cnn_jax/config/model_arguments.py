@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import json
 from collections.abc import Sequence
 from typing import Any
 
+from cnn_jax.config.arguments import arguments
 from cnn_jax.config.problems import InputError, hint
-from cnn_jax.config.signatures import arguments
 from cnn_jax.config.validate import argument_problems
 
 
@@ -31,7 +30,14 @@ def model_arguments(model: str, settings: str, pairs: Sequence[str]) -> dict[str
         name, equals, text = pair.partition("=")
         if not equals:
             raise InputError(f"--set {pair}: an argument and its value are needed, as in depth=50")
-        given[name] = _value(text, networks[model], name)
+        if name not in networks[model]:
+            raise InputError(
+                f"--set {pair}: not an argument of {model}{hint(name, networks[model])}"
+            )
+        try:
+            given[name] = networks[model][name].values.read(text)
+        except ValueError as error:
+            raise InputError(f"--set {pair}: {error}") from error
     given = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
     if problems := argument_problems(model, model, given, networks[model]):
         raise InputError(problems)
@@ -62,14 +68,3 @@ def _object(text: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise InputError(f"--kwargs={text}: an object is needed, as in '{{\"depth\": 50}}'")
     return found
-
-
-def _value(text: str, accepted: dict[str, Any], name: str) -> Any:
-    """Reads a literal, unless the text is one of the words that the argument allows."""
-    annotation = accepted[name].annotation if name in accepted else ""
-    if annotation.startswith("Literal[") and text in ast.literal_eval(annotation[7:]):
-        return text
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text

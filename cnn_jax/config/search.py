@@ -65,6 +65,7 @@ class Choice:
 
 
 Range = Uniform | LogUniform | Choice
+SET_BY_A_STAGE = "train.epochs"
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,8 @@ class Search:
     def sets(self) -> dict[str, str]:
         """Returns the keys that it sets, each with what sets it."""
         ranges = dict.fromkeys(self.ranges, "a range of the search")
-        return {**dict.fromkeys(self.trial_changes, "the search, for its trials,"), **ranges}
+        changes = dict.fromkeys(self.trial_changes, "the search, for its trials,")
+        return {SET_BY_A_STAGE: "every stage of the search", **changes, **ranges}
 
     def problems(self) -> list[str]:
         """Returns what is wrong with the form of it, one sentence each."""
@@ -139,6 +141,12 @@ class Search:
             return [*found, f"search.trial_changes = {changes!r}: a dict from keys to values"]
         if not isinstance(ranges, Mapping) or not ranges:
             return [*found, "search.ranges: a dict from keys to ranges is needed, of at least one"]
+        for name, keys in (("trial_changes", changes), ("ranges", ranges)):
+            if SET_BY_A_STAGE in keys:
+                found.append(
+                    f"search.{name}: {SET_BY_A_STAGE}: every stage sets this key, as in "
+                    "Stage(trials=20, epochs=2.0)"
+                )
         for key, drawn in ranges.items():
             if not isinstance(drawn, Range):
                 found.append(f"range of {key}: {drawn!r}: Uniform, LogUniform or Choice is needed")

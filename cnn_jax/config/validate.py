@@ -7,18 +7,15 @@ with a fresh base here, and all problems are reported at once.
 
 from __future__ import annotations
 
-import ast
-import math
 from collections.abc import Mapping
 from typing import Any
 
 from ml_collections import ConfigDict, FrozenConfigDict
 
-from cnn_jax.config.keys import SCHEMA, Key, NumberMap
-from cnn_jax.config.problems import InputError, hint
-from cnn_jax.config.signatures import REGISTRIES, Argument, arguments, builder_field
-
-SCALARS: dict[str, type] = {"int": int, "float": float, "str": str, "bool": bool}
+from cnn_jax.config.arguments import REGISTRIES, Argument, arguments, builder_field
+from cnn_jax.config.keys import SCHEMA
+from cnn_jax.config.problems import InputError, hint, nearest, shown
+from cnn_jax.config.unknown_keys import as_in, unknown_key
 
 
 def validate(config: Mapping[str, Any] | ConfigDict) -> FrozenConfigDict:
@@ -47,18 +44,21 @@ def _key_problems(config: Any) -> list[str]:
     problems = []
     for section in config:
         if section not in SCHEMA:
-            problems.append(f"config.{section} is unknown{hint(section, SCHEMA)}")
+            problems.append(unknown_key(str(section)))
     for section, keys in SCHEMA.items():
         if section not in config:
             problems.append(f"config.{section} is missing; start from schema.base_config()")
             continue
         given = config[section]
         if not isinstance(given, Mapping | ConfigDict):
-            problems.append(f"config.{section} is {given!r}; a section of keys is needed")
+            problems.append(
+                f"config.{section} = {shown(given)}: a section of keys is needed, as "
+                + ", ".join(f"config.{section}.{name}" for name in keys)
+            )
             continue
         for name in given:
             if name not in keys:
-                problems.append(f"config.{section}.{name} is unknown{hint(name, keys)}")
+                problems.append(unknown_key(f"{section}.{name}"))
         if missing := [name for name in keys if name not in given]:
             problems.append(
                 f"config.{section} lacks {', '.join(missing)}: a section that is given as a whole "
@@ -71,51 +71,11 @@ def _value_problems(config: Any) -> list[str]:
     problems = []
     for section, keys in SCHEMA.items():
         for name, key in keys.items():
-            path, value = f"config.{section}.{name}", config[section][name]
-            if isinstance(key, Key):
-                problem = _value_problem(key, value)
-                problems += [f"{path} = {value!r}: {problem}"] if problem else []
-            elif not isinstance(value, Mapping | ConfigDict):
-                problems.append(f"{path} = {value!r}: a dict of arguments is needed")
-            elif isinstance(key, NumberMap):
-                problems += _map_problems(path, value)
+            path, value = f"{section}.{name}", config[section][name]
+            if problem := key.values.problem(value):
+                near = nearest(value, key.values.words or ())
+                problems.append(f"config.{path} = {shown(value)}{problem}{as_in(path, near)}")
     return problems
-
-
-def _map_problems(path: str, given: Any) -> list[str]:
-    """What is wrong with a map from names to numbers."""
-    return [
-        f"{path}[{name!r}] = {value!r}: a number of at least 0 is needed"
-        for name, value in given.items()
-        if not _is_a(value, float) or not math.isfinite(value) or value < 0
-    ]
-
-
-def _value_problem(key: Key, value: Any) -> str:
-    """What is wrong with a value, or the empty string."""
-    if value is None:
-        return "" if key.optional else "a value is needed"
-    expected = key.value_type()
-    if not _is_a(value, expected):
-        return f"{expected.__name__} is needed, this is {type(value).__name__}"
-    if key.choices and value not in key.choices:
-        return f"not allowed{hint(value, key.choices)}"
-    if expected in (int, float):
-        if not math.isfinite(value):
-            return "a finite number is needed"
-        if key.positive and value <= 0:
-            return "must be above 0"
-        if key.low is not None and value < key.low:
-            return f"must be at least {key.low}"
-        if key.high is not None and value > key.high:
-            return f"must be at most {key.high}"
-    return ""
-
-
-def _is_a(value: Any, expected: type) -> bool:
-    if isinstance(value, bool) or expected is bool:
-        return isinstance(value, bool) and expected is bool
-    return isinstance(value, (int, float) if expected is float else expected)
 
 
 def _builder_problems(config: Any) -> list[str]:
@@ -123,9 +83,12 @@ def _builder_problems(config: Any) -> list[str]:
     for section in REGISTRIES:
         field = builder_field(section)
         name, builders = config[section][field], arguments(section)
+        if not isinstance(name, str):
+            continue  # `_value_problems` tells
         if name not in builders:
+            near = as_in(f"{section}.{field}", nearest(name, builders))
             problems.append(
-                f"config.{section}.{field} = {name!r} is unknown{hint(str(name), builders)}"
+                f"config.{section}.{field} = {shown(name)} is unknown{hint(name, builders)}{near}"
             )
             continue
         given = config[section]["kwargs"]
@@ -146,27 +109,20 @@ def argument_problems(
         accepted: what the builder takes.
     """
     problems = []
-    for name in given:
+    for name, value in given.items():
         if name not in accepted:
             problems.append(f"{path}.{name} is not an argument of {builder}{hint(name, accepted)}")
             continue
-        if problem := _argument_problem(accepted[name].annotation, given[name]):
-            problems.append(f"{path}.{name} = {given[name]!r}{problem}")
+        argument = accepted[name]
+        if problem := argument.values.problem(value):
+            near = nearest(value, argument.values.words or ()) or argument.default
+            mended = path.startswith("config.")
+            end = as_in(f"{path.removeprefix('config.')}.{name}", near) if mended else ""
+            problems.append(f"{path}.{name} = {shown(value)}{problem}{end}")
     for name, argument in accepted.items():
         if argument.required and name not in given:
             problems.append(f"{path}.{name} is missing: {builder} needs it")
     return problems
-
-
-def _argument_problem(annotation: str, value: Any) -> str:
-    """What is wrong with an argument, as far as its annotation tells; or the empty string."""
-    if annotation in SCALARS and not _is_a(value, SCALARS[annotation]):
-        return f": {annotation} is needed"
-    if annotation.startswith("Literal["):
-        words = ast.literal_eval(annotation.removeprefix("Literal"))
-        if value not in words:
-            return f" is unknown{hint(str(value), words)}"
-    return ""
 
 
 def _cross_problems(config: Any) -> list[str]:

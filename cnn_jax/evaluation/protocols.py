@@ -13,14 +13,16 @@ The probabilities of all views of an image are averaged.
 
 from __future__ import annotations
 
+import ast
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cnn_jax.config.arguments import Argument
 from cnn_jax.config.problems import InputError, hint
-from cnn_jax.config.signatures import Argument
 from cnn_jax.config.validate import argument_problems
+from cnn_jax.config.values import Values, values_of
 from cnn_jax.data.crops import Box, Crop, CropRule, draws, with_shorter_side
 
 
@@ -77,7 +79,7 @@ def ten_crops(
 
 
 def crops_144(
-    rule: CropRule, size: int, *, scales: tuple[int, ...] = (256, 288, 320, 352)
+    rule: CropRule, size: int, *, scales: int | tuple[int, ...] = (256, 288, 320, 352)
 ) -> Protocol:
     """At each scale of the left, central and right square six crops, and their mirrors.
 
@@ -107,7 +109,7 @@ def grid(
     rule: CropRule,
     size: int,
     *,
-    scales: tuple[int, ...] = (256, 384, 512),
+    scales: int | tuple[int, ...] = (256, 384, 512),
     positions: int = 5,
 ) -> Protocol:
     """A regular grid of crops at each scale, from border to border, and their mirrors.
@@ -138,7 +140,7 @@ def grid(
 
 
 def dense(
-    rule: CropRule, size: int, *, scales: tuple[int, ...] = (256,), multiple_of: int = 1
+    rule: CropRule, size: int, *, scales: int | tuple[int, ...] = (256,), multiple_of: int = 1
 ) -> Protocol:
     """The whole image at each scale, seen at every position, and its mirror.
 
@@ -191,13 +193,17 @@ def protocol_of(name: str, arguments: Mapping[str, Any], rule: CropRule, size: i
     if name not in PROTOCOLS:
         raise InputError(f"--protocol={name} is unknown{hint(name, PROTOCOLS)}")
     accepted = {
-        key: Argument(str(parameter.annotation), False, parameter.default)
+        key: Argument(_values(parameter.annotation), False, parameter.default)
         for key, parameter in inspect.signature(PROTOCOLS[name]).parameters.items()
         if parameter.kind is parameter.KEYWORD_ONLY
     }
     if problems := argument_problems("--set", name, arguments, accepted):
         raise InputError(problems)
     return PROTOCOLS[name](rule, size, **arguments)
+
+
+def _values(annotation: str) -> Values:
+    return values_of(ast.parse(annotation, mode="eval").body, lambda name: None)
 
 
 def _five(area: Box, size: int) -> list[Box]:

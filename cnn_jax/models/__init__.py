@@ -6,8 +6,8 @@ from typing import Any
 
 import jax.numpy as jnp
 
+from cnn_jax.config.arguments import arguments
 from cnn_jax.config.problems import InputError, hint
-from cnn_jax.config.signatures import arguments
 from cnn_jax.config.validate import argument_problems
 from cnn_jax.models.alexnet import AlexNet
 from cnn_jax.models.all_cnn import AllCNN

@@ -33,6 +33,8 @@ import jax
 
 from cnn_jax.config.problems import InputError
 from cnn_jax.models.network import Network, Prediction, SmallForm
+from cnn_jax.config.values import Width
+from cnn_jax.models.network import Network, Prediction
 from cnn_jax.models.published import Published
 
 
@@ -50,13 +52,13 @@ class ConvNet(Network):
         hidden_layers: widths of the fully connected hidden layers.
     """
 
-    filters: tuple[int, ...] = (16, 20, 20)
+    filters: tuple[Width, ...] = (16, 20, 20)
     kernel_size: int = 5
     convs_per_stage: int = 1
     stride: int = 1
     pad: int | None = None
     pools: tuple[int, ...] = (2, 2, 2)
-    hidden_layers: tuple[int, ...] = ()
+    hidden_layers: tuple[Width, ...] = ()
 
     small = SmallForm({"width": 0.5})
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
@@ -14,8 +13,8 @@ import jax
 import jax.numpy as jnp
 
 from cnn_jax import models
+from cnn_jax.config.arguments import arguments
 from cnn_jax.config.problems import InputError, hint
-from cnn_jax.config.signatures import arguments
 from cnn_jax.models.departures import departures
 from cnn_jax.models.facts import Fact, facts
 from cnn_jax.models.layer_table import Row, layer_table
@@ -163,7 +162,4 @@ def arguments_text(kwargs: Mapping[str, Any]) -> str:
 def variants(model: str) -> tuple[str, ...]:
     """Returns the words that `variant` of a network may hold; empty where it has none."""
     argument = arguments("model").get(model, {}).get("variant")
-    if argument is None or not argument.annotation.startswith("Literal["):
-        return ()
-    words = ast.literal_eval(argument.annotation.removeprefix("Literal"))
-    return words if isinstance(words, tuple) else tuple(words)
+    return (argument.values.words or ()) if argument else ()

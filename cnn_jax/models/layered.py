@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from cnn_jax import initializers
+from cnn_jax.config.values import Multiplier
 from cnn_jax.initializers.fixed import Initializer
 from cnn_jax.layers.activations import PReLU, activation
 from cnn_jax.layers.batch_norm import BatchNorm
@@ -48,13 +49,13 @@ class Layered(nn.Module):
         view: which part of the global batch the layers see; set by the step builder.
     """
 
-    width: float = 1.0
+    width: Multiplier = 1.0
     dtype: Any = jnp.float32
     activation: str = PUBLISHED
     norm: Literal["published", "none", "batch"] = PUBLISHED
     kernel_init: str | Mapping[str, str] = PUBLISHED
     bias_init: str | Mapping[str, str] = PUBLISHED
-    dropout_rate: str | float | Rates = PUBLISHED
+    dropout_rate: Literal["published"] | float | Rates = PUBLISHED
     view: BatchView = BatchView()
 
     @property

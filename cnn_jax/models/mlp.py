@@ -17,6 +17,8 @@ import flax.linen as nn
 import jax
 
 from cnn_jax.models.network import Network, Prediction, SmallForm
+from cnn_jax.config.values import Width
+from cnn_jax.models.network import Network, Prediction
 from cnn_jax.models.published import Published
 
 DEEPEST = 16
@@ -29,7 +31,7 @@ class MLP(Network):
         layers: widths of the hidden layers.
     """
 
-    layers: tuple[int, ...] = (100,)
+    layers: tuple[Width, ...] = (100,)
 
     small = SmallForm({"width": 0.5})
     published: ClassVar[Published] = Published(

@@ -7,8 +7,7 @@ import jax
 import pytest
 
 from cnn_jax.ablation.groups import _drawn_state, describe, groups_of
-from cnn_jax.config.key import OpenDict
-from cnn_jax.config.keys import SCHEMA
+from cnn_jax.config.keys import SCHEMA, OpenDict
 from cnn_jax.config.problems import InputError
 from cnn_jax.step.steps import make_train_step
 from tests.ablation.populations import RATES, members

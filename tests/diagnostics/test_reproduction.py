@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from cnn_jax.config.arguments import fill_defaults
-from cnn_jax.config.signatures import arguments
+from cnn_jax.config.arguments import arguments, fill_defaults
 from cnn_jax.config.validate import validate
 from cnn_jax.data.manifest import write_manifest
 from cnn_jax.diagnostics.deviations import known_deviations

@@ -12,11 +12,11 @@ from cnn_jax.ablation.factors import members_of
 from cnn_jax.ablation.groups import groups_of
 from cnn_jax.ablation.initial_signals import initial_signals
 from cnn_jax.config.ablation import Ablation
+from cnn_jax.config.arguments import arguments
 from cnn_jax.config.identity import config_hash, difference, to_tree
 from cnn_jax.config.keys import SCHEMA
 from cnn_jax.config.problems import InputError
 from cnn_jax.config.saved import complete
-from cnn_jax.config.signatures import arguments
 from cnn_jax.training.preemption import Preemption
 from cnn_jax.training.run import prepare
 from cnn_jax.training.session import train

@@ -3,7 +3,7 @@
 import dataclasses
 import inspect
 
-from cnn_jax.config.signatures import SET_BY_THE_RUN, arguments
+from cnn_jax.config.arguments import SET_BY_THE_RUN, arguments
 from cnn_jax.data.sources import SOURCES
 from cnn_jax.models import MODELS
 from cnn_jax.optim.optimizers import OPTIMIZERS

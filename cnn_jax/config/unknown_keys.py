@@ -1,0 +1,110 @@
+"""A key that does not exist: what was probably meant, and the override that sets it."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+from cnn_jax.config.arguments import REGISTRIES, arguments
+from cnn_jax.config.keys import SCHEMA
+from cnn_jax.config.problems import hint, nearest
+from cnn_jax.config.values import Key, text_of
+
+# How others call them: the last part of a dotted key, in small letters -> the key.
+SYNONYMS = {
+    "accumulation": "train.accumulation_steps",
+    "architecture": "model.name",
+    "augment": "data.flip",
+    "batch": "train.batch_size",
+    "batch_size": "train.batch_size",
+    "batchsize": "train.batch_size",
+    "bs": "train.batch_size",
+    "clip": "optim.clip_norm",
+    "data_dir": "data.directory",
+    "dataset": "data.source",
+    "dropout": "model.kwargs.dropout_rate",
+    "dropout_rate": "model.kwargs.dropout_rate",
+    "dtype": "precision.compute",
+    "ema": "optim.averaging",
+    "epoch": "train.epochs",
+    "gpus": "parallel.devices",
+    "grad_clip": "optim.clip_norm",
+    "gradient_clipping": "optim.clip_norm",
+    "init": "model.kwargs.kernel_init",
+    "l2": "optim.weight_decay",
+    "learningrate": "optim.learning_rate",
+    "loss_function": "train.loss",
+    "lr": "optim.learning_rate",
+    "lr_schedule": "schedule.name",
+    "minibatch": "train.batch_size",
+    "network": "model.name",
+    "normalization": "data.normalisation",
+    "normalize": "data.normalisation",
+    "num_epochs": "train.epochs",
+    "num_workers": "data.workers",
+    "optimizer": "optim.name",
+    "optimiser": "optim.name",
+    "rate": "optim.learning_rate",
+    "scheduler": "schedule.name",
+    "smoothing": "train.label_smoothing",
+    "warmup": "schedule.warmup_epochs",
+    "wd": "optim.weight_decay",
+}
+
+
+def unknown_key(path: str) -> str:
+    """Returns the sentence about a key or section that does not exist.
+
+    A key of that name in another section comes first, or what others call so; then the nearest one
+    in the section.
+
+    Args:
+        path: dotted, as `train.lr`.
+    """
+    section, _, rest = path.partition(".")
+    name = (rest or section).rpartition(".")[2]
+    if (key := _elsewhere(section, name)) is not None:
+        near = key.removeprefix(f"{section}.")
+        return f"config.{path} is unknown; did you mean {near!r}{as_in(key)}?"
+    if section not in SCHEMA:
+        return f"config.{path} is unknown{hint(section, SCHEMA)}"
+    return f"config.{path} is unknown{hint(name, SCHEMA[section])}"
+
+
+def unknown_name(name: str) -> str:
+    """Returns `; did you mean 'train.epochs'?` for the name of a key whose section is not known."""
+    key = _elsewhere("", name)
+    if key is None:
+        names = {name: f"{section}.{name}" for section in SCHEMA for name in SCHEMA[section]}
+        near = nearest(name, names)
+        key = names[near] if near else None
+    return f"; did you mean {key!r}?" if key else ""
+
+
+def as_in(path: str, value: Any = None) -> str:
+    """Returns `, as in --config.train.epochs=10.0`, with the default if no value is given."""
+    value = default_of(path) if value is None else value
+    text = f"--config.{path}={text_of(value)}"
+    return f", as in {shlex.quote(text)}"
+
+
+def default_of(path: str) -> Any:
+    """Returns a value that a key, or an argument of a builder, may have: its default if it can."""
+    section, name, *rest = path.split(".", 2)
+    key = SCHEMA[section][name]
+    if rest:
+        known = [builder for builder in arguments(section).values() if rest[0] in builder]
+        return known[0][rest[0]].default if known else None
+    if not isinstance(key, Key):
+        return {}
+    return key.default if key.optional in (None, str) else key.low
+
+
+def _elsewhere(section: str, name: str) -> str | None:
+    """Returns the key that another section has under the name, or that others call so."""
+    if section in REGISTRIES and any(name in taken for taken in arguments(section).values()):
+        return f"{section}.kwargs.{name}"
+    sections = [other for other, keys in SCHEMA.items() if name in keys and other != section]
+    if len(sections) == 1:
+        return f"{sections[0]}.{name}"
+    return SYNONYMS.get(name.lower())
