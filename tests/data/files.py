@@ -54,3 +54,16 @@ def folder(root: Path, classes: int = 3, each: int = 10, test_each: int = 5) -> 
 def has(module: str) -> bool:
     """Whether a module is installed."""
     return importlib.util.find_spec(module) is not None
+
+
+def quiet(what: str, done: int, total: int) -> None:
+    """Hears of progress."""
+    assert 0 < done <= total
+
+
+def folder_with_odd_files(root: Path) -> Path:
+    """`folder`, with a file of each odd and each unreadable kind in the second class."""
+    folder(root)
+    for name, content in (odd_files() | unreadable_files()).items():
+        (root / "train" / "kind_1" / f"{name}.JPEG").write_bytes(content)
+    return root

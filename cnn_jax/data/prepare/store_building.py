@@ -19,10 +19,10 @@ from cnn_jax.data.crops import with_shorter_side
 from cnn_jax.data.dataset import Dataset
 from cnn_jax.data.decode import UnreadableError
 from cnn_jax.data.manifest import Report, write_manifest
+from cnn_jax.data.prepare.tfds_building import finish, unfinished
 from cnn_jax.data.resize import resize
 from cnn_jax.data.store import DESCRIPTION, IMAGES, INDEX, NAMES, SPLITS
 from cnn_jax.data.streams import RecordSplit, pixels_of
-from cnn_jax.data.tfds_building import finish, unfinished
 
 QUALITY = 95  # of a JPEG store
 EXAMPLES_AT_ONCE = 256
