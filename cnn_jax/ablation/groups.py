@@ -17,7 +17,7 @@ from cnn_jax.config.plan import RunPlan, make_plan
 from cnn_jax.config.problems import InputError
 from cnn_jax.config.program import program_tree
 from cnn_jax.data import sources
-from cnn_jax.data.dataset import Dataset, Split
+from cnn_jax.data.dataset import Dataset
 from cnn_jax.models import Network
 from cnn_jax.training.initialisation import check_section, initial_state
 from cnn_jax.training.parallel import Devices
@@ -134,7 +134,7 @@ def _drawn_state(member: Member, run: Run) -> TrainState:
 
 def _run_of(member: Member, dataset: Dataset) -> Run:
     run = prepare(member.config, dataset=dataset, devices=Devices(count=jax.devices()[0]))
-    if not isinstance(run.dataset.train, Split):
+    if not run.dataset.train.resident:
         raise InputError(
             "config.data: members of a population train on data that is kept in memory; allowed: "
             "data without random crops, no larger than config.data.resident_megabytes"

@@ -35,7 +35,7 @@ class FileRecords:
 
     def __init__(self, root: Path, files: list[str], labels: list[int], channels: int):
         self._root, self._files = root, files
-        self._labels = np.array(labels, np.int32)
+        self.labels = np.array(labels, np.int32)
         self.channels = channels
 
     def __len__(self) -> int:
@@ -43,7 +43,7 @@ class FileRecords:
 
     def __getitem__(self, index: int) -> Record:
         file = self._files[index]
-        return Record((self._root / file).read_bytes(), int(self._labels[index]), file)
+        return Record((self._root / file).read_bytes(), int(self.labels[index]), file)
 
 
 def folder(directory: str | None, *, test_fraction: float = 0.1, channels: int = 3) -> Dataset:

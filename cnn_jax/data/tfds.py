@@ -44,6 +44,7 @@ class TfdsRecords:
         self._split, self._image, self._label = split, image, label
         self._name = named[0] if named else None
         self.channels = channels
+        self.labels = None  # each lies beside its image
         raw = tensorflow_datasets.decode.DeserializeMethod.RAW_BYTES
         self._source = builder.as_data_source(split=split, deserialize_method=raw)
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from cnn_jax.config.identity import config_hash, to_tree
 from cnn_jax.config.problems import InputError
-from cnn_jax.data.streams import RecordSplit
 from cnn_jax.evaluation.exact import counted
 from cnn_jax.training.card import card
 from cnn_jax.training.checkpoints import Checkpoints
@@ -177,8 +176,7 @@ def _train(
 
 def _unreadable(run: Run) -> dict[str, Any]:
     """The images that this call met and could not read, name -> reason, where there are any."""
-    train = run.dataset.train
-    met = train.reading.unreadable if isinstance(train, RecordSplit) else {}
+    met = run.dataset.train.unreadable
     return {"unreadable_images": dict(sorted(met.items()))} if met else {}
 
 
