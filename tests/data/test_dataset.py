@@ -92,9 +92,9 @@ def test_labels_are_classes(labels: list[int], classes: int, name: str, resident
 
 @pytest.mark.parametrize("train", [True, False])
 def test_labels_that_lie_beside_their_images_are_looked_at_as_they_are_read(train: bool) -> None:
-    split = RecordSplit(
-        Labelled([0, 1, -1, 7], early=False), np.arange(4), image_shape=(2, 2, 3), classes=2
-    )
+    raw = RecordSplit(Labelled([0, 1, -1, 7], early=False), np.arange(4), image_shape=(2, 2, 3))
+    assert raw.record(2).label == -1, "a preparation counts what there is"
+    split = Dataset(raw, raw, raw, ("a", "b")).checked_as_read().train
     batch = next(split.batches([Request(np.array([0, 1]))], train))
     assert list(batch.labels) == [0, 1]
     for example, label in ((2, -1), (3, 7)):
