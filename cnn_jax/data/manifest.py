@@ -22,6 +22,7 @@ import simplejpeg
 from cnn_jax.data.dataset import AnySplit, Dataset
 from cnn_jax.data.decode import JPEG, UnreadableError, orientation
 from cnn_jax.data.records import Record
+from cnn_jax.data.regular_files import printable
 from cnn_jax.data.streams import pixels_of
 
 MANIFEST = "manifest.json"
@@ -99,7 +100,7 @@ def _look_at_all(split: AnySplit, name: str, report: Report) -> Iterator[Look]:
 def look_at(record: Record, channels: int) -> Look:
     """Returns what one image is like; decodes it whole, to know whether it can be read."""
     content = record.image if isinstance(record.image, bytes) else record.image.tobytes()
-    key = f"{record.name}\0{record.label}\0".encode()
+    key = f"{record.name}\0{record.label}\0".encode(errors="surrogateescape")
     digest = hashlib.blake2b(key + content, digest_size=DIGEST_BYTES).digest()
     kinds = _kinds(record) if isinstance(record.image, bytes) else []
     try:
@@ -151,6 +152,6 @@ def totals(manifest: dict[str, Any]) -> str:
             f"{sizes.min():,} to {sizes.max():,}"
         )
         for kind, files in split["odd_files"].items():
-            shown = ", ".join(files[:3]) + (", ..." if len(files) > 3 else "")
+            shown = ", ".join(map(printable, files[:3])) + (", ..." if len(files) > 3 else "")
             lines.append(f"  {kind}: {len(files):,} ({shown})")
     return "\n".join(lines)

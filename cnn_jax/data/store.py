@@ -58,9 +58,14 @@ class StoreRecords:
 
     def __getitem__(self, index: int) -> Record:
         first, last = int(self._offset[index]), int(self._offset[index + 1])
-        # One read of known size, rather than a memory map, which a cold disk serves page by page.
-        content = os.pread(self._file, last - first, first)
         label, name = int(self.labels[index]), self._names[index]
+        # One read of known size, rather than a memory map, which a cold disk serves page by page.
+        try:
+            content = os.pread(self._file, last - first, first)
+        except OSError as error:
+            return Record(b"", label, name, error.strerror or "it cannot be read")
+        if len(content) != last - first:
+            return Record(b"", label, name, f"the store was cut short at byte {first}")
         if self._encoded or not content:
             return Record(content, label, name)
         return Record(np.frombuffer(content, np.uint8).reshape(self._shape[index]), label, name)
