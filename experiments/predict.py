@@ -79,14 +79,16 @@ def _load(file: Path, record: Preprocessing, rule: CropRule) -> np.ndarray | Non
 
 
 def _print(file: str, probabilities: np.ndarray, class_names: tuple[str, ...]) -> None:
+    from cnn_jax.data.regular_files import printable
+
     best = probabilities.argsort()[::-1][: TOP.value]
     if JSON.value:
         top = [{"class": class_names[i], "probability": float(probabilities[i])} for i in best]
         print(json.dumps({"file": file, "top": top}))
         return
-    print(file)
+    print(printable(file))
     for i in best:
-        print(f"  {100 * probabilities[i]:6.2f} %  {class_names[i]}")
+        print(f"  {100 * probabilities[i]:6.2f} %  {printable(class_names[i])}")
 
 
 if __name__ == "__main__":

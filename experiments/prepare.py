@@ -50,7 +50,7 @@ def main(argv: list[str]) -> int:
         raise command_line.InputError("--dataset and --data_dir are needed; see --help")
     if DATASET.value == "folder" and FOLDER.value is None:
         raise command_line.InputError("--dataset=folder needs --folder=DIR")
-    from cnn_jax.data.preparation import Wanted, prepare
+    from cnn_jax.data.prepare.preparation import Wanted, prepare
 
     wanted = Wanted(
         dataset=DATASET.value,

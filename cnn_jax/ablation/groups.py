@@ -17,6 +17,7 @@ from cnn_jax.config.problems import InputError
 from cnn_jax.data import sources
 from cnn_jax.data.dataset import Dataset, Split
 from cnn_jax.devices.parallel import Devices
+from cnn_jax.data.dataset import Dataset
 from cnn_jax.models import Network
 from cnn_jax.step.state import TrainState, create_state, hyper_parameters
 from cnn_jax.training.data_dependent_init import check_section, initial_state
@@ -127,7 +128,7 @@ def _drawn_state(member: Member, run: Run) -> TrainState:
 
 def _run_of(member: Member, dataset: Dataset) -> Run:
     run = prepare(member.config, dataset=dataset, devices=Devices(count=jax.devices()[0]))
-    if not isinstance(run.dataset.train, Split):
+    if not run.dataset.train.resident:
         raise InputError(
             "config.data: members of a population train on data that is kept in memory; allowed: "
             "data without random crops, no larger than config.data.resident_megabytes"

@@ -15,6 +15,10 @@ import numpy as np
 from cnn_jax.data.dataset import AnySplit, Split
 from cnn_jax.devices.parallel import HostMetrics
 from cnn_jax.devices.parallel_members import (
+from cnn_jax.data.dataset import AnySplit
+from cnn_jax.evaluation.exact import Evaluation, evaluate, evaluate_members
+from cnn_jax.training.parallel import HostMetrics
+from cnn_jax.training.parallel_members import (
     Layout,
     MembersChunk,
     compile_members_evaluation,
@@ -162,7 +166,7 @@ class ManyMembers:
 def resident_train(run: Run) -> Resident:
     """Returns images and labels of train on the device of a run."""
     split, device = run.dataset.train, run.devices.devices[0]
-    assert isinstance(split, Split), "`groups_of` refuses others"
+    assert split.resident, "`groups_of` refuses others"
     return jax.device_put(split.images, device), jax.device_put(split.labels, device)
 
 

@@ -25,10 +25,10 @@ from cnn_jax.data.crops import RandomResized, ShorterSide, draws
 from cnn_jax.data.dataset import Dataset
 from cnn_jax.data.folder import folder
 from cnn_jax.data.manifest import scan
+from cnn_jax.data.prepare.store_building import build_store
 from cnn_jax.data.records import Request
 from cnn_jax.data.resize import apply_crop
 from cnn_jax.data.store import store
-from cnn_jax.data.store_building import build_store
 from cnn_jax.data.streams import Reading, RecordSplit, pixels_of, stream
 
 STORE_FORMAT = "uint8_256"

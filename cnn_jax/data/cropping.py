@@ -35,7 +35,7 @@ def cropped(dataset: Dataset, config: Any, resident: Collection[str] = SPLITS) -
         InputError: the crops do not fit the images or each other.
     """
     data, rules = config.data, [rule_of(config.train_crop), rule_of(config.test_crop)]
-    if isinstance(dataset.train, Split):
+    if dataset.train.resident:
         for section, rule in zip(("train_crop", "test_crop"), rules, strict=True):
             if rule.size is not None:
                 raise InputError(
@@ -51,7 +51,7 @@ def cropped(dataset: Dataset, config: Any, resident: Collection[str] = SPLITS) -
         prefetch=data.prefetch_batches,
         skip=data.unreadable == "skip",
     )
-    parts = {name: getattr(dataset, name) for name in SPLITS}
+    parts: dict[str, Any] = dataset.splits
     shapes = [_image_shape(dataset.train, rule) for rule in rules]
     if shapes[0] != shapes[1]:
         raise InputError(
@@ -60,7 +60,7 @@ def cropped(dataset: Dataset, config: Any, resident: Collection[str] = SPLITS) -
         )
     limit = 1e6 * data.resident_megabytes
     for name, split in parts.items():
-        if isinstance(split, RecordSplit):
+        if not split.resident:
             whole = replace(split, image_shape=shapes[0], reading=reading)
             parts[name] = _kept(whole, name == "train", limit) if name in resident else whole
     return replace(dataset, **parts)
@@ -93,12 +93,11 @@ def _text(shape: tuple[int, int, int]) -> str:
 
 def _image_shape(split: AnySplit, rule: CropRule) -> tuple[int, int, int]:
     """Of the crop, or of the first image that can be read."""
-    assert isinstance(split, RecordSplit)
     if rule.size is not None:
-        return rule.size, rule.size, split.records.channels
+        return rule.size, rule.size, split.channels
     for example in range(len(split)):
         try:
-            pixels = pixels_of(split.record(example), split.records.channels)
+            pixels = pixels_of(split.record(example), split.channels)
         except UnreadableError:
             continue
         height, width, channels = pixels.shape

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from cnn_jax.config.problems import InputError, hint
-from cnn_jax.data.records import Batch, Request
+from cnn_jax.data.records import Batch, Record, Request
 from cnn_jax.data.streams import RecordSplit
 
 
@@ -19,10 +20,34 @@ class Split:
     Attributes:
         images: uint8 (N, H, W, C).
         labels: int32 (N,), from 0 to the number of classes less one.
+        resident: whether the images are in memory.
+
+    Raises:
+        InputError: the arrays are not such, or differ in length.
     """
 
     images: np.ndarray
     labels: np.ndarray
+    resident: ClassVar[Literal[True]] = True
+
+    def __post_init__(self) -> None:
+        images, labels = self.images, self.labels
+        if images.ndim != 4:
+            raise InputError(f"images of a split have shape {images.shape}: must be (N, H, W, C)")
+        if labels.ndim != 1 or len(labels) != len(images):
+            raise InputError(
+                f"labels of a split have shape {labels.shape}: must be ({len(images)},), one for "
+                "each image"
+            )
+        if images.dtype != np.uint8:
+            raise InputError(
+                f"images of a split are {images.dtype}{_first_odd(images)}: must be uint8, from 0 "
+                "to 255; what is done to them after is config.data.normalisation"
+            )
+        if labels.dtype.kind not in "iu":
+            raise InputError(
+                f"labels of a split are {labels.dtype}, as {labels[:1].tolist()}: must be int32"
+            )
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -33,9 +58,23 @@ class Split:
         height, width, channels = self.images.shape[1:]
         return height, width, channels
 
+    @property
+    def channels(self) -> int:
+        """Channels of an image."""
+        return self.image_shape[2]
+
+    @property
+    def unreadable(self) -> dict[str, str]:
+        """Name -> reason, of the images that cannot be read: none is left in memory."""
+        return {}
+
     def take(self, indices: np.ndarray) -> Split:
         """Returns the examples at `indices`, in that order."""
         return Split(self.images[indices], self.labels[indices])
+
+    def record(self, example: int) -> Record:
+        """Returns one example."""
+        return Record(self.images[example], int(self.labels[example]), self.name(example))
 
     def name(self, example: int) -> str:
         """Returns by what a message names an example."""
@@ -46,6 +85,14 @@ class Split:
         for request in requests:
             part = self.take(request.ids)
             yield Batch(part.images, part.labels, np.ones(len(part), bool))
+
+
+def _first_odd(values: np.ndarray) -> str:
+    """Where the first value that is no whole number from 0 to 255 is, for a message."""
+    odd = np.argwhere(~np.isin(values, np.arange(256)))
+    if not len(odd):
+        return ""
+    return f", {values[tuple(odd[0])]} in example {odd[0][0]}"
 
 
 AnySplit = Split | RecordSplit
@@ -60,12 +107,34 @@ class Dataset:
         validation: what choices are made on; may be empty.
         test: what is reported once, at the end.
         class_names: one name a class.
+
+    Raises:
+        InputError: a label is none of the classes. Labels that are known only with their images
+            are looked at as these are read.
     """
 
     train: AnySplit
     validation: AnySplit
     test: AnySplit
     class_names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        for name, split in self.splits.items():
+            labels = split.labels
+            if labels is None:
+                continue
+            wrong = np.flatnonzero((labels < 0) | (labels >= self.num_classes))
+            if len(wrong):
+                first = int(wrong[0])
+                raise InputError(
+                    f"split {name!r}: example {first} has label {labels[first]}, as the first of "
+                    f"{len(wrong):,}: the classes are 0 to {self.num_classes - 1}"
+                )
+
+    @property
+    def splits(self) -> dict[str, AnySplit]:
+        """The splits by name, in the order train, validation, test."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
 
     @property
     def num_classes(self) -> int:
@@ -77,13 +146,21 @@ class Dataset:
         """Height, width and channels of an image."""
         return self.train.image_shape
 
+    def checked_as_read(self) -> Dataset:
+        """Returns the same, of which a label that is known only when read is checked then."""
+        parts: dict[str, Any] = {
+            name: split if split.resident else replace(split, classes=self.num_classes)
+            for name, split in self.splits.items()
+        }
+        return replace(self, **parts)
+
     def split(self, name: str) -> AnySplit:
         """Returns the split called `name`.
 
         Raises:
             InputError: there is no such split, or it is empty.
         """
-        splits = {"train": self.train, "validation": self.validation, "test": self.test}
+        splits = self.splits
         if name not in splits:
             raise InputError(f"split {name!r} is unknown{hint(name, splits)}")
         if not len(splits[name]):

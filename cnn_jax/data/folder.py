@@ -8,14 +8,22 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 from pathlib import Path
 
 import numpy as np
 
 from cnn_jax.config.problems import InputError, hint
 from cnn_jax.data.dataset import Dataset
-from cnn_jax.data.image_files import SUFFIXES
+from cnn_jax.data.decode import UnreadableError
 from cnn_jax.data.records import Record
+from cnn_jax.data.regular_files import (
+    SUFFIXES,
+    check_link,
+    images_under,
+    read_file,
+    subfolders,
+)
 from cnn_jax.data.streams import RecordSplit, whole_split
 
 TRAIN = ("train", "training")
@@ -35,15 +43,18 @@ class FileRecords:
 
     def __init__(self, root: Path, files: list[str], labels: list[int], channels: int):
         self._root, self._files = root, files
-        self._labels = np.array(labels, np.int32)
+        self.labels = np.array(labels, np.int32)
         self.channels = channels
 
     def __len__(self) -> int:
         return len(self._files)
 
     def __getitem__(self, index: int) -> Record:
-        file = self._files[index]
-        return Record((self._root / file).read_bytes(), int(self._labels[index]), file)
+        file, label = self._files[index], int(self.labels[index])
+        try:
+            return Record(read_file(self._root / file), label, file)
+        except UnreadableError as error:
+            return Record(b"", label, file, str(error))
 
 
 def folder(directory: str | None, *, test_fraction: float = 0.1, channels: int = 3) -> Dataset:
@@ -59,12 +70,13 @@ def folder(directory: str | None, *, test_fraction: float = 0.1, channels: int =
         channels: 3 for RGB, 1 for grey.
 
     Raises:
-        InputError: there is no such folder, it holds no images, or its splits differ in classes.
+        InputError: there is no such folder, it or one inside cannot be listed, it holds no images,
+            or its splits differ in classes.
     """
     if directory is None:
         raise InputError("config.data.directory is unset: the folder of the images")
     root = Path(directory)
-    if not root.is_dir():
+    if not os.path.isdir(root):
         raise InputError(f"config.data.directory = {directory}: no such folder")
     if channels not in (1, 3):
         raise InputError(f"config.data.kwargs.channels = {channels}: allowed: 1, 3")
@@ -87,28 +99,28 @@ def folder(directory: str | None, *, test_fraction: float = 0.1, channels: int =
 
 
 def _child(root: Path, names: tuple[str, ...]) -> Path | None:
-    return next((root / name for name in names if (root / name).is_dir()), None)
+    for name in names:
+        check_link(root / name)
+    return next((root / name for name in names if os.path.isdir(root / name)), None)
 
 
 def _classes(part: Path) -> list[str]:
-    found = sorted(p.name for p in part.iterdir() if p.is_dir() and not p.name.startswith("."))
+    found = subfolders(part)
     if not found:
         raise InputError(f"{part} has no sub-folders: one is needed for each class")
     return found
 
 
-def _files(part: Path, name: str) -> list[Path]:
-    return sorted(p for p in (part / name).rglob("*") if p.suffix.lower() in SUFFIXES)
-
-
 def _listed(root: Path, part: Path, classes: list[str]) -> tuple[list[str], list[int]]:
     """The files of a split, relative to `root`, and their classes."""
-    if unknown := [name for name in _classes(part) if name not in classes]:
+    present = _classes(part)
+    if unknown := [name for name in present if name not in classes]:
         raise InputError(f"{part / unknown[0]}: train has no such class{hint(unknown[0], classes)}")
     found = [
         (str(file.relative_to(root)), label)
         for label, name in enumerate(classes)
-        for file in _files(part, name)
+        if name in present
+        for file in images_under(part / name)
     ]
     if not found:
         raise InputError(f"{part} holds no images; known are {', '.join(sorted(SUFFIXES))}")
@@ -129,7 +141,7 @@ def _divided(root: Path, test_fraction: float, channels: int) -> Dataset:
     in_test = np.zeros(len(files), bool)
     for label in range(len(classes)):
         mine = [i for i in range(len(files)) if labels[i] == label]
-        mine.sort(key=lambda i: hashlib.sha256(files[i].encode()).digest())
+        mine.sort(key=lambda i: hashlib.sha256(files[i].encode(errors="surrogateescape")).digest())
         in_test[mine[: math.ceil(test_fraction * len(mine))]] = True
     whole = whole_split(FileRecords(root, files, labels, channels))
     return Dataset(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 
 import numpy as np
@@ -10,27 +11,30 @@ from cnn_jax.config.problems import InputError
 from cnn_jax.data.crops import CropRule, draws
 from cnn_jax.data.decode import UnreadableError, decode
 from cnn_jax.data.preprocessing import Preprocessing
+from cnn_jax.data.regular_files import SUFFIXES, images_under, read_file
 from cnn_jax.data.resize import apply_crop, resize
-
-SUFFIXES = frozenset(
-    {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".pgm", ".ppm", ".tif", ".tiff", ".webp"}
-)
 
 
 def find_images(paths: list[str]) -> list[Path]:
     """Returns the files that `paths` name: a file itself, or all images of a folder, sorted.
 
     Raises:
-        InputError: a path does not exist, or a folder holds no image.
+        InputError: a name is empty, a path does not exist, or a folder holds no image.
     """
+    if "" in paths:
+        raise InputError("'' is no name of a file or folder; . is the folder you are in")
     found: list[Path] = []
     for path in map(Path, paths):
-        if not path.exists():
-            raise InputError(f"{path}: no such file or folder")
-        if not path.is_dir():
+        try:
+            mode = path.stat().st_mode
+        except FileNotFoundError as error:
+            raise InputError(f"{path}: no such file or folder") from error
+        except OSError as error:
+            raise InputError(f"{path} cannot be found: {error.strerror}") from error
+        if not stat.S_ISDIR(mode):
             found.append(path)
             continue
-        inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
+        inside = images_under(path)
         if not inside:
             raise InputError(f"{path}: no images inside; known are {', '.join(sorted(SUFFIXES))}")
         found += inside
@@ -55,11 +59,9 @@ def load_image(path: Path, preprocessing: Preprocessing, rule: CropRule) -> np.n
     if rule.random:
         raise InputError("config.test_crop draws at random: a prediction needs a fixed crop")
     try:
-        pixels = decode(path.read_bytes(), preprocessing.channels)
+        pixels = decode(read_file(path), preprocessing.channels)
     except UnreadableError as error:
         raise InputError(f"{path} cannot be read: {error}") from error
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from error
     if rule.size is None:
         size = preprocessing.height, preprocessing.width
         return pixels if pixels.shape[:2] == size else resize(pixels, size)

@@ -19,10 +19,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import simplejpeg
 
-from cnn_jax.data.dataset import Dataset
-from cnn_jax.data.decode import JPEG, UnreadableError, decode, orientation
+from cnn_jax.data.dataset import AnySplit, Dataset
+from cnn_jax.data.decode import JPEG, UnreadableError, orientation
 from cnn_jax.data.records import Record
-from cnn_jax.data.streams import RecordSplit
+from cnn_jax.data.regular_files import printable
+from cnn_jax.data.streams import pixels_of
 
 MANIFEST = "manifest.json"
 FORMAT_VERSION = 1
@@ -59,8 +60,7 @@ def scan(dataset: Dataset, report: Report) -> dict[str, Any]:
     names = dataset.class_names
     found: dict[str, Any] = {"format_version": FORMAT_VERSION, "class_names": list(names)}
     splits, digests = {}, []
-    for name in ("train", "validation", "test"):
-        split = getattr(dataset, name)
+    for name, split in dataset.splits.items():
         if not len(split):
             continue
         looks = list(_look_at_all(split, name, report))
@@ -88,11 +88,11 @@ def _summary(looks: list[Look], names: tuple[str, ...]) -> dict[str, Any]:
     }
 
 
-def _look_at_all(split: RecordSplit, name: str, report: Report) -> Iterator[Look]:
+def _look_at_all(split: AnySplit, name: str, report: Report) -> Iterator[Look]:
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         examples, done = iter(range(len(split))), 0
         while chunk := list(islice(examples, EXAMPLES_AT_ONCE)):
-            yield from pool.map(lambda i: look_at(split.record(i), split.records.channels), chunk)
+            yield from pool.map(lambda i: look_at(split.record(i), split.channels), chunk)
             done += len(chunk)
             report(f"looking at {name}", done, len(split))
 
@@ -100,14 +100,13 @@ def _look_at_all(split: RecordSplit, name: str, report: Report) -> Iterator[Look
 def look_at(record: Record, channels: int) -> Look:
     """Returns what one image is like; decodes it whole, to know whether it can be read."""
     content = record.image if isinstance(record.image, bytes) else record.image.tobytes()
-    key = f"{record.name}\0{record.label}\0".encode()
+    key = f"{record.name}\0{record.label}\0".encode(errors="surrogateescape")
     digest = hashlib.blake2b(key + content, digest_size=DIGEST_BYTES).digest()
     kinds = _kinds(record) if isinstance(record.image, bytes) else []
-    if isinstance(record.image, bytes):
-        try:
-            decode(record.image, channels)
-        except UnreadableError:
-            kinds.append("unreadable")
+    try:
+        pixels_of(record, channels)
+    except UnreadableError:
+        kinds.append("unreadable")
     return Look(record.label, record.name, tuple(kinds), digest)
 
 
@@ -153,6 +152,6 @@ def totals(manifest: dict[str, Any]) -> str:
             f"{sizes.min():,} to {sizes.max():,}"
         )
         for kind, files in split["odd_files"].items():
-            shown = ", ".join(files[:3]) + (", ..." if len(files) > 3 else "")
+            shown = ", ".join(map(printable, files[:3])) + (", ..." if len(files) > 3 else "")
             lines.append(f"  {kind}: {len(files):,} ({shown})")
     return "\n".join(lines)

@@ -92,7 +92,7 @@ def covariance_of_files(split: RecordSplit, report: Report, most: int = 10_000) 
     """
     count = min(len(split), most)
     ids = np.arange(count) * len(split) // count
-    channels = split.records.channels
+    channels = split.channels
     pixels, sums, products = 0, np.zeros(channels), np.zeros((channels, channels))
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         for first in range(0, count, SAMPLE_AT_ONCE):
@@ -113,7 +113,7 @@ def covariance_of_files(split: RecordSplit, report: Report, most: int = 10_000) 
 
 def _sums_of(split: RecordSplit, example: int) -> tuple[int, np.ndarray, np.ndarray] | None:
     try:
-        image = pixels_of(split.record(example), split.records.channels)
+        image = pixels_of(split.record(example), split.channels)
     except UnreadableError:
         return None
     return image.shape[0] * image.shape[1], image.sum((0, 1), dtype=np.int64), products_of(image)

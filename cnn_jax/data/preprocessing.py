@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from cnn_jax.config.problems import InputError
-from cnn_jax.data.dataset import Dataset, Split
+from cnn_jax.data.dataset import Dataset
 from cnn_jax.data.moments import moments_of
 
 # Mean and standard deviation of every channel, on the scale [0, 1].
@@ -143,7 +143,7 @@ def preprocessing_for(dataset: Dataset, normalisation: str) -> Preprocessing:
 
 def _standard(dataset: Dataset) -> tuple[list[float], list[float]]:
     """Mean and deviation of each channel."""
-    if isinstance(dataset.train, Split):
+    if dataset.train.resident:
         pixels = dataset.train.images.reshape(-1, dataset.image_shape[2]).astype(np.float64) / 255
         mean, std = pixels.mean(0), pixels.std(0)
     else:

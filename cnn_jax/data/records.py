@@ -14,11 +14,13 @@ class Record(NamedTuple):
         image: the content of an image file, or its pixels, uint8 (H, W, C).
         label: its class.
         name: by which a message can name it.
+        fault: why the image could not be fetched, where it could not; `image` is empty then.
     """
 
     image: bytes | np.ndarray
     label: int
     name: str
+    fault: str = ""
 
 
 class Records(Protocol):
@@ -28,11 +30,15 @@ class Records(Protocol):
     def channels(self) -> int:
         """Channels that an image is decoded to: 1 or 3."""
 
+    @property
+    def labels(self) -> np.ndarray | None:
+        """The class of each example, int (N,), where it is known before an image is read."""
+
     def __len__(self) -> int:
         """The number of examples."""
 
     def __getitem__(self, index: int) -> Record:
-        """One example."""
+        """One example; an image that cannot be fetched is told by `Record.fault`."""
 
 
 class Request(NamedTuple):

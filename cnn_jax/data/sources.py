@@ -54,7 +54,7 @@ def load(data: Any) -> Dataset:
     """
     where = (data.directory,) if data.source in ON_DISK else ()
     dataset = carve_validation(
-        SOURCES[data.source](*where, **data.kwargs.to_dict()),
+        SOURCES[data.source](*where, **data.kwargs.to_dict()).checked_as_read(),
         data.validation_folds,
         data.validation_fold,
         data.validation_rule,

@@ -43,7 +43,7 @@ class StoreRecords:
     def __init__(self, directory: Path, encoded: bool, channels: int):
         self.channels, self._encoded = channels, encoded
         with np.load(directory / INDEX) as index:
-            self._offset, self._shape, self._label = index["offset"], index["shape"], index["label"]
+            self._offset, self._shape, self.labels = index["offset"], index["shape"], index["label"]
         self._names = (directory / NAMES).read_text().splitlines()
         self._file = os.open(directory / IMAGES, os.O_RDONLY)
         size = os.fstat(self._file).st_size
@@ -54,13 +54,18 @@ class StoreRecords:
             )
 
     def __len__(self) -> int:
-        return len(self._label)
+        return len(self.labels)
 
     def __getitem__(self, index: int) -> Record:
         first, last = int(self._offset[index]), int(self._offset[index + 1])
+        label, name = int(self.labels[index]), self._names[index]
         # One read of known size, rather than a memory map, which a cold disk serves page by page.
-        content = os.pread(self._file, last - first, first)
-        label, name = int(self._label[index]), self._names[index]
+        try:
+            content = os.pread(self._file, last - first, first)
+        except OSError as error:
+            return Record(b"", label, name, error.strerror or "it cannot be read")
+        if len(content) != last - first:
+            return Record(b"", label, name, f"the store was cut short at byte {first}")
         if self._encoded or not content:
             return Record(content, label, name)
         return Record(np.frombuffer(content, np.uint8).reshape(self._shape[index]), label, name)

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 
@@ -61,23 +61,65 @@ class RecordSplit:
         index: which of them belong to the split, int (N,).
         image_shape: height, width and channels of an image in a batch.
         reading: how they are read.
+        classes: how many there are; labels are held to it as they are read. None: not yet.
+        resident: whether the images are in memory.
+
+    Raises:
+        InputError: `index` is no list of numbers of records.
     """
 
     records: Records
     index: np.ndarray
     image_shape: tuple[int, int, int] = (0, 0, 0)
     reading: Reading = field(default_factory=Reading)
+    classes: int | None = None
+    resident: ClassVar[Literal[False]] = False
+
+    def __post_init__(self) -> None:
+        index, length = self.index, len(self.records)
+        if index.ndim != 1 or index.dtype.kind not in "iu":
+            raise InputError(
+                f"index of a split: {index.dtype} {index.shape}; must be integers (N,)"
+            )
+        if len(wrong := np.flatnonzero((index < 0) | (index >= length))):
+            raise InputError(
+                f"index[{wrong[0]}] of a split is {index[wrong[0]]}: there are {length:,} records"
+            )
 
     def __len__(self) -> int:
         return len(self.index)
+
+    @property
+    def channels(self) -> int:
+        """Channels of an image: 1 or 3."""
+        return self.records.channels
+
+    @property
+    def labels(self) -> np.ndarray | None:
+        """The class of each example, int (N,), where it is known before an image is read."""
+        return None if self.records.labels is None else self.records.labels[self.index]
+
+    @property
+    def unreadable(self) -> dict[str, str]:
+        """Name -> reason, of the images met so far that cannot be read."""
+        return self.reading.unreadable
 
     def take(self, indices: np.ndarray) -> RecordSplit:
         """Returns the split of the examples at `indices`, in that order."""
         return replace(self, index=self.index[indices])
 
     def record(self, example: int) -> Record:
-        """Returns one example."""
-        return self.records[int(self.index[example])]
+        """Returns one example.
+
+        Raises:
+            InputError: its label is none of the classes.
+        """
+        record = self.records[int(self.index[example])]
+        if self.classes is not None and not 0 <= record.label < self.classes:
+            raise InputError(
+                f"{record.name} has label {record.label}: the classes are 0 to {self.classes - 1}"
+            )
+        return record
 
     def name(self, example: int) -> str:
         """Returns by what a message names an example."""
@@ -190,7 +232,7 @@ def _readable(split: RecordSplit, example: int, replacements: int) -> tuple[np.n
     for ahead in range(min(replacements, len(split) - 1) + 1):
         record = split.record((example + ahead) % len(split))
         try:
-            return pixels_of(record, split.records.channels), record.label
+            return pixels_of(record, split.channels), record.label
         except UnreadableError as error:
             _note(split, record.name, str(error))
     if replacements:
@@ -202,8 +244,10 @@ def pixels_of(record: Record, channels: int) -> np.ndarray:
     """Returns the pixels of a record, uint8 (H, W, channels).
 
     Raises:
-        UnreadableError: it cannot be decoded.
+        UnreadableError: it cannot be fetched or decoded.
     """
+    if record.fault:
+        raise UnreadableError(record.fault)
     if isinstance(record.image, np.ndarray):
         return record.image
     return decode(record.image, channels)

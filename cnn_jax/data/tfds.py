@@ -21,6 +21,7 @@ from cnn_jax.data.streams import RecordSplit, whole_split
 VERSION = re.compile(r"\d+\.\d+\.\d+")
 INFO = "dataset_info.json"
 READABLE = "array_record"
+LONGEST_FAULT = 300  # characters of a library's message
 
 
 class TfdsRecords:
@@ -44,6 +45,7 @@ class TfdsRecords:
         self._split, self._image, self._label = split, image, label
         self._name = named[0] if named else None
         self.channels = channels
+        self.labels = None  # each lies beside its image
         raw = tensorflow_datasets.decode.DeserializeMethod.RAW_BYTES
         self._source = builder.as_data_source(split=split, deserialize_method=raw)
 
@@ -51,10 +53,17 @@ class TfdsRecords:
         return len(self._source)
 
     def __getitem__(self, index: int) -> Record:
+        try:
+            return self._record(index)
+        except Exception as error:  # a damaged archive may cause any, in several libraries
+            text = " ".join(str(error).split()) or type(error).__name__
+            return Record(b"", 0, f"{self._split} {index}", text[:LONGEST_FAULT])
+
+    def _record(self, index: int) -> Record:
         example = self._message.FromString(self._source[index]).features.feature
         images = example[self._image].bytes_list.value
         named = example[self._name].bytes_list.value if self._name else ()
-        name = named[0].decode() if named else f"{self._split} {index}"
+        name = named[0].decode(errors="surrogateescape") if named else f"{self._split} {index}"
         label = example[self._label].int64_list.value[0]
         return Record(images[0] if images else b"", int(label), name)
 

@@ -17,7 +17,6 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from cnn_jax.config.validate import validate
-from cnn_jax.data.dataset import Split
 from cnn_jax.models.layer_table import Row, layer_table
 from cnn_jax.step.state import parameter_count
 from cnn_jax.step.steps import make_train_step
@@ -144,7 +143,7 @@ def estimate(config: Any, compiled: bool = True) -> Estimate:
     rows = layer_table(run.recipe.model, run.dataset.image_shape)
     train, plan, devices = run.dataset.train, run.plan, run.devices
     batch_step = len(devices.devices) * run.recipe.accumulation_steps
-    resident = run.config.train.dispatch == "chunk" and isinstance(train, Split)
+    resident = run.config.train.dispatch == "chunk" and train.resident
     return Estimate(
         title=f"{config.model.name} on {config.data.source}: batch {plan.batch_size} on "
         f"{devices.describe()}, {plan.train_examples:,} training images, "

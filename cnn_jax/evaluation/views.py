@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cnn_jax.config.problems import InputError
-from cnn_jax.data.dataset import AnySplit, Split
+from cnn_jax.data.dataset import AnySplit
 from cnn_jax.data.decode import UnreadableError
 from cnn_jax.data.resize import resize
 from cnn_jax.data.streams import pixels_of
@@ -60,12 +60,9 @@ def views_of(split: AnySplit, protocol: Protocol, workers: int, skip: bool) -> I
 
 
 def _seen(split: AnySplit, protocol: Protocol, example: int, skip: bool) -> Seen:
-    if isinstance(split, Split):
-        pixels, label = split.images[example], int(split.labels[example])
-        return Seen(_cut(pixels, protocol), label, split.name(example))
     record = split.record(example)
     try:
-        pixels = pixels_of(record, split.records.channels)
+        pixels = pixels_of(record, split.channels)
     except UnreadableError as error:
         if not skip:
             raise InputError(

@@ -13,7 +13,6 @@ import numpy as np
 from cnn_jax.config.problems import InputError
 from cnn_jax.data import sources
 from cnn_jax.data.cropping import rule_of
-from cnn_jax.data.dataset import AnySplit, Split
 from cnn_jax.data.preprocessing import Preprocessing
 from cnn_jax.evaluation.predictions import Predictions
 from cnn_jax.evaluation.protocols import Protocol, protocol_of
@@ -53,7 +52,7 @@ def predict_split(
     protocol = protocol_of(protocol_name, arguments, rule, record.height)
     dataset = sources.load(config.data)
     split = dataset.split(split_name)
-    check_record(record, dataset.class_names, _channels(split), force)
+    check_record(record, dataset.class_names, split.channels, force)
     workers = config.data.workers
     workers = len(os.sched_getaffinity(0)) if workers is None else workers
     seen = views_of(split, protocol, workers, skip=config.data.unreadable == "skip")
@@ -167,7 +166,3 @@ def _check_size(view: np.ndarray, record: Preprocessing, protocol: Protocol, nam
     trained = (record.height, record.width, record.channels)
     if view.shape != trained and not (protocol.dense and view.shape[2] == record.channels):
         raise InputError(f"{name}: a view has shape {view.shape}, the network sees {trained}")
-
-
-def _channels(split: AnySplit) -> int:
-    return split.image_shape[2] if isinstance(split, Split) else split.records.channels

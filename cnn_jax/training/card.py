@@ -13,7 +13,7 @@ import numpy as np
 from cnn_jax.config.identity import to_tree
 from cnn_jax.config.keys import SCHEMA, Key
 from cnn_jax.data import sources
-from cnn_jax.data.dataset import Dataset, Split
+from cnn_jax.data.dataset import Dataset
 from cnn_jax.evaluation.exact import counted
 from cnn_jax.training.run import Run
 
@@ -98,9 +98,9 @@ def _data(dataset: Dataset, data: Mapping[str, Any], fingerprint: str | None) ->
     shape = "x".join(map(str, dataset.image_shape))
     lines = [f"`{data['source']}`, {dataset.num_classes} classes, {shape}; `data` of the config:"]
     lines += ["", _json(data), "", "| split | examples | SHA-256 of the labels |", "|---|---:|---|"]
-    for name in ("train", "validation", "test"):
-        split, digest = getattr(dataset, name), "read from files"
-        if isinstance(split, Split):
+    for name, split in dataset.splits.items():
+        digest = "read from files"
+        if split.resident:
             digest = hashlib.sha256(np.asarray(split.labels, "<i4").tobytes()).hexdigest()[:16]
         lines.append(f"| {name} | {len(split):,} | {digest} |")
     if fingerprint is not None:

@@ -8,7 +8,6 @@ import jax
 import numpy as np
 
 from cnn_jax.config.problems import InputError
-from cnn_jax.data.dataset import Split
 from cnn_jax.data.order import Order
 from cnn_jax.data.records import Batch, Request
 from cnn_jax.devices.parallel import HostMetrics
@@ -36,7 +35,7 @@ def make_feed(run: Run, like: TrainState) -> Advance:
     parts, count = run.recipe.accumulation_steps, len(devices.devices)
     order = Order(run.config.seed.data, plan.train_examples, plan.batch_size)
     step, split = make_train_step(run.recipe), run.dataset.train
-    if run.config.train.dispatch == "chunk" and isinstance(split, Split):
+    if run.config.train.dispatch == "chunk" and split.resident:
         longest = min(run.config.train.chunk_steps, plan.total_steps)
         chunk = devices.compile_chunk(step, like, split.images, split.labels, longest)
 

@@ -177,8 +177,7 @@ def _train(
 
 def _unreadable(run: Run) -> dict[str, Any]:
     """The images that this call met and could not read, name -> reason, where there are any."""
-    train = run.dataset.train
-    met = train.reading.unreadable if isinstance(train, RecordSplit) else {}
+    met = run.dataset.train.unreadable
     return {"unreadable_images": dict(sorted(met.items()))} if met else {}
 
 

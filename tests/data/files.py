@@ -1,6 +1,9 @@
 """Image files as ILSVRC has them, the odd ones among them."""
 
 import importlib.util
+import os
+import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -54,3 +57,45 @@ def folder(root: Path, classes: int = 3, each: int = 10, test_each: int = 5) -> 
 def has(module: str) -> bool:
     """Whether a module is installed."""
     return importlib.util.find_spec(module) is not None
+
+
+def quiet(what: str, done: int, total: int) -> None:
+    """Hears of progress."""
+    assert 0 < done <= total
+
+
+def folder_with_odd_files(root: Path) -> Path:
+    """`folder`, with a file of each odd and each unreadable kind in the second class."""
+    folder(root)
+    for name, content in (odd_files() | unreadable_files()).items():
+        (root / "train" / "kind_1" / f"{name}.JPEG").write_bytes(content)
+    return root
+
+
+def _socket(path: Path) -> None:
+    # Made under a short name: the address of a socket is limited to 107 bytes.
+    here = os.open(path.parent, os.O_RDONLY)
+    try:
+        with socket.socket(socket.AF_UNIX) as made:
+            made.bind(f"/proc/self/fd/{here}/{path.name}")
+    finally:
+        os.close(here)
+
+
+def _sparse(path: Path) -> None:
+    path.touch()
+    os.truncate(path, 1 << 40)
+
+
+ODD_ENTRIES: dict[str, Callable[[Path], None]] = {
+    "pipe": os.mkfifo,
+    "socket": _socket,
+    "dangling": lambda path: path.symlink_to("nowhere"),
+    "loop": lambda path: path.symlink_to(path.name),
+    "device": lambda path: path.symlink_to("/dev/zero"),
+    "linked_pipe": lambda path: (os.mkfifo(path.with_suffix("")), path.symlink_to(path.stem))[1],
+    "folder": Path.mkdir,
+    "linked_folder": lambda path: path.symlink_to("."),
+    "sparse": _sparse,
+    "empty": Path.touch,
+}

@@ -15,7 +15,7 @@ from cnn_jax.data import sources
 from cnn_jax.data.colour import COLOURS, colour_of
 from cnn_jax.data.moments import moments_of
 from cnn_jax.data.pca import IMAGENET, components_of
-from cnn_jax.data.preparation import Wanted, prepare
+from cnn_jax.data.prepare.preparation import Wanted, prepare
 from tests import configs
 
 IMAGE = np.random.default_rng(0).uniform(0, 255, (6, 5, 3)).astype(np.float32)

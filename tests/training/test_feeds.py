@@ -24,6 +24,7 @@ class Photographs:
     """In memory; the label of each is its own number, so that a batch tells its ids."""
 
     channels = 3
+    labels = None
 
     def __init__(self) -> None:
         self.files = [jpeg(photograph(i, 20 + i, 40 - i)) for i in range(EXAMPLES)]

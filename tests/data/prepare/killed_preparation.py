@@ -1,6 +1,6 @@
 """Prepares a set; kills itself hard when imagenet2012 is built and about to be put in its place.
 
-python -m tests.data.killed_preparation FLAGS
+python -m tests.data.prepare.killed_preparation FLAGS
 """
 
 import os
@@ -8,7 +8,7 @@ import signal
 
 import tensorflow_datasets as tfds
 
-from cnn_jax.data import tfds_building
+from cnn_jax.data.prepare import tfds_building
 from experiments import command_line, prepare
 
 

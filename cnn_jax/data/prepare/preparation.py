@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from cnn_jax.config.problems import InputError
-from cnn_jax.data import ilsvrc
 from cnn_jax.data.dataset import Dataset
 from cnn_jax.data.folder import folder
 from cnn_jax.data.manifest import MANIFEST, Report, read_manifest, scan, totals, write_manifest
 from cnn_jax.data.moments import covariance_of_files
 from cnn_jax.data.pca import components_of
+from cnn_jax.data.prepare import ilsvrc
+from cnn_jax.data.prepare.store_building import build_store, parse_format
+from cnn_jax.data.prepare.tfds_building import build, find_built, finish
 from cnn_jax.data.store import DESCRIPTION
-from cnn_jax.data.store_building import build_store, parse_format
 from cnn_jax.data.streams import RecordSplit
 from cnn_jax.data.tfds import open_builder, tfds
-from cnn_jax.data.tfds_building import build, find_built, finish
 
 FOLDER, UNVERIFIED = "folder", ".unverified-"
 

@@ -24,7 +24,7 @@ if importlib.util.find_spec("tensorflow") is None:
 pytestmark = [pytest.mark.prepare, pytest.mark.xdist_group("prepare")]
 VALIDATION, EACH = 12, 12
 FIRST = min(ilsvrc_tars.LABELS[:VALIDATION])  # the class of the odd files
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def run(*words: object, module: str = "experiments.prepare") -> subprocess.CompletedProcess[str]:
@@ -56,7 +56,7 @@ def data(tars: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         f"--data_dir={data}",
         "--dataset=imagenet2012",
         "--allow_partial",
-        module="tests.data.killed_preparation",
+        module="tests.data.prepare.killed_preparation",
     )
     assert killed.returncode == -9, killed.stderr
     assert list(data.iterdir()), "something was begun"
@@ -172,7 +172,9 @@ def test_other_sets_of_tfds(tmp_path: Path) -> None:
     """TFDS's own stand-in for MNIST: 28x28 grey, resident, in the order it was written."""
     data = tmp_path / "data"
     done = run(
-        "--dataset=small_digits", f"--data_dir={data}", module="tests.data.killed_preparation"
+        "--dataset=small_digits",
+        f"--data_dir={data}",
+        module="tests.data.prepare.killed_preparation",
     )
     assert done.returncode == 0, done.stderr
     found = tfds(str(data), name="small_digits")

@@ -16,13 +16,13 @@ from PIL import Image
 
 from cnn_jax.config.problems import InputError
 from cnn_jax.data.crops import with_shorter_side
-from cnn_jax.data.dataset import Dataset
+from cnn_jax.data.dataset import AnySplit, Dataset
 from cnn_jax.data.decode import UnreadableError
 from cnn_jax.data.manifest import Report, write_manifest
+from cnn_jax.data.prepare.tfds_building import finish, unfinished
 from cnn_jax.data.resize import resize
-from cnn_jax.data.store import DESCRIPTION, IMAGES, INDEX, NAMES, SPLITS
-from cnn_jax.data.streams import RecordSplit, pixels_of
-from cnn_jax.data.tfds_building import finish, unfinished
+from cnn_jax.data.store import DESCRIPTION, IMAGES, INDEX, NAMES
+from cnn_jax.data.streams import pixels_of
 
 QUALITY = 95  # of a JPEG store
 EXAMPLES_AT_ONCE = 256
@@ -59,15 +59,14 @@ def build_store(
     form, side = parse_format(word)
     temporary = unfinished(final)
     unreadable: dict[str, list[str]] = {}
-    for name in SPLITS:
-        split = getattr(dataset, name)
+    for name, split in dataset.splits.items():
         if len(split):
             unreadable[name] = _write_split(split, temporary / name, form, side, name, report)
     written = manifest | {"store": {"format": word, "unreadable": unreadable}}
     description = {
         "format": form,
         "shorter_side": side,
-        "channels": dataset.train.records.channels,  # type: ignore[union-attr]
+        "channels": dataset.train.channels,
         "class_names": list(dataset.class_names),
         "made_from": manifest["fingerprint"],
     }
@@ -78,7 +77,7 @@ def build_store(
 
 
 def _write_split(
-    split: RecordSplit, directory: Path, form: str, side: int, name: str, report: Report
+    split: AnySplit, directory: Path, form: str, side: int, name: str, report: Report
 ) -> list[str]:
     directory.mkdir()
     ends, shapes, labels, names, unreadable = [0], [], [], [], []
@@ -106,13 +105,11 @@ def _write_split(
 Resized = tuple[bytes, tuple[int, int, int], int, str]  # content, shape, label, name
 
 
-def _resized(
-    split: RecordSplit, form: str, side: int, name: str, report: Report
-) -> Iterator[Resized]:
+def _resized(split: AnySplit, form: str, side: int, name: str, report: Report) -> Iterator[Resized]:
     def one(example: int) -> Resized:
         record = split.record(example)
         try:
-            pixels = pixels_of(record, split.records.channels)
+            pixels = pixels_of(record, split.channels)
         except UnreadableError:
             return b"", (0, 0, 0), record.label, record.name
         height, width = pixels.shape[:2]

@@ -9,15 +9,12 @@ from pathlib import Path
 import pytest
 
 from cnn_jax.config.problems import InputError
-from cnn_jax.data import ilsvrc
-from cnn_jax.data.ilsvrc import Tar, check_counts, verify
+from cnn_jax.data.prepare import ilsvrc
+from cnn_jax.data.prepare.ilsvrc import Tar, check_counts, verify
 from tests.data import ilsvrc_tars
+from tests.data.files import quiet
 
 TRAIN, VAL = (tar.name for tar in ilsvrc.TARS)
-
-
-def quiet(what: str, done: int, total: int) -> None:
-    assert 0 < done <= total
 
 
 @pytest.fixture(scope="module")

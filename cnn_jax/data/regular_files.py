@@ -1,0 +1,107 @@
+"""Image files on a disk: which there are, and their content. Only regular files are opened.
+
+Anything may lie under an image's name: a pipe that nobody writes to, a link to a device without an
+end, a folder, a link to a disk that is not there. None of them is waited for, and none is left out
+unsaid: it is listed like an image, and cannot be read.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import NoReturn
+
+from cnn_jax.config.problems import InputError
+from cnn_jax.data.decode import UnreadableError
+
+SUFFIXES = frozenset(
+    {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".pgm", ".ppm", ".tif", ".tiff", ".webp"}
+)
+# No image within the limits of `decode` needs more, and a sparse file of any size costs nothing.
+LARGEST_FILE = 1 << 30  # bytes
+KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def read_file(path: Path) -> bytes:
+    """Returns the content of a regular file.
+
+    Raises:
+        UnreadableError: it is something else, is too large, or the system cannot read it.
+    """
+    try:
+        _size(os.stat(path))  # before it is opened: to open a device may do something
+        # Should it have become a pipe since, the call must not wait for a writer.
+        opened = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(opened, "rb") as file:
+            return file.read(_size(os.fstat(opened)))
+    except OSError as error:
+        raise UnreadableError(error.strerror or type(error).__name__) from error
+
+
+def _size(status: os.stat_result) -> int:
+    if not stat.S_ISREG(status.st_mode):
+        kind = KINDS.get(stat.S_IFMT(status.st_mode), "something else")
+        raise UnreadableError(f"{kind}, not a file")
+    if status.st_size > LARGEST_FILE:
+        raise UnreadableError(f"{status.st_size:,} bytes, more than {LARGEST_FILE:,}")
+    return status.st_size
+
+
+def images_under(folder: Path) -> list[Path]:
+    """Returns all that has an image's name in a folder and in those inside it, sorted.
+
+    Links to folders inside are not followed.
+
+    Raises:
+        InputError: a folder cannot be listed.
+    """
+    return sorted(
+        Path(here, name)
+        for here, folders, files in os.walk(folder, onerror=_refuse)
+        for name in (*folders, *files)
+        if Path(name).suffix.lower() in SUFFIXES
+    )
+
+
+def subfolders(folder: Path) -> list[str]:
+    """Returns the names of the folders inside a folder, sorted, without hidden ones.
+
+    Raises:
+        InputError: it cannot be listed, or a link inside leads nowhere, and may mean a folder.
+    """
+    try:
+        entries = [entry for entry in os.scandir(folder) if not entry.name.startswith(".")]
+        return sorted(entry.name for entry in entries if _is_folder(entry))
+    except OSError as error:
+        _refuse(error)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    check_link(Path(entry.path))
+    return entry.is_dir()
+
+
+def printable(name: str) -> str:
+    """Returns a name as it can be printed on a line: what cannot be is escaped, as in Python."""
+    return name if name.isprintable() else repr(name)[1:-1]
+
+
+def check_link(path: Path) -> None:
+    """Refuses a link that leads nowhere.
+
+    Raises:
+        InputError: `path` is one.
+    """
+    if os.path.islink(path) and not os.path.exists(path):
+        raise InputError(f"{path} is a link that leads nowhere: mend or remove it")
+
+
+def _refuse(error: OSError) -> NoReturn:
+    raise InputError(f"{error.filename} cannot be listed: {error.strerror}") from error
