@@ -19,13 +19,13 @@ line, or a number of ILSVRC's validation set; n=48238/50000, 1762 excluded by FI
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from absl import flags
 
+from cnn_jax import files
 from experiments import command_line
 
 WORKDIR = flags.DEFINE_multi_string("workdir", None, "run directory; several: an ensemble")
@@ -56,7 +56,7 @@ def main(argv: list[str]) -> int:
     else:
         result = _by_counts(config)
     if OUTPUT.value:
-        Path(OUTPUT.value).write_text(json.dumps(result, indent=2) + "\n")
+        files.write_json(Path(OUTPUT.value), result)
     return 0
 
 

@@ -11,13 +11,13 @@ protocols, or of other runs: python -m experiments.evaluate with several --workd
 
 from __future__ import annotations
 
-import json
 import statistics
 import time
 from pathlib import Path
 
 from absl import flags
 
+from cnn_jax import files
 from cnn_jax.config.identity import config_hash, to_tree
 from cnn_jax.config.validate import validate
 from cnn_jax.training.preemption import PREEMPTED, Preemption, PreemptionRequested
@@ -52,8 +52,8 @@ def main(argv: list[str]) -> int:
     table = render(results, config_hash(to_tree(config)))
     if ENSEMBLE.value:
         table += ensemble_of([workdir / f"seed-{seed}" for seed in range(SEEDS.value)])
-    (workdir / "table.md").write_text(table)
-    (workdir / "seeds.json").write_text(json.dumps(results, indent=2) + "\n")
+    files.write_text(workdir / "table.md", table)
+    files.write_json(workdir / "seeds.json", results)
     print(f"\n{table}\nwritten to {workdir}/table.md and seeds.json")
     return 0
 

@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FLOORS = (
-    ("cnn_jax.config", "cnn_jax.layers", "cnn_jax.initializers"),
+    ("cnn_jax.config", "cnn_jax.files", "cnn_jax.layers", "cnn_jax.initializers"),
     ("cnn_jax.models", "cnn_jax.data", "cnn_jax.optim"),
     ("cnn_jax.step", "cnn_jax.transfer", "cnn_jax.data.prepare"),
     ("cnn_jax.devices",),

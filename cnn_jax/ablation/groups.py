@@ -15,9 +15,8 @@ from cnn_jax.config.identity import program_tree, to_tree
 from cnn_jax.config.plan import RunPlan, make_plan
 from cnn_jax.config.problems import InputError
 from cnn_jax.data import sources
-from cnn_jax.data.dataset import Dataset, Split
-from cnn_jax.devices.parallel import Devices
 from cnn_jax.data.dataset import Dataset
+from cnn_jax.devices.parallel import Devices
 from cnn_jax.models import Network
 from cnn_jax.step.state import TrainState, create_state, hyper_parameters
 from cnn_jax.training.data_dependent_init import check_section, initial_state

@@ -24,6 +24,7 @@ from cnn_jax.ablation.wave import in_present_words
 from cnn_jax.ablation.wave_files import WaveFiles
 from cnn_jax.ablation.workers import Job, Worker, largest_wave, work
 from cnn_jax.config.identity import config_hash, to_tree
+from cnn_jax.files import with_nan
 from cnn_jax.training.preemption import Preemption
 
 
@@ -133,11 +134,7 @@ def _results(members: Sequence[Member], jobs: dict[Slot, Job]) -> list[MemberRes
 
 def _with_nan(record: dict[str, Any]) -> dict[str, Any]:
     """Returns a record as it was: JSON has no NaN, and null in its place."""
-    curve = {
-        name: [math.nan if value is None else value for value in values]
-        for name, values in record["curve"].items()
-    }
-    return record | {"curve": curve}
+    return record | {name: with_nan(record[name]) for name in ("curve", "final")}
 
 
 def _never() -> None:

@@ -12,13 +12,9 @@ from typing import Any, Protocol
 import jax
 import numpy as np
 
-from cnn_jax.data.dataset import AnySplit, Split
+from cnn_jax.data.dataset import AnySplit
 from cnn_jax.devices.parallel import HostMetrics
 from cnn_jax.devices.parallel_members import (
-from cnn_jax.data.dataset import AnySplit
-from cnn_jax.evaluation.exact import Evaluation, evaluate, evaluate_members
-from cnn_jax.training.parallel import HostMetrics
-from cnn_jax.training.parallel_members import (
     Layout,
     MembersChunk,
     compile_members_evaluation,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from cnn_jax import files
 from cnn_jax.ablation import report_tables
 from cnn_jax.ablation.convergence import convergence
 from cnn_jax.ablation.curve_pictures import draw_ablation_curves
@@ -28,7 +28,6 @@ from cnn_jax.ablation.statistics import (
 )
 from cnn_jax.ablation.table import Table
 from cnn_jax.config.problems import InputError
-from cnn_jax.storage.run_directory import read_json
 from cnn_jax.training.layer_statistics_picture import draw_signals
 
 JUDGED = "test_error"
@@ -55,22 +54,21 @@ def write_report(directory: Path, test: str = "t") -> str:
         InputError: there is no `ablation.json` in the directory, or it is damaged.
     """
     path = Path(directory) / "ablation.json"
-    try:
-        tree = json.loads(path.read_text())
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file; an ablation writes it at its end") from error
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path} is damaged: {error}") from error
+    tree = files.read_json(path)
+    if tree is None:
+        raise InputError(f"{path}: no such file; an ablation writes it at its end")
     found = statistics(tree, test)
     tables = tables_of(tree, found, test)
     title = f"Ablation {tree['name']}, config {tree['config_hash']}"
-    _write(path.parent / "statistics.json", json.dumps(_plain(found), indent=2) + "\n")
-    _write(path.parent / "table.csv", _csv(found))
-    _write(path.parent / "table.tex", "\n".join(table.latex() for table in tables))
-    _write(path.parent / "table.md", f"# {title}\n\n" + "\n".join(t.markdown() for t in tables))
+    files.write_json(path.parent / "statistics.json", _plain(found))
+    files.write_text(path.parent / "table.csv", _csv(found))
+    files.write_text(path.parent / "table.tex", "\n".join(table.latex() for table in tables))
+    files.write_text(
+        path.parent / "table.md", f"# {title}\n\n" + "\n".join(t.markdown() for t in tables)
+    )
     draw_ablation_curves(tree["members"], title, path.parent / "curves.png")
     draw_effects(found["metrics"][JUDGED]["cells"], title, path.parent / "effects.png")
-    if signals := read_json(path.parent / "signals.json"):
+    if signals := files.read_json(path.parent / "signals.json"):
         draw_signals(signals, f"{title}: before the first step", path.parent / "signals.png")
     return "\n\n".join([title, *(table.text() for table in tables)])
 
@@ -189,10 +187,3 @@ def _bounds(
 ) -> dict[str, float | None]:
     low, high = interval or (None, None)
     return {f"{name}_low{unit}": _times(low, factor), f"{name}_high{unit}": _times(high, factor)}
-
-
-def _write(path: Path, text: str) -> None:
-    """Writes a file in one step: a reader sees the old text or the new one."""
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.write_text(text)
-    fresh.replace(path)

@@ -10,6 +10,7 @@ whose loss explodes is stopped by the guard, and cannot win.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -18,6 +19,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+from cnn_jax.ablation import population_record
 from cnn_jax.ablation.factors import Member
 from cnn_jax.ablation.ranges import Ranges, Values, draw_trials, edges, in_words, narrowed
 from cnn_jax.config.changes import changed, values_at
@@ -72,7 +74,16 @@ class Round:
         Errors are counts and often equal: the loss on validation then decides.
         """
         done = [trial for trial in self.trials if trial.state == "done"]
-        return sorted(done, key=lambda t: (t.validation_error, t.validation_loss, t.index))
+
+        def key(trial: Trial) -> tuple[float, float, int]:
+            return _last(trial.validation_error), _last(trial.validation_loss), trial.index
+
+        return sorted(done, key=key)
+
+
+def _last(value: float | None) -> float:
+    """Returns a figure by which trials are sorted: what is no number comes last."""
+    return math.inf if value is None or math.isnan(value) else value
 
 
 def check(search: Search) -> ConfigDict:
@@ -129,12 +140,13 @@ def run_search(
     """
     rounds: list[Round] = []
     with closing(RunDirectory(workdir)) as directory:
-        _claim(directory, search)
         ranges = dict(search.ranges)
         for number, stage in enumerate(search.stages, start=1):
-            say(_opening(number, len(search.stages), stage, ranges))
             drawn = draw_trials(search.seed, number, ranges, stage.trials)
             members = [member_of(search, stage, i, values) for i, values in enumerate(drawn)]
+            if number == 1:
+                _claim(directory, search, members, say)
+            say(_opening(number, len(search.stages), stage, ranges))
             results = train(members, directory.path / f"stage-{number}")
             rounds.append(Round(stage, ranges, [_trial(result, drawn) for result in results]))
             _record(directory, search, rounds)
@@ -220,13 +232,26 @@ def _trial(result: Any, drawn: Sequence[Values]) -> Trial:
     return Trial(index, drawn[index], result.state, *(result.final[name] for name in judged))
 
 
-def _claim(directory: RunDirectory, search: Search) -> None:
-    saved, asked = directory.read(RECORD), to_record(search)
-    if saved is None:
-        directory.check_free("a search", RECORD)
-        _record(directory, search, [])
+def _claim(
+    directory: RunDirectory, search: Search, first: Sequence[Member], say: Callable[[str], None]
+) -> None:
+    """Makes the directory that of the search; `first` are the trials of its first stage."""
+    asked = to_record(search)
+    try:
+        saved = directory.read(RECORD)
+        before = None if saved is None else saved["search"]
+    except (InputError, TypeError, KeyError) as error:
+        before = None
+        say(f"{directory.path / RECORD} is damaged ({error}): it is written again")
+    if before is not None:
+        directory.check_same("search", _different(before, asked))
+        return
+    where = directory.path / "stage-1"
+    if (begun := population_record.read(where)) is not None:
+        population_record.check_same(where, begun, first)
     else:
-        directory.check_same("search", _different(saved["search"], asked))
+        directory.check_free("a search", RECORD)
+    _record(directory, search, [])
 
 
 def _different(saved: dict[str, Any], asked: dict[str, Any]) -> list[str]:

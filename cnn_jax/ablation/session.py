@@ -8,15 +8,16 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from cnn_jax import files
 from cnn_jax.ablation import population_record
 from cnn_jax.ablation.factors import Member, to_record
 from cnn_jax.ablation.initial_signals import initial_signals
 from cnn_jax.ablation.population import MemberResult, train_members
-from cnn_jax.ablation.wave_files import without_infinities
 from cnn_jax.config.ablation import Ablation
 from cnn_jax.config.identity import config_hash, difference, to_tree
+from cnn_jax.config.problems import InputError
 from cnn_jax.config.saved import complete
-from cnn_jax.storage.run_directory import RunDirectory, origin, read_json
+from cnn_jax.storage.run_directory import RunDirectory, origin
 from cnn_jax.training.preemption import Preemption
 
 PLAN, RESULT, POPULATION = "plan.json", "ablation.json", "population"
@@ -54,8 +55,8 @@ def run_ablation(
         PreemptionRequested: a signal came; everything is saved.
     """
     with closing(RunDirectory(workdir)) as directory:
-        _claim(directory, ablation)
         where = workdir / POPULATION
+        _claim(directory, ablation, members, say)
         results = train_members(
             members,
             where,
@@ -64,7 +65,7 @@ def run_ablation(
             say=say,
             memory_bytes=memory_bytes,
         )
-        used = read_json(where / population_record.NAME)["strategy"]
+        used = files.read_json(where / population_record.NAME)["strategy"]
         directory.write_text(RESULT, _as_text(_tree(name, ablation, used, results)))
         if not (workdir / SIGNALS).exists():
             directory.write(SIGNALS, initial_signals(ablation, members))
@@ -88,24 +89,38 @@ def _tree(
         for one in results
     ]
     about = {"name": name, "config_hash": config_hash(record["base"]), "strategy": strategy}
-    return about | record | origin() | {"members": without_infinities(members)}
+    return about | record | origin() | {"members": members}
 
 
 def _as_text(tree: dict[str, Any]) -> str:
     """Returns JSON with one member a line: a curve of thousands of numbers is not read by eye."""
-    head = json.dumps({name: value for name, value in tree.items() if name != "members"}, indent=2)
-    members = ",\n".join(f"    {json.dumps(member)}" for member in tree["members"])
+    head = files.json_text({name: tree[name] for name in tree if name != "members"}, indent=2)
+    members = ",\n".join(f"    {files.json_text(member)}" for member in tree["members"])
     return head.removesuffix("\n}") + f',\n  "members": [\n{members}\n  ]\n}}\n'
 
 
-def _claim(directory: RunDirectory, ablation: Ablation) -> None:
+def _claim(
+    directory: RunDirectory,
+    ablation: Ablation,
+    members: Sequence[Member],
+    say: Callable[[str], None],
+) -> None:
     asked = json.loads(json.dumps(to_record(ablation)))  # tuples become lists, as in the file
-    saved = directory.read(PLAN)
-    if saved is None:
-        directory.check_free("an ablation", PLAN)
-        directory.write(PLAN, {"ablation": asked} | origin())
+    try:
+        saved = directory.read(PLAN)
+        before = None if saved is None else saved["ablation"]
+    except (InputError, TypeError, KeyError) as error:
+        before = None
+        say(f"{directory.path / PLAN} is damaged ({error}): it is written again")
+    if before is not None:
+        directory.check_same("ablation", _different(before, asked))
+        return
+    where = directory.path / POPULATION
+    if (begun := population_record.read(where)) is not None:
+        population_record.check_same(where, begun, members)
     else:
-        directory.check_same("ablation", _different(saved["ablation"], asked))
+        directory.check_free("an ablation", PLAN)
+    directory.write(PLAN, {"ablation": asked} | origin())
 
 
 def _different(saved: dict[str, Any], asked: dict[str, Any]) -> list[str]:

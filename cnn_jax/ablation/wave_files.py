@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import math
-import os
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 
+from cnn_jax import files
 from cnn_jax.config.problems import InputError
 from cnn_jax.step.state import FORMAT_VERSION, TrainState
-from cnn_jax.storage.run_directory import read_json
 
 RECORD = "record"  # the entry of a snapshot that holds text
 
@@ -51,13 +48,8 @@ class WaveFiles:
             "records": records,
         }
         arrays = {name: np.asarray(leaf) for name, leaf in _named_leaves(state)}
-        fresh = self._snapshot.with_suffix(".new")
-        with fresh.open("wb") as file:
-            entries: Any = arrays | {RECORD: np.array(json.dumps(about))}
-            np.savez(file, **entries)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(self._snapshot)
+        # Here NaN stays what it is: the curve goes on from it.
+        files.write_arrays(self._snapshot, arrays | {RECORD: np.array(json.dumps(about))})
 
     def restore(self, like: TrainState) -> tuple[TrainState, int, list[dict[str, Any]]] | None:
         """Returns state, step and records of the snapshot; None where there is none to go on from.
@@ -70,23 +62,20 @@ class WaveFiles:
                 about = json.loads(str(saved[RECORD]))
                 if about["format"] != FORMAT_VERSION or about["config_hashes"] != self._hashes:
                     return None
+                step, records = int(about["step"]), list(about["records"])
                 leaves = [saved[name] for name, _ in _named_leaves(like)]
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        except Exception as error:  # whatever zip, NumPy and JSON make of a damaged file
             # Nothing is lost but time: the wave begins anew, and gives the same numbers.
-            print(f"{self._snapshot} is damaged ({error}): its members begin anew")
+            reason = str(error) or repr(error)
+            print(f"{self._snapshot} is damaged ({reason}): its members begin anew")
             return None
-        return jax.tree.unflatten(jax.tree.structure(like), leaves), about["step"], about["records"]
+        return jax.tree.unflatten(jax.tree.structure(like), leaves), step, records
 
     def finish(self, records: list[dict[str, Any]]) -> None:
         """Writes the records of the finished members; the snapshot goes."""
-        fresh = self._records.with_suffix(".new_json")
-        with fresh.open("w") as file:
-            json.dump(without_infinities(records), file)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(self._records)
+        files.write_json(self._records, records, indent=None)
         self._snapshot.unlink(missing_ok=True)
 
     def finished(self) -> list[dict[str, Any]] | None:
@@ -95,19 +84,16 @@ class WaveFiles:
         Raises:
             InputError: the file is damaged, or holds other members.
         """
-        records = read_json(self._records)
+        try:
+            records = files.read_json(self._records)
+        except InputError as error:
+            raise InputError(
+                f"{error}. Put a sound copy in its place, or remove it: its "
+                f"{len(self._hashes)} members are then trained again, to the same numbers"
+            ) from error
         if records is not None and len(records) != len(self._hashes):
             raise InputError(f"{self._records} holds {len(records)} members: it is not of this run")
         return records
-
-
-def without_infinities(tree: Any) -> Any:
-    """Returns a tree for strict JSON: NaN and infinities, which it does not know, as null."""
-    if isinstance(tree, dict):
-        return {name: without_infinities(value) for name, value in tree.items()}
-    if isinstance(tree, list | tuple):
-        return [without_infinities(value) for value in tree]
-    return None if isinstance(tree, float) and not math.isfinite(tree) else tree
 
 
 def _named_leaves(state: TrainState) -> list[tuple[str, Any]]:

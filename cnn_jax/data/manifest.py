@@ -24,6 +24,7 @@ from cnn_jax.data.decode import JPEG, UnreadableError, orientation
 from cnn_jax.data.records import Record
 from cnn_jax.data.regular_files import printable
 from cnn_jax.data.streams import pixels_of
+from cnn_jax.files import write_json
 
 MANIFEST = "manifest.json"
 FORMAT_VERSION = 1
@@ -131,9 +132,7 @@ def _kinds(record: Record) -> list[str]:
 
 def write_manifest(directory: Path, manifest: dict[str, Any]) -> None:
     """Writes `manifest.json` whole or not at all."""
-    temporary = directory / (MANIFEST + ".unfinished")
-    temporary.write_text(json.dumps(manifest, indent=1) + "\n")
-    os.replace(temporary, directory / MANIFEST)
+    write_json(directory / MANIFEST, manifest, indent=1)
 
 
 def read_manifest(directory: Path) -> dict[str, Any] | None:

@@ -11,9 +11,7 @@ from cnn_jax.diagnostics.published_rows import CENTRE, Shown, recipe_of, rows_fo
 from cnn_jax.evaluation.exact import evaluate
 from cnn_jax.inference.multi_view import predict_split
 from cnn_jax.inference.restored import Restored, restore
-from cnn_jax.evaluation.multi_view import predict_split
 from cnn_jax.models.facts import METRICS
-from cnn_jax.training.restored import Restored, restore
 
 
 def measure(restored: Restored, batch_size: int = 256) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from cnn_jax import files
 from cnn_jax.config.problems import InputError
 from cnn_jax.evaluation.exact import Evaluation
 from cnn_jax.evaluation.exclusion import Exclusion
@@ -43,11 +44,7 @@ class Predictions:
         path = Path(file)
         if path.suffix != ".npz":
             raise InputError(f"{file}: predictions are written into an .npz file")
-        try:
-            with path.open("wb") as opened:
-                np.savez(opened, **{name: getattr(self, name) for name in ARRAYS})
-        except OSError as error:
-            raise InputError(f"{file} cannot be written: {error.strerror}") from error
+        files.write_arrays(path, {name: getattr(self, name) for name in ARRAYS})
 
     @functools.cached_property
     def excluded(self) -> np.ndarray:

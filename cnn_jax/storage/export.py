@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -12,6 +11,7 @@ import jax
 import numpy as np
 from flax.traverse_util import flatten_dict
 
+from cnn_jax import files
 from cnn_jax.config.problems import InputError, hint
 from cnn_jax.storage.checkpoints import Checkpoints
 
@@ -47,17 +47,11 @@ def export(
     write = _writer(path, force)
     with closing(Checkpoints(Path(workdir), read_only=True)) as checkpoints:
         arrays, _ = read_weights(checkpoints, checkpoints.resolve(which), averaged)
-    fresh = path.with_name(f".{path.name}.new")
     try:
-        with fresh.open("wb") as file:
-            write(file, arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(path)
-    except OSError as error:
-        raise InputError(f"--output={path}: {error.strerror}") from error
-    finally:
-        fresh.unlink(missing_ok=True)
+        needed = sum(array.nbytes for array in arrays.values())
+        files.replace(path, lambda file: write(file, arrays), needed)
+    except InputError as error:
+        raise InputError([f"--output={text}" for text in error.problems]) from error
     return arrays
 
 

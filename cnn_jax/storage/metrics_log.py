@@ -3,14 +3,21 @@
 A line says its `kind` (`train`, `validation`, `test`), step and epoch. Nothing in a line depends on
 the clock or on where a run was interrupted, so the file of a resumed run equals that of an
 uninterrupted one. `signals.jsonl` holds the statistics of every layer, where they are measured.
+A number that is not finite is null in the file, and NaN for who reads it.
 """
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
+
+from cnn_jax import files
+from cnn_jax.config.problems import InputError
+
+Line = dict[str, Any]
 
 
 class MetricsLog:
@@ -22,23 +29,31 @@ class MetricsLog:
             about to be made again, and are dropped.
         tensorboard: whether to write events too.
         lead: whether this process writes; the others only know what is there.
+        before_flush: brings onto the disk what must be there no later than the log.
+
+    Raises:
+        InputError: a line before the last one is damaged.
     """
 
-    def __init__(self, directory: Path, step: int, tensorboard: bool, lead: bool = True):
+    def __init__(
+        self,
+        directory: Path,
+        step: int,
+        tensorboard: bool,
+        lead: bool = True,
+        before_flush: Callable[[], None] = lambda: None,
+    ):
         self.path, self.signals = directory / "metrics.jsonl", directory / "signals.jsonl"
         kept = {path: _lines_until(path, step) for path in (self.path, self.signals)}
-        self._evaluated = {x["step"] for x in kept[self.path] if x["kind"] == "validation"}
-        self._measured = {x["step"] for x in kept[self.signals]}
+        self._known = {_key(line): line for lines in kept.values() for line in lines}
         self._files: dict[Path, IO[str]] = {}
         self._events: Any = None
-        self._lead = lead
+        self._lead, self._before_flush = lead, before_flush
         if not lead:
             return
         for path, lines in kept.items():
             if path == self.path or path.exists():
-                fresh = path.with_suffix(".new")
-                fresh.write_text("".join(json.dumps(line) + "\n" for line in lines))
-                fresh.replace(path)
+                files.write_text(path, "".join(_text(line) for line in lines))
         if tensorboard:
             from tensorboardX import SummaryWriter
 
@@ -46,10 +61,7 @@ class MetricsLog:
 
     def write(self, kind: str, step: int, epoch: float, values: dict[str, Any]) -> None:
         """Writes one line."""
-        line = {"kind": kind, "step": step, "epoch": round(epoch, 6)} | values
-        if kind == "validation":
-            self._evaluated.add(step)
-        self._append(self.path, line)
+        self._append(self.path, {"kind": kind, "step": step, "epoch": round(epoch, 6)} | values)
         if self._events is not None:
             for name, value in values.items():
                 if not isinstance(value, list):
@@ -57,7 +69,6 @@ class MetricsLog:
 
     def write_signals(self, step: int, epoch: float, layers: dict[str, dict[str, float]]) -> None:
         """Writes the statistics of every layer, by its name and theirs."""
-        self._measured.add(step)
         line = {"kind": "signals", "step": step, "epoch": round(epoch, 6), "layers": layers}
         self._append(self.signals, line)
         if self._events is not None:
@@ -67,48 +78,114 @@ class MetricsLog:
 
     def has_evaluation(self, step: int) -> bool:
         """Whether the log holds the evaluation on validation at `step`."""
-        return step in self._evaluated
+        return ("validation", step) in self._known
 
     def has_signals(self, step: int) -> bool:
         """Whether the log holds the statistics of the layers at `step`."""
-        return step in self._measured
+        return ("signals", step) in self._known
+
+    def values(self, kind: str, step: int) -> dict[str, Any] | None:
+        """Returns what was written of a kind at a step, None where nothing was."""
+        line = self._known.get((kind, step))
+        head = ("kind", "step", "epoch")
+        return None if line is None else {k: v for k, v in line.items() if k not in head}
 
     def flush(self) -> None:
-        """Brings everything written so far onto the disk."""
-        for file in self._files.values():
-            file.flush()
-            os.fsync(file.fileno())
+        """Brings everything written so far onto the disk.
+
+        Raises:
+            InputError: it cannot be written.
+        """
+        self._before_flush()
+        for path, file in self._files.items():
+            try:
+                file.flush()
+                os.fsync(file.fileno())
+            except OSError as error:
+                raise files.cannot_write(path, error) from error
         if self._events is not None:
             self._events.flush()
 
     def close(self) -> None:
         """Flushes and closes the files."""
-        self.flush()
-        for file in self._files.values():
-            file.close()
-        if self._events is not None:
-            self._events.close()
+        try:
+            self.flush()
+        finally:
+            for file in self._files.values():
+                try:
+                    file.close()
+                except OSError:  # it was said by the flush
+                    continue
+            if self._events is not None:
+                self._events.close()
 
-    def _append(self, path: Path, line: dict[str, Any]) -> None:
+    def _append(self, path: Path, line: Line) -> None:
+        if _key(line) in self._known:
+            return  # an earlier call has written it: again it would be the same
+        if line["kind"] != "train":  # nobody asks for those, and they are many
+            self._known[_key(line)] = line
         if not self._lead:
             return
-        if path not in self._files:
-            self._files[path] = path.open("a")
-        self._files[path].write(json.dumps(line) + "\n")
-
-
-def _lines_until(path: Path, step: int) -> list[dict[str, Any]]:
-    return [line for line in read_metrics(path) if line["step"] <= step]
-
-
-def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """Returns the lines of a log; a last line that a kill cut short is left out."""
-    if not path.exists():
-        return []
-    lines = []
-    for text in path.read_text().splitlines():
         try:
-            lines.append(json.loads(text))
-        except json.JSONDecodeError:
-            break
+            if path not in self._files:
+                self._files[path] = path.open("a", encoding="utf-8")
+            self._files[path].write(_text(line))
+        except OSError as error:
+            raise files.cannot_write(path, error) from error
+
+
+def _key(line: Line) -> tuple[str, int]:
+    return line["kind"], line["step"]
+
+
+def _text(line: Line) -> str:
+    return files.json_text(line) + "\n"
+
+
+def _lines_until(path: Path, step: int) -> list[Line]:
+    """Returns the lines up to a step; of several of one kind and step the first."""
+    lines: dict[tuple[str, int], Line] = {}
+    for line in read_metrics(path):
+        if line["step"] <= step:
+            lines.setdefault(_key(line), line)
+    return list(lines.values())
+
+
+def read_metrics(path: Path) -> list[Line]:
+    """Returns the lines of a log; a last line that a kill cut short is left out.
+
+    Raises:
+        InputError: a line before the last one is damaged: no kill does that.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+    texts = content.split(b"\n")
+    if not texts[-1]:
+        texts.pop()
+    lines = []
+    for number, text in enumerate(texts, start=1):
+        try:
+            lines.append(_parsed(text))
+        except (ValueError, RecursionError) as error:
+            if number == len(texts):
+                break
+            raise InputError(
+                f"{path}, line {number} of {len(texts)} is damaged ({error}); nothing was "
+                "changed. Put a sound copy of the file in its place, or delete this line by "
+                f"hand (sed -i {number}d {path}): its figures are then missing from the log; the "
+                "same command goes on afterwards"
+            ) from error
     return lines
+
+
+def _parsed(text: bytes) -> Line:
+    line = json.loads(text.decode())
+    if not isinstance(line, dict):
+        raise ValueError("no JSON object")
+    if not isinstance(line.get("kind"), str) or type(line.get("step")) is not int:
+        raise ValueError("no kind and step in it")
+    return files.with_nan(line)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
-import json
-import os
 import platform
 import sys
 from collections.abc import Sequence
@@ -12,10 +11,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import IO, Any
 
-from cnn_jax import __version__
+from cnn_jax import __version__, files
 from cnn_jax.config.identity import config_hash, difference, to_tree
 from cnn_jax.config.problems import InputError
 from cnn_jax.config.saved import complete
+from cnn_jax.files import read_json
+
+__all__ = ["RunDirectory", "check_directory", "origin", "read_json"]
 
 LIBRARIES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
@@ -41,7 +43,10 @@ class RunDirectory:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             self._lock.close()
-            raise InputError(f"--workdir={path}: another process trains there") from error
+            why = "another process trains there"
+            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+                why = f"it cannot be locked: {error.strerror}"
+            raise InputError(f"--workdir={path}: {why}") from error
 
     def close(self) -> None:
         """Gives the lock back."""
@@ -77,7 +82,7 @@ class RunDirectory:
         Raises:
             InputError: there are other files.
         """
-        others = sorted(p.name for p in self.path.iterdir() if not p.name.startswith("."))
+        others = _others(self.path, record)
         if others:
             raise InputError(
                 f"--workdir={self.path} holds {', '.join(others[:5])} but no {record}: it is "
@@ -107,17 +112,16 @@ class RunDirectory:
         return read_json(self.path / name)
 
     def write(self, name: str, tree: Any) -> None:
-        """Writes JSON into a file, in one step: a reader sees the old text or the new one."""
-        self.write_text(name, json.dumps(tree, indent=2) + "\n")
+        """Writes strict JSON into a file, in one step: a reader sees the old text or the new one.
+
+        Raises:
+            InputError: it cannot be written.
+        """
+        files.write_json(self.path / name, tree)
 
     def write_text(self, name: str, text: str) -> None:
-        """Writes text into a file, in one step."""
-        fresh = self.path / f".{name}.new"
-        with fresh.open("w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(self.path / name)
+        """Writes text into a file, in one step; raises as `write`."""
+        files.write_text(self.path / name, text)
 
 
 def check_directory(path: str | Path, config: dict[str, Any]) -> None:
@@ -135,7 +139,7 @@ def check_directory(path: str | Path, config: dict[str, Any]) -> None:
         return
     saved = read_json(path / "config.json")
     if saved is None:
-        others = sorted(p.name for p in path.iterdir() if not p.name.startswith("."))
+        others = _others(path, "config.json")
         if others:
             raise InputError(
                 f"--workdir={path} holds {', '.join(others[:5])} but no config.json: it is not a "
@@ -149,18 +153,10 @@ def check_directory(path: str | Path, config: dict[str, Any]) -> None:
         )
 
 
-def read_json(path: Path) -> Any:
-    """Returns the JSON in a file, or None when there is no such file.
-
-    Raises:
-        InputError: the file is not JSON.
-    """
-    try:
-        return json.loads(path.read_text())
-    except FileNotFoundError:
-        return None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is damaged: {error}") from error
+def _others(path: Path, record: str) -> list[str]:
+    """Returns what lies in a directory beside a record; hidden files are nobody's."""
+    names = (p.name for p in path.iterdir() if not p.name.startswith("."))
+    return sorted(name for name in names if name != record)
 
 
 def origin() -> dict[str, Any]:

@@ -10,7 +10,6 @@ from typing import Any
 from cnn_jax.config.identity import config_hash, to_tree
 from cnn_jax.config.problems import InputError
 from cnn_jax.data.same_data import check_same_data
-from cnn_jax.data.streams import RecordSplit
 from cnn_jax.devices.distributed import lead_says, wait_for_all
 from cnn_jax.evaluation.exact import counted
 from cnn_jax.step.state import TrainState, bytes_on_device, parameter_count
