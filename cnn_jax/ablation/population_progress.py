@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-from cnn_jax.training.progress import SECONDS_BETWEEN_LINES, duration
+from cnn_jax.training.progress import Screen, duration
 
 
-class PopulationProgress:
+class PopulationProgress(Screen):
     """Reports members, waves and the time that is left. Safe in threads.
 
     Args:
@@ -27,24 +24,16 @@ class PopulationProgress:
     def __init__(
         self, members: int, done: int, steps: int, say: Callable[[str], None], bar: bool = True
     ):
-        self.members, self.done, self.diverged = members, done, 0
+        super().__init__("members", members, done, bar)
+        self.done, self.diverged = done, 0
         self._steps_left, self._made, self._say = steps, 0, say
         self._began: float | None = None
-        self._last_line = time.monotonic()
         self._wave = ""
         self._lock = threading.Lock()
-        self._bar, self._task = None, None
-        console = Console(highlight=False, soft_wrap=True)
-        if bar and console.is_terminal:
-            self._bar = Progress(
-                TextColumn("members"),
-                MofNCompleteColumn(),
-                BarColumn(bar_width=24),
-                TextColumn("{task.fields[figures]}"),
-                console=console,
-            )
-            self._task = self._bar.add_task("train", total=members, completed=done, figures="")
-            self._bar.start()
+
+    def say(self, text: str) -> None:
+        """Prints a line where the caller wants them."""
+        self._say(text)
 
     def began(self, wave: str) -> None:
         """Reports that a wave begins."""
@@ -79,21 +68,13 @@ class PopulationProgress:
             self._steps_left -= unmade_steps
             self._show()
 
-    def close(self) -> None:
-        """Takes the bar off."""
-        if self._bar is not None:
-            self._bar.stop()
-
     def _show(self) -> None:
-        figures = f"{self._wave}  ETA {duration(self._seconds_left())}"
+        figures = self._wave
+        if not math.isnan(left := self._seconds_left()):
+            figures += f"  ETA {duration(left)}"
         if self.diverged:
             figures = f"{self.diverged} diverged  {figures}"
-        if self._bar is not None:
-            bar: Any = self._bar
-            bar.update(self._task, completed=self.done, figures=figures)
-        elif time.monotonic() - self._last_line >= SECONDS_BETWEEN_LINES:
-            self._last_line = time.monotonic()
-            self._say(f"members {self.done}/{self.members}  {figures}")
+        self.show(self.done, figures)
 
     def _seconds_left(self) -> float:
         if self._began is None or not self._made:

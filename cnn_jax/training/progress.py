@@ -12,7 +12,60 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 SECONDS_BETWEEN_LINES = 5.0
 
 
-class ProgressReport:
+class Screen:
+    """Says how much of something is done.
+
+    Args:
+        what: is counted: `step`, `members`.
+        total: of it.
+        done: before.
+        bar: whether a bar is wanted; it is shown on a terminal only.
+        lead: whether this process prints at all.
+    """
+
+    def __init__(self, what: str, total: int, done: int, bar: bool = True, lead: bool = True):
+        self.what, self.total = what, total
+        self._console = Console(highlight=False, soft_wrap=True, quiet=not lead)
+        self._last_line = time.monotonic()
+        self._bar: Progress | None = None
+        self._task: Any = None
+        if bar and lead and self._console.is_terminal:
+            self._bar = Progress(
+                TextColumn(what),
+                MofNCompleteColumn(),
+                BarColumn(bar_width=24),
+                TextColumn("{task.fields[figures]}"),
+                console=self._console,
+            )
+            self._task = self._bar.add_task(what, total=total, completed=done, figures="")
+            self._bar.start()
+
+    def show(self, done: int, figures: str, of_lines: str = "") -> None:
+        """Shows that so much is done, at once on a bar, and now and then as a line.
+
+        Args:
+            done: of the total.
+            figures: that go with it.
+            of_lines: further figures, which a bar has no room for.
+        """
+        if self._bar is not None:
+            self._bar.update(self._task, completed=done, figures=figures)
+        elif time.monotonic() - self._last_line >= SECONDS_BETWEEN_LINES:
+            self._last_line = time.monotonic()
+            parts = (f"{self.what} {done}/{self.total}", of_lines, figures)
+            self.say("  ".join(part for part in parts if part))
+
+    def say(self, text: str) -> None:
+        """Prints a line, above the bar."""
+        self._console.print(text, markup=False)
+
+    def close(self) -> None:
+        """Takes the bar off."""
+        if self._bar is not None:
+            self._bar.stop()
+
+
+class ProgressReport(Screen):
     """Reports the steps of a run.
 
     Args:
@@ -23,21 +76,7 @@ class ProgressReport:
     """
 
     def __init__(self, total_steps: int, step: int, bar: bool, lead: bool = True):
-        self.total_steps = total_steps
-        self.console = Console(highlight=False, soft_wrap=True, quiet=not lead)
-        self._last_line = time.monotonic()
-        self._task: Any = None
-        self._bar = None
-        if bar and lead and self.console.is_terminal:
-            self._bar = Progress(
-                TextColumn("step"),
-                MofNCompleteColumn(),
-                BarColumn(bar_width=24),
-                TextColumn("{task.fields[figures]}"),
-                console=self.console,
-            )
-            self._task = self._bar.add_task("train", total=total_steps, completed=step, figures="")
-            self._bar.start()
+        super().__init__("step", total_steps, step, bar, lead)
 
     def update(
         self, step: int, epoch: float, loss: float, error: float, speed: float, left: float
@@ -52,25 +91,10 @@ class ProgressReport:
             speed: images a second; 0 while it is not known.
             left: seconds to the end; NaN while it is not known.
         """
-        figures = (
-            f"loss {loss:.4f}  error {100 * error:5.2f} %  {speed:,.0f} images/s  "
-            f"ETA {duration(left)}"
-        )
-        if self._bar is not None:
-            self._bar.update(self._task, completed=step, figures=figures)
-        elif time.monotonic() - self._last_line >= SECONDS_BETWEEN_LINES:
-            self._last_line = time.monotonic()
-            done = f"step {step}/{self.total_steps}  epoch {epoch:.2f}"
-            self.say(f"{done}  {figures}")
-
-    def say(self, text: str) -> None:
-        """Prints a line above the bar."""
-        self.console.print(text, markup=False)
-
-    def close(self) -> None:
-        """Takes the bar off."""
-        if self._bar is not None:
-            self._bar.stop()
+        figures = f"loss {loss:.4f}  error {100 * error:5.2f} %"
+        if speed:
+            figures += f"  {speed:,.0f} images/s  ETA {duration(left)}"
+        self.show(step, figures, f"epoch {epoch:.2f}")
 
 
 def duration(seconds: float) -> str:
