@@ -15,7 +15,9 @@ from cnn_jax.models import Network
 from cnn_jax.optim.averaging import Weight
 from cnn_jax.optim.parameter_rules import ParameterRules
 from cnn_jax.optim.schedules import Shape
-from cnn_jax.step.objective import Loss, cross_entropy
+
+# (logits (B, C), labels (B,), label smoothing) -> loss of each example, (B,)
+Loss = Callable[[jax.Array, jax.Array, jax.Array | float], jax.Array]
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Recipe:
     augment: Augment | None
     optimizer: Callable[[jax.Array, jax.Array], optax.GradientTransformation]
     schedule: Shape
-    loss: Loss = cross_entropy
+    loss: Loss
     decoupled_decay: bool = False
     rules: ParameterRules = ParameterRules()
     averaging: Weight | None = None

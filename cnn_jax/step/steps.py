@@ -17,11 +17,10 @@ from cnn_jax.data.preprocessing import Preprocessing
 from cnn_jax.models import Network, Prediction
 from cnn_jax.models.score_maps import score_maps
 from cnn_jax.optim.averaging import averaged
-from cnn_jax.optim.parameter_rules import KERNEL, Rule
+from cnn_jax.optim.parameter_rules import KERNEL, ParameterRules, Rule
 from cnn_jax.optim.schedules import Clock, Shape
 from cnn_jax.step.counts import Counts, count_correct
-from cnn_jax.step.gradients import Examples, batch_gradient
-from cnn_jax.step.objective import cross_entropy, decayed
+from cnn_jax.step.objective import Examples, batch_gradient, cross_entropy
 from cnn_jax.step.recipe import Recipe
 from cnn_jax.step.state import TrainState
 
@@ -112,6 +111,17 @@ def updated(recipe: Recipe, state: TrainState, grads: Any, rate: jax.Array) -> t
             lambda rule, p: _renormalised(rule, p, hyper["filter_rms_limit"]), params
         )
     return params, opt_state
+
+
+def decayed(updates: Any, params: Any, amount: jax.Array, rules: ParameterRules) -> Any:
+    """Returns the updates with `amount` times what decays taken off: decoupled weight decay."""
+
+    def leaf(rule: Rule, update: jax.Array, parameter: jax.Array) -> jax.Array:
+        if not rule.decay:
+            return update
+        return update - (amount if rule.decay == 1 else amount * rule.decay) * parameter
+
+    return rules.map(leaf, updates, params)
 
 
 def clipped(grads: Any, limit: jax.Array) -> Any:

@@ -11,7 +11,7 @@ from cnn_jax.config.problems import InputError
 from cnn_jax.data.order import Order
 from cnn_jax.data.records import Batch, Request
 from cnn_jax.devices.parallel import HostMetrics
-from cnn_jax.step.gradients import laid_out
+from cnn_jax.step.objective import laid_out
 from cnn_jax.step.state import TrainState
 from cnn_jax.step.steps import METRICS, Metrics, make_train_step
 from cnn_jax.training.run import Run

@@ -20,7 +20,7 @@ from cnn_jax.data.order import Order
 from cnn_jax.data.records import Request
 from cnn_jax.models.layer_table import layer_table
 from cnn_jax.models.layered import Layered
-from cnn_jax.step.gradients import Examples, objective_of
+from cnn_jax.step.objective import Examples, objective_of
 from cnn_jax.step.recipe import Recipe
 from cnn_jax.step.state import TrainState
 from cnn_jax.step.steps import learning_rate, updated

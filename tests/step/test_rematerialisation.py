@@ -12,7 +12,7 @@ from cnn_jax import models
 from cnn_jax.models.layered import Part
 from cnn_jax.models.network import Network, Prediction
 from cnn_jax.models.published import Published
-from cnn_jax.step.gradients import rematerialised
+from cnn_jax.step.objective import rematerialised
 from cnn_jax.training.feeds import make_feed
 from cnn_jax.training.run import prepare
 from tests import configs

@@ -7,7 +7,7 @@ import optax
 import pytest
 
 from cnn_jax.optim.optimizers import OPTIMIZERS
-from cnn_jax.step.gradients import _traced_dropout
+from cnn_jax.step.objective import _traced_dropout
 from cnn_jax.training.feeds import make_feed
 from cnn_jax.training.run import Run, prepare
 from tests import configs

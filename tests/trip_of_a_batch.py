@@ -1,0 +1,71 @@
+"""Prints the files that a batch opens on its trip, as docs/architecture.md has them.
+
+python -m tests.trip_of_a_batch
+
+The trip is everything that runs while the engine makes the steps of `make train`'s network: from
+the order of the data, over the compilation of the step, to the line in the log. A file counts as
+opened when one of its functions runs.
+"""
+
+import runpy
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from cnn_jax.config.arguments import fill_defaults
+from cnn_jax.config.validate import validate
+from cnn_jax.training import session
+from cnn_jax.training.engine import Engine
+from cnn_jax.training.preemption import Preemption
+
+ROOT = Path(__file__).parent.parent
+CONFIG = "configs/digits/lenet5.py"
+PACKAGE = str(ROOT / "cnn_jax")
+
+
+def files_opened() -> dict[str, list[str]]:
+    """Returns file -> functions that ran, both in the order of their first call."""
+    opened: dict[str, list[str]] = {}
+
+    def note(frame: FrameType, event: str, _: Any) -> None:
+        code = frame.f_code
+        if event == "call" and code.co_filename.startswith(PACKAGE):
+            functions = opened.setdefault(str(Path(code.co_filename).relative_to(ROOT)), [])
+            if code.co_name not in functions and not code.co_name.startswith("<"):
+                functions.append(code.co_name)
+
+    config = runpy.run_path(str(ROOT / CONFIG))["get_config"]()
+    config.train.epochs = 1.0
+    make_steps: Callable[[Engine, int], None] = Engine._make_steps
+
+    def watched(self: Engine, steps: int) -> None:
+        sys.setprofile(note)
+        try:
+            make_steps(self, steps)
+        finally:
+            sys.setprofile(None)
+
+    Engine._make_steps = watched  # type: ignore[method-assign]
+    try:
+        with tempfile.TemporaryDirectory() as workdir, Preemption() as preemption:
+            session.train(validate(fill_defaults(config)), workdir, preemption, time.time())
+    finally:
+        Engine._make_steps = make_steps  # type: ignore[method-assign]
+    return opened
+
+
+def as_markdown(opened: dict[str, list[str]]) -> str:
+    """Returns the table."""
+    rows = [
+        f"| {number} | `{file.removeprefix('cnn_jax/')}` | {', '.join(functions[:4])} |"
+        for number, (file, functions) in enumerate(opened.items(), start=1)
+    ]
+    return "\n".join(["| | file | what runs in it first |", "|---:|---|---|", *rows])
+
+
+if __name__ == "__main__":
+    print(as_markdown(files_opened()))
