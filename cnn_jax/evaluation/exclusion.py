@@ -42,10 +42,10 @@ class Exclusion:
         Raises:
             InputError: the list names an image that the split does not have.
         """
-        found, met = np.zeros(len(names), bool), set()
+        excluded, met = np.zeros(len(names), bool), set()
         for example, name in enumerate(map(str, names)):
             same = {name, PurePath(name).name} & self.names
-            found[example] = bool(same)
+            excluded[example] = bool(same)
             met |= same
         strange = sorted(self.names - met)
         if strange:
@@ -54,7 +54,7 @@ class Exclusion:
                 f"--exclude={self.file} lists {len(self.names):,} images, of which "
                 f"{len(strange):,} are not in the split: {shown}"
             )
-        return found
+        return excluded
 
 
 def read_exclusion(file: str | Path) -> Exclusion:

@@ -98,16 +98,16 @@ class Predictions:
 
     def errors_of_classes(self) -> dict[str, dict[str, Any]]:
         """Returns class name -> n, top-1 and top-5 error (fractions), of the classes that occur."""
-        ranks, found = self.ranks(), {}
+        ranks, by_class = self.ranks(), {}
         for number, name in enumerate(self.class_names):
             own = ranks[self.taken & (self.labels == number)]
             if len(own):
-                found[str(name)] = {
+                by_class[str(name)] = {
                     "n": len(own),
                     "top1_error": float((own >= 1).mean()),
                     "top5_error": float((own >= 5).mean()),
                 }
-        return found
+        return by_class
 
     def confusion(self) -> np.ndarray:
         """Returns how often each class (row) was taken for each (column), int (C, C)."""

@@ -94,13 +94,13 @@ def crops_144(
     sides = _check_sides(size, scales)
 
     def crops(height: int, width: int) -> list[Crop]:
-        found, image = [], Box(0, 0, height, width)
+        crops, image = [], Box(0, 0, height, width)
         for side in sides:
             scaled = with_shorter_side(height, width, side)
             for square, original in zip(_squares(*scaled), _squares(height, width), strict=True):
-                found += [Crop(image, scaled, box) for box in _five(square, size)]
-                found.append(Crop(original, (size, size), Box(0, 0, size, size)))
-        return found
+                crops += [Crop(image, scaled, box) for box in _five(square, size)]
+                crops.append(Crop(original, (size, size), Box(0, 0, size, size)))
+        return crops
 
     return Protocol(crops)
 
@@ -125,7 +125,7 @@ def grid(
         raise InputError(f"positions = {positions}: at least 2, the borders")
 
     def crops(height: int, width: int) -> list[Crop]:
-        found, image = [], Box(0, 0, height, width)
+        crops, image = [], Box(0, 0, height, width)
         for side in sides:
             scaled = with_shorter_side(height, width, side)
             rows, columns = (
@@ -133,8 +133,8 @@ def grid(
                 for length in scaled
             )
             windows = [Box(top, left, size, size) for top in rows for left in columns]
-            found += [Crop(image, scaled, window) for window in windows]
-        return found
+            crops += [Crop(image, scaled, window) for window in windows]
+        return crops
 
     return Protocol(crops)
 
@@ -157,14 +157,14 @@ def dense(
         raise InputError(f"multiple_of = {multiple_of}: at least 1")
 
     def crops(height: int, width: int) -> list[Crop]:
-        found = []
+        crops = []
         for side in sides:
             h, w = (
                 max(1, round(length / multiple_of)) * multiple_of
                 for length in with_shorter_side(height, width, side)
             )
-            found.append(Crop(Box(0, 0, height, width), (h, w), Box(0, 0, h, w)))
-        return found
+            crops.append(Crop(Box(0, 0, height, width), (h, w), Box(0, 0, h, w)))
+        return crops
 
     return Protocol(crops, dense=True)
 

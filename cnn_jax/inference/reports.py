@@ -31,9 +31,9 @@ def evaluate_one(
     split = dataset.split(split_name)
     shape = dataset.image_shape
     check_record(restored.preprocessing, dataset.class_names, shape[2], force, shape)
-    found = evaluate(restored.count_batch(), split, batch_size)
-    result = found.to_tree() | {"split": split_name, "step": restored.step}
-    print(f"{restored.config.model.name}, {origin}, {split_name}: {in_words(found)}")
+    evaluation = evaluate(restored.count_batch(), split, batch_size)
+    result = evaluation.to_tree() | {"split": split_name, "step": restored.step}
+    print(f"{restored.config.model.name}, {origin}, {split_name}: {in_words(evaluation)}")
     if restored.averaged:
         beside = evaluate(restored.count_batch(averaged=True), split, batch_size)
         result["averaged"] = beside.to_tree()
@@ -49,10 +49,10 @@ def report_members(members: Mapping[str, Predictions]) -> dict[str, Any]:
     for name, predictions in members.items():
         print(f"{name}: {in_words(predictions.evaluation())}")
     whole = averaged(list(members.values()))
-    found = whole.evaluation()
-    result: dict[str, Any] = found.to_tree()
+    evaluation = whole.evaluation()
+    result: dict[str, Any] = evaluation.to_tree()
     if len(members) > 1:
-        print(f"ensemble of {len(members)}: {in_words(found)}")
+        print(f"ensemble of {len(members)}: {in_words(evaluation)}")
         result["members"] = {name: one.evaluation().to_tree() for name, one in members.items()}
     classes = whole.errors_of_classes()
     worst = sorted(classes, key=lambda name: (-classes[name]["top1_error"], name))[:5]
@@ -67,8 +67,8 @@ def ensemble_table(members: Mapping[str, Predictions]) -> str:
     Args:
         members: name -> what it says about the same examples.
     """
-    found = {name: one.evaluation() for name, one in members.items()}
-    found[f"ensemble of {len(members)}"] = averaged(list(members.values())).evaluation()
+    evaluations = {name: one.evaluation() for name, one in members.items()}
+    evaluations[f"ensemble of {len(members)}"] = averaged(list(members.values())).evaluation()
     lines = [
         "",
         "| network | top-1 error, % | top-5 error, % | loss | n |",
@@ -77,14 +77,15 @@ def ensemble_table(members: Mapping[str, Predictions]) -> str:
     lines += [
         f"| {name} | {100 * e.top1_error:.2f} | {100 * e.top5_error:.2f} | {e.loss:.4f} | "
         f"{e.n}/{e.examples} |"
-        for name, e in found.items()
+        for name, e in evaluations.items()
     ]
     return "\n".join(lines) + "\n"
 
 
-def in_words(found: Evaluation) -> str:
+def in_words(evaluation: Evaluation) -> str:
     """Returns errors, loss and count: `top-1 error 1.56 %, ..., n=899/899`."""
     return (
-        f"top-1 error {100 * found.top1_error:.2f} %, top-5 error {100 * found.top5_error:.2f} %, "
-        f"loss {found.loss:.4f}, {counted(found.to_tree())}"
+        f"top-1 error {100 * evaluation.top1_error:.2f} %, "
+        f"top-5 error {100 * evaluation.top5_error:.2f} %, "
+        f"loss {evaluation.loss:.4f}, {counted(evaluation.to_tree())}"
     )

@@ -122,9 +122,9 @@ def _curve(log: list[dict[str, Any]]) -> list[str]:
 
 
 def _without_names(record: Mapping[str, Any]) -> dict[str, Any]:
-    found = {name: value for name, value in record.items() if name != "class_names"}
+    shown = {name: value for name, value in record.items() if name != "class_names"}
     # The pixels of a mean image are no reading matter.
-    return found | {"mean_image": bool(record["mean_image"])}
+    return shown | {"mean_image": bool(record["mean_image"])}
 
 
 def _words(value: Any) -> str:

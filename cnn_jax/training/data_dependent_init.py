@@ -47,9 +47,9 @@ def initial_state(
     if section.name == "none":
         return create_state(config, plan, model, shape)
     drawn = draw_variables(config, model, shape)
-    found = initialised(config, model, train, preprocess, drawn)
-    report(table_of(section, found))
-    return create_state(config, plan, model, shape, drawn | {"params": found.params})
+    made = initialised(config, model, train, preprocess, drawn)
+    report(table_of(section, made))
+    return create_state(config, plan, model, shape, drawn | {"params": made.params})
 
 
 def initialised(
@@ -106,20 +106,20 @@ def check_section(config: Any, train: AnySplit) -> None:
         raise InputError(f"config.data_dependent_init.kwargs: {error}") from error
 
 
-def table_of(section: Any, found: Initialised) -> str:
+def table_of(section: Any, made: Initialised) -> str:
     """Returns one line for each layer: variance of its outputs as drawn and now, and divisions.
 
     Args:
         section: `config.data_dependent_init`.
-        found: what it made.
+        made: what it made.
     """
-    rows = [HEAD, *(_row(layer) for layer in found.layers)]
+    rows = [HEAD, *(_row(layer) for layer in made.layers)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
-    off = [layer.name for layer in found.layers if not layer.within]
+    off = [layer.name for layer in made.layers if not layer.within]
     arguments = ", ".join(f"{name}={value}" for name, value in section.kwargs.items())
     title = f"{section.name}({arguments}) on {section.examples} examples"
     end = f"not within tolerance: {', '.join(off)}" if off else "all layers are within tolerance"

@@ -65,8 +65,8 @@ class LayerStatistics:
         images, labels, _ = next(self.run.dataset.train.batches([request], train=True))
         if self.run.devices.mode == "pmap":
             state = self.run.devices.place(state)
-        found = self._step(state, {"image": images, "label": labels})
-        return {name: _on_host(found[name]) for name in self._names if name in found}
+        layers = self._step(state, {"image": images, "label": labels})
+        return {name: _on_host(layers[name]) for name in self._names if name in layers}
 
 
 def make_statistics_step(
@@ -90,8 +90,8 @@ def make_statistics_step(
         def heard(params: Any, perturbations: Any) -> Any:
             dead: dict[str, jax.Array] = {}
             with nn.intercept_methods(_listener(dead)):
-                loss, found = objective(params, perturbations=perturbations)
-            return loss, (found.changed["taps"], dead)
+                loss, forward = objective(params, perturbations=perturbations)
+            return loss, (forward.changed["taps"], dead)
 
         gradient = jax.grad(heard, argnums=(0, 1), has_aux=True)
         (grads, signals), (taps, dead) = gradient(state.params, zeros)

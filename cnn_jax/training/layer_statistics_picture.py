@@ -32,18 +32,18 @@ def draw_signals(rows: Rows, title: str, path: Path) -> None:
     """
     figure = Figure(figsize=(11, 0.5 + 3.7 * len(rows)), layout="constrained")
     panels = figure.subplots(len(rows), 2, squeeze=False)
-    for axes, (name, found) in zip(panels, rows.items(), strict=True):
+    for axes, (name, schemes) in zip(panels, rows.items(), strict=True):
         for panel, statistic in zip(axes, PANELS, strict=True):
-            _draw(panel, found, statistic)
+            _draw(panel, schemes, statistic)
         axes[0].set_title(name, loc="left", fontsize="medium")
         axes[0].legend(frameon=False)
     figure.suptitle(title)
     figure.savefig(path, dpi=120)
 
 
-def _draw(axes: Any, found: Schemes, statistic: str) -> None:
-    layers = list(next(iter(found.values())))
-    for number, (scheme, values) in enumerate(found.items()):
+def _draw(axes: Any, schemes: Schemes, statistic: str) -> None:
+    layers = list(next(iter(schemes.values())))
+    for number, (scheme, values) in enumerate(schemes.items()):
         heights = [values[layer][statistic] for layer in layers]
         axes.plot(
             range(1, len(layers) + 1),
