@@ -58,7 +58,15 @@ class Evaluation:
 
 
 def counted(result: Mapping[str, Any]) -> str:
-    """Returns `n=50000/50000` of a result, and which images of the split are not among them."""
+    """Returns `n=50000/50000` of a result, and which images of the split are not among them.
+
+    Args:
+        result: `n`, and where they differ `examples`, `unreadable`, `excluded`, `excluded_by`.
+
+    Example:
+        >>> counted({"n": 49999, "examples": 50000, "unreadable": ["val/17.JPEG"]})
+        'n=49999/50000, 1 unreadable: val/17.JPEG'
+    """
     n, examples = result["n"], result.get("examples", result["n"])
     excluded = result.get("excluded", 0)
     text = f"n={n}/{examples}"
@@ -87,6 +95,14 @@ def padded_batches(
         host: which one this is.
         hosts: how many there are.
         unreadable: the names of the images that cannot be read are added to it.
+
+    Example:
+        >>> from cnn_jax.data.dataset import Split
+        >>> split = Split(np.zeros((5, 1, 1, 1), np.uint8), np.arange(5, dtype=np.int32))
+        >>> [b["weight"].tolist() for b in padded_batches(split, 2, host=0, hosts=2)]
+        [[1, 1], [1, 0]]
+        >>> [b["weight"].tolist() for b in padded_batches(split, 2, host=1, hosts=2)]
+        [[1, 1], [0, 0]]
     """
     starts = range(host * batch_size, host * batch_size + len(split), hosts * batch_size)
     wanted = [np.arange(first, first + batch_size) for first in starts]

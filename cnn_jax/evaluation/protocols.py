@@ -69,13 +69,13 @@ def ten_crops(
     """
     _check_sides(size, (shorter_side,))
 
-    def crops(height: int, width: int) -> list[Crop]:
+    def crops_of(height: int, width: int) -> list[Crop]:
         scaled = with_shorter_side(height, width, shorter_side)
         area = Box(0, 0, *scaled) if whole else _squares(*scaled)[1]
         image = Box(0, 0, height, width)
         return [Crop(image, scaled, box) for box in _five(area, size)]
 
-    return Protocol(crops)
+    return Protocol(crops_of)
 
 
 def crops_144(
@@ -93,7 +93,7 @@ def crops_144(
     """
     sides = _check_sides(size, scales)
 
-    def crops(height: int, width: int) -> list[Crop]:
+    def crops_of(height: int, width: int) -> list[Crop]:
         crops, image = [], Box(0, 0, height, width)
         for side in sides:
             scaled = with_shorter_side(height, width, side)
@@ -102,7 +102,7 @@ def crops_144(
                 crops.append(Crop(original, (size, size), Box(0, 0, size, size)))
         return crops
 
-    return Protocol(crops)
+    return Protocol(crops_of)
 
 
 def grid(
@@ -124,7 +124,7 @@ def grid(
     if positions < 2:
         raise InputError(f"positions = {positions}: at least 2, the borders")
 
-    def crops(height: int, width: int) -> list[Crop]:
+    def crops_of(height: int, width: int) -> list[Crop]:
         crops, image = [], Box(0, 0, height, width)
         for side in sides:
             scaled = with_shorter_side(height, width, side)
@@ -136,7 +136,7 @@ def grid(
             crops += [Crop(image, scaled, window) for window in windows]
         return crops
 
-    return Protocol(crops)
+    return Protocol(crops_of)
 
 
 def dense(
@@ -156,7 +156,7 @@ def dense(
     if multiple_of < 1:
         raise InputError(f"multiple_of = {multiple_of}: at least 1")
 
-    def crops(height: int, width: int) -> list[Crop]:
+    def crops_of(height: int, width: int) -> list[Crop]:
         crops = []
         for side in sides:
             h, w = (
@@ -166,7 +166,7 @@ def dense(
             crops.append(Crop(Box(0, 0, height, width), (h, w), Box(0, 0, h, w)))
         return crops
 
-    return Protocol(crops, dense=True)
+    return Protocol(crops_of, dense=True)
 
 
 PROTOCOLS: dict[str, Callable[..., Protocol]] = {
@@ -189,6 +189,12 @@ def protocol_of(name: str, arguments: Mapping[str, Any], rule: CropRule, size: i
 
     Raises:
         InputError: there is no such protocol or argument, or a scale is too small.
+
+    Example:
+        >>> from cnn_jax.data.crops import ShorterSide
+        >>> protocol = protocol_of("10_crop", {}, ShorterSide(), 224)
+        >>> [tuple(crop.window)[:2] for crop in protocol.crops(256, 256)]
+        [(0, 0), (0, 32), (32, 0), (32, 32), (16, 16)]
     """
     if name not in PROTOCOLS:
         raise InputError(f"--protocol={name} is unknown{hint(name, PROTOCOLS)}")
