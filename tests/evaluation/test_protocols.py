@@ -127,5 +127,7 @@ def test_bad_words_are_named() -> None:
     with pytest.raises(InputError, match="at least the 299 pixels"):
         protocol("10_crop", size=299)
     with pytest.raises(InputError, match="at least the 224 pixels"):
+        protocol("dense", scales=(256, 200))
+    with pytest.raises(InputError, match="int or a tuple of int is needed, this is str"):
         protocol("dense", scales="256")
     assert len(protocol("dense", scales=288).crops(300, 400)) == 1
