@@ -26,7 +26,7 @@ FLOORS = {
 SIBLINGS = {"cnn_jax.models", "cnn_jax.data", "cnn_jax.optim"}  # floor 1: none imports another
 # The session draws the picture of its run; the only step upward, and a lazy one.
 ALLOWED_UPWARD = {("cnn_jax.training.session", "cnn_jax.visualization")}
-LONGEST = 250
+LONGEST = 400
 SAYS_NOTHING = {"utils", "util", "common", "helpers", "helper", "misc", "base"}
 ONLY_HERE = {
     "orbax": {"cnn_jax.training.checkpoints"},
