@@ -72,8 +72,7 @@ def measure_step(what: str) -> tuple[dict[str, Any], str]:
 
 def measure_input(_: str) -> tuple[dict[str, Any], str]:
     """Times the input."""
-    from cnn_jax.benchmark.input import InputRequest, main_input
-    from cnn_jax.benchmark.input_report import input_as_text
+    from cnn_jax.benchmark.input import InputRequest, input_as_text, main_input
 
     names = ("folder", "batch_size", "workers", "against", "needed", "rounds", "seconds")
     found = main_input(InputRequest(size=SIZE.value or 224, **given(*names)))

@@ -80,8 +80,7 @@ def show(kwargs: dict[str, Any], options: dict[str, Any]) -> None:
 
 def show_all() -> None:
     """Prints every published network."""
-    from cnn_jax.diagnostics.network_list import markdown, network_list
-    from cnn_jax.diagnostics.network_report import display
+    from cnn_jax.diagnostics.network_report import display, markdown, network_list
     from cnn_jax.models.description import describe_all
 
     if MARKDOWN.value:

@@ -88,7 +88,7 @@ def test_links_and_pictures_exist() -> None:
 
 
 def test_the_table_of_networks_is_made_of_the_facts() -> None:
-    from cnn_jax.diagnostics.network_list import markdown
+    from cnn_jax.diagnostics.network_report import markdown
     from cnn_jax.models.facts import facts
 
     text = (ROOT / "README.md").read_text()

@@ -18,8 +18,8 @@ import jax
 import numpy as np
 
 from cnn_jax.benchmark.bursts import Contender, alternate
-from cnn_jax.benchmark.input_report import LIMIT, STORE, STREAM, TORCH, bottleneck
 from cnn_jax.benchmark.photographs import folder_of_photographs
+from cnn_jax.config.aligned import aligned
 from cnn_jax.config.problems import InputError
 from cnn_jax.data.crops import RandomResized, ShorterSide, draws
 from cnn_jax.data.dataset import Dataset
@@ -32,6 +32,8 @@ from cnn_jax.data.store import store
 from cnn_jax.data.streams import Reading, RecordSplit, pixels_of, stream
 
 STORE_FORMAT = "uint8_256"
+STREAM, STORE, LIMIT, TORCH = "stream", "stream of a store", "plain decoding", "PyTorch, Pillow"
+STAGES = ("read", "decode", "crop")
 
 
 @dataclass(frozen=True)
@@ -210,3 +212,43 @@ def _torch(request: InputRequest, root: Path, split: RecordSplit, workers: int) 
 
 def _silent(what: str, done: int, total: int) -> None:
     """Nobody waits for the preparations of a benchmark."""
+
+
+def input_as_text(found: dict[str, Any]) -> str:
+    """Returns the figures as a table, with the bottleneck in one sentence."""
+    speeds = [
+        (f"{name}:", f"{speed:,.0f}", "images/s")
+        for name, speed in found["images_per_second"].items()
+    ]
+    lines = [
+        f"{found['images']} images of {found['bytes_each']:,} bytes, crops of {found['size']}, "
+        f"batches of {found['batch_size']}, {found['workers']} threads",
+        *aligned(speeds, right={1}),
+        *(
+            f"{name}: {middle:.2f} ({low:.2f} to {high:.2f})"
+            for name, (middle, low, high) in found["ratios"].items()
+        ),
+        found["bottleneck"],
+    ]
+    if found["disturbed"]:
+        lines.append("other programs used the machine meanwhile: the figures are rough")
+    return "\n".join(lines)
+
+
+def bottleneck(speeds: dict[str, float], workers: int, needed: float | None) -> str:
+    """Returns one sentence on where a core's time goes, and whether it is enough."""
+    seconds = {stage: 1 / speeds[f"{stage}, one thread"] for stage in STAGES}
+    # A stage is timed with those before it: its own share is what it adds.
+    own = {"read": seconds["read"]}
+    own["decode"] = max(0.0, seconds["decode"] - seconds["read"])
+    own["crop"] = max(0.0, seconds["crop"] - seconds["decode"])
+    slowest = max(own, key=lambda stage: own[stage])
+    share = 100 * own[slowest] / sum(own.values())
+    text = (
+        f"the bottleneck is to {slowest}: {share:.0f} % of a core's time; "
+        f"{speeds[STREAM] / workers:,.0f} images/s a core"
+    )
+    if needed is not None:
+        cores = needed / (speeds[STREAM] / workers)
+        text += f"; {needed:,.0f} images/s take {cores:.1f} cores, or a store"
+    return text

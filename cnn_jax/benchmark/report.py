@@ -90,7 +90,7 @@ def step(request: Request) -> Found:
     if request.against == "loop":
         contenders.append(benchmark.contender("loop", benchmark.loop(LOOP_STEPS)))
     if request.against == "torch":
-        torch = _torch_step()
+        torch = _torch_twin()
         twin = torch.Twin(benchmark.run.recipe.model, benchmark.workload.image_shape)
         data = benchmark.images, benchmark.labels
         run = torch.train_step(twin, *data, RATE, MOMENTUM, WEIGHT_DECAY)
@@ -132,12 +132,12 @@ def init(request: Request) -> Found:
     }
 
 
-def _torch_step() -> Any:
+def _torch_twin() -> Any:
     try:
-        from cnn_jax.benchmark import torch_step
+        from cnn_jax.benchmark import torch_twin
     except ImportError as error:
         raise InputError("--against=torch needs PyTorch: pip install '.[parity]'") from error
-    return torch_step
+    return torch_twin
 
 
 def as_text(found: Found) -> str:
@@ -157,7 +157,7 @@ def _layer(request: Request, kind: str) -> Found:
     first = time.perf_counter() - began
     contenders = [Contender(OURS, run, request.batch_size)]
     if request.against == "torch":
-        torch = _torch_step()
+        torch = _torch_twin()
         step = torch.gradient_step(torch.Twin(benchmark.layer, shape), benchmark.images)
         contenders.append(Contender("torch", step, request.batch_size))
     timings = alternate(contenders, request.rounds, request.seconds)

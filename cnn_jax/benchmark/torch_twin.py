@@ -1,4 +1,4 @@
-"""A network of PyTorch made of the same layers, to be timed beside ours.
+"""A network of PyTorch made of the same layers, and its steps, to be timed beside ours.
 
 The twin is recorded from the network itself, one operation of `models.layered.Layered` after the
 other, so that it has the same shapes and the same work. Its weights are its own: it tells how fast
@@ -15,6 +15,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import torch
+from torch.nn import functional
 
 from cnn_jax.config.problems import InputError
 from cnn_jax.layers.window import Borders, fit_window, pair
@@ -221,3 +222,38 @@ def _padded(layer: Any, borders: Borders, value: float) -> torch.nn.Module:
             layer._reversed_padding_repeated_twice = [left, left, top, top]
         return layer
     return torch.nn.Sequential(torch.nn.ConstantPad2d((left, right, top, bottom), value), layer)
+
+
+def train_step(
+    twin: Twin, images: Any, labels: Any, rate: float, momentum: float, weight_decay: float
+) -> Callable[[int], None]:
+    """Returns a function that makes that many steps: eager, channels_last, SGD with momentum."""
+    twin.train().to(memory_format=torch.channels_last)
+    optimizer = torch.optim.SGD(
+        twin.parameters(), lr=rate, momentum=momentum, weight_decay=weight_decay
+    )
+    raw = torch.from_numpy(images).permute(0, 3, 1, 2)  # NHWC in memory is channels_last
+    target = torch.from_numpy(labels).long()
+
+    def run(steps: int) -> None:
+        for _ in range(steps):
+            optimizer.zero_grad(set_to_none=True)
+            loss = functional.cross_entropy(twin(raw.float().div(255)), target)
+            loss.backward()
+            optimizer.step()
+
+    return run
+
+
+def gradient_step(twin: Twin, images: Any) -> Callable[[int], None]:
+    """Returns a function that makes that many forward and backward passes of one layer."""
+    twin.train().to(memory_format=torch.channels_last)
+    x = torch.from_numpy(images).permute(0, 3, 1, 2).requires_grad_()
+
+    def run(steps: int) -> None:
+        for _ in range(steps):
+            twin.zero_grad(set_to_none=True)
+            x.grad = None
+            twin(x).square().sum().backward()
+
+    return run

@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
+from cnn_jax.config.aligned import aligned
 from cnn_jax.config.validate import validate
 from cnn_jax.models.layer_table import Row, layer_table
 from cnn_jax.step.state import parameter_count
@@ -101,16 +102,20 @@ class Estimate:
         how = f"as compiled for {self.backend}" if self.compiled else "by the layer table"
         table = self.batch_size * self.image_bytes / self.devices
         epoch, run = (TRAINING_OVER_FORWARD * self.forward_flops * n for n in self.images)
+        memory = {
+            "parameters": self.parameter_bytes,
+            "optimizer state": self.optimizer_bytes,
+            "averages, running statistics": self.other_bytes,
+            "training images": self.data_bytes,
+            "gradients": self.parameter_bytes,
+            "outputs of all layers, by the layer table": table,
+            f"a step in all, {how}": self.needs(self.batch_size),
+        }
+        rows = [(what, f"{count / MIB:,.2f}", "MiB") for what, count in memory.items() if count]
         lines = [
             self.title,
-            f"parameters       {self.parameters:>15,}",
-            *_memory("parameters", self.parameter_bytes),
-            *_memory("optimizer state", self.optimizer_bytes),
-            *_memory("averages, running statistics", self.other_bytes),
-            *_memory("training images", self.data_bytes),
-            *_memory("gradients", self.parameter_bytes),
-            *_memory("outputs of all layers, by the layer table", table),
-            *_memory(f"a step in all, {how}", self.needs(self.batch_size)),
+            f"{self.parameters:,} parameters",
+            *(f"  {line}" for line in aligned(rows, right={1})),
             f"FLOPs: forward {self.forward_flops / 1e9:,.4g} G an image; training, taken as "
             f"{TRAINING_OVER_FORWARD} x forward: {epoch:.3g} an epoch, {run:.3g} the run",
         ]
@@ -200,7 +205,3 @@ def _image_bytes(run: Run, rows: Iterable[Row]) -> int:
 
 def _bytes(tree: Any) -> int:
     return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
-
-
-def _memory(what: str, count: float) -> list[str]:
-    return [f"  {what:<42} {count / MIB:>14,.2f} MiB"] if count else []

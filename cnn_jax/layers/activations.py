@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from difflib import get_close_matches
 from functools import partial
+from typing import Final
 
 import flax.linen as nn
 import jax
@@ -20,7 +21,11 @@ def scaled_tanh(x: jax.Array) -> jax.Array:
     return 1.7159 * jnp.tanh(x * (2 / 3))
 
 
-def maxout(x: jax.Array, pieces: int = 2) -> jax.Array:
+MAXOUT_PIECES: Final = 2
+INITIAL_SLOPE: Final = 0.25  # He et al. 2015, section 2.1
+
+
+def maxout(x: jax.Array, pieces: int = MAXOUT_PIECES) -> jax.Array:
     """Take the maximum over `pieces` neighbouring channels.
 
     Source: Goodfellow et al. 2013, arXiv:1302.4389, section 2.
@@ -81,18 +86,17 @@ def activation(name: str) -> Callable[[jax.Array], jax.Array]:
 class PReLU(nn.Module):
     """Rectifier whose slope below zero is learned: max(0, x) + slope * min(0, x).
 
-    The parameter is `slope`, (C,) or, where shared, (). The paper applies no weight decay to it.
+    The parameter is `slope`, (C,) or, where shared, (); it starts at 0.25. The paper applies no
+    weight decay to it.
 
     Source: He et al. 2015, arXiv:1502.01852, section 2.1.
 
     Args:
         shared: one slope for all channels rather than one a channel.
-        initial_slope: first value of the slopes.
         dtype: of the computation and the output.
     """
 
     shared: bool = False
-    initial_slope: float = 0.25
     dtype: DTypeLike = jnp.float32
 
     @nn.compact
@@ -107,7 +111,7 @@ class PReLU(nn.Module):
         """
         parameter_dtype = jnp.promote_types(self.dtype, jnp.float32)
         shape = () if self.shared else x.shape[-1:]
-        first = nn.initializers.constant(self.initial_slope)
+        first = nn.initializers.constant(INITIAL_SLOPE)
         slope = self.param("slope", first, shape, parameter_dtype)
         x = jnp.asarray(x, self.dtype)
         return jnp.where(x > 0, x, x * jnp.asarray(slope, self.dtype))

@@ -32,9 +32,7 @@ class BatchNorm(nn.Module):
         epsilon: added to the variance.
         view: the part of the global batch in view.
         use_scale: whether a scale is learned.
-        use_bias: whether a shift is learned.
         scale_init: `f(key, shape, dtype)` for the scale.
-        bias_init: the same for the shift.
         unbiased_running_variance: whether the running variance takes the batch's with divisor n - 1
             (the paper, PyTorch) rather than n (TensorFlow, flax). The division of the activations
             always has n.
@@ -45,9 +43,7 @@ class BatchNorm(nn.Module):
     epsilon: float = 1e-5
     view: BatchView = BatchView()
     use_scale: bool = True
-    use_bias: bool = True
     scale_init: Callable[..., jax.Array] = nn.initializers.ones_init()
-    bias_init: Callable[..., jax.Array] = nn.initializers.zeros_init()
     unbiased_running_variance: bool = False
     dtype: DTypeLike = jnp.float32
 
@@ -71,7 +67,7 @@ class BatchNorm(nn.Module):
         running_mean = self.variable("batch_stats", "mean", jnp.zeros, shape, dtype)
         running_var = self.variable("batch_stats", "var", jnp.ones, shape, dtype)
         scale = self.param("scale", self.scale_init, shape, dtype) if self.use_scale else None
-        bias = self.param("bias", self.bias_init, shape, dtype) if self.use_bias else None
+        bias = self.param("bias", nn.initializers.zeros_init(), shape, dtype)
 
         x = jnp.asarray(x, jnp.promote_types(x.dtype, dtype))
         if not train:
@@ -100,9 +96,7 @@ class BatchNorm(nn.Module):
         return x.reshape(x.shape[0] // group, group, *x.shape[1:])
 
     def _statistics_axis(self) -> str | None:
-        if self.view.statistics_group is None and self.view.statistics_over_axis:
-            return self.view.axis_name
-        return None
+        return self.view.axis_name if self.view.statistics_group is None else None
 
     def _update(self, running: nn.Variable, batch: jax.Array) -> None:
         batch = lax.stop_gradient(batch).mean(axis=tuple(range(batch.ndim - 1)))
@@ -130,8 +124,7 @@ def _normalise(
     var: jax.Array,
     epsilon: float,
     scale: jax.Array | None,
-    bias: jax.Array | None,
+    bias: jax.Array,
 ) -> jax.Array:
     factor = lax.rsqrt(var + epsilon)
-    y = (x - mean) * (factor if scale is None else factor * scale)
-    return y if bias is None else y + bias
+    return (x - mean) * (factor if scale is None else factor * scale) + bias

@@ -15,13 +15,10 @@ class BatchView:
         axis_name: the mapped axis under `shard_map` or `pmap`; None where the program is global.
         first_position: position in the global batch of the first example in view; an int or an
             int32 scalar, traced or not.
-        statistics_group: examples in one virtual batch of batch normalisation; None: all in view.
-        statistics_over_axis: whether batch statistics are taken over the whole of `axis_name`
-            (the global batch) or on each device alone. Without effect where `axis_name` is None
-            or `statistics_group` is given.
+        statistics_group: examples in one virtual batch of batch normalisation; None: the global
+            batch, over all of `axis_name`.
     """
 
     axis_name: str | None = None
     first_position: int | jax.Array = 0
     statistics_group: int | None = None
-    statistics_over_axis: bool = True

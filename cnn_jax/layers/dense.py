@@ -16,14 +16,12 @@ class Dense(nn.Module):
 
     Args:
         features: number of outputs.
-        use_bias: whether a bias is added.
         kernel_init: `f(key, shape, dtype)` for the weights.
         bias_init: the same for the biases.
         dtype: of the computation and the output.
     """
 
     features: int
-    use_bias: bool = True
     kernel_init: Callable[..., jax.Array] = nn.initializers.lecun_normal()
     bias_init: Callable[..., jax.Array] = nn.initializers.zeros_init()
     dtype: DTypeLike = jnp.float32
@@ -42,7 +40,5 @@ class Dense(nn.Module):
         shape = (x.shape[-1], self.features)
         kernel = self.param("kernel", self.kernel_init, shape, parameter_dtype)
         y = jnp.asarray(x, self.dtype) @ jnp.asarray(kernel, self.dtype)
-        if self.use_bias:
-            bias = self.param("bias", self.bias_init, (self.features,), parameter_dtype)
-            y = y + jnp.asarray(bias, self.dtype)
-        return y
+        bias = self.param("bias", self.bias_init, (self.features,), parameter_dtype)
+        return y + jnp.asarray(bias, self.dtype)

@@ -21,13 +21,10 @@ class Dropout(nn.Module):
         rate: probability of zeroing, in [0, 1); a number, or a scalar array that may be traced. The
             number 0 leaves nothing in the program.
         view: the part of the global batch in view.
-        whole_maps: whether a whole feature map is kept or zeroed (Tompson et al. 2015,
-            arXiv:1411.4280, section 3.2).
     """
 
     rate: float | jax.Array
     view: BatchView = BatchView()
-    whole_maps: bool = False
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
@@ -52,8 +49,7 @@ class Dropout(nn.Module):
             return x
         positions = self.view.first_position + jnp.arange(x.shape[0])
         keys = jax.vmap(jax.random.fold_in, (None, 0))(self.make_rng("dropout"), positions)
-        shape = (1,) * (x.ndim - 2) + x.shape[-1:] if self.whole_maps else x.shape[1:]
-        noise = jax.vmap(lambda key: jax.random.uniform(key, shape, jnp.float32))(keys)
+        noise = jax.vmap(lambda key: jax.random.uniform(key, x.shape[1:], jnp.float32))(keys)
         rate = jnp.asarray(self.rate, jnp.float32)
         scale = jnp.asarray(1 / (1 - rate), x.dtype)
         return jnp.where(noise >= rate, x * scale, jnp.zeros((), x.dtype))

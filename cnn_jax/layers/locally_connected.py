@@ -26,7 +26,6 @@ class LocallyConnected(nn.Module):
         strides: one int or (vertical, horizontal), pixels.
         padding: as `window.fit_window`.
         rounding: `'floor'`, `'ceil'` or `'exact'`.
-        use_bias: whether a bias is added at each position.
         kernel_init: `f(key, shape, dtype)` for the filters of one position.
         bias_init: the same for all biases.
         dtype: of the computation and the output.
@@ -37,7 +36,6 @@ class LocallyConnected(nn.Module):
     strides: int | Sequence[int] = 1
     padding: Padding = 0
     rounding: str = "floor"
-    use_bias: bool = True
     kernel_init: Initializer = nn.initializers.lecun_normal()
     bias_init: Initializer = nn.initializers.zeros_init()
     dtype: DTypeLike = jnp.float32
@@ -75,10 +73,8 @@ class LocallyConnected(nn.Module):
         patches = patches.reshape(x.shape[0], *output, -1)
         filters = jnp.asarray(kernel, self.dtype).reshape(*output, -1, self.features)
         y = jnp.einsum("nhwp,hwpo->nhwo", patches, filters)
-        if self.use_bias:
-            bias = self.param("bias", self.bias_init, (*output, self.features), parameter_dtype)
-            y = y + jnp.asarray(bias, self.dtype)
-        return y
+        bias = self.param("bias", self.bias_init, (*output, self.features), parameter_dtype)
+        return y + jnp.asarray(bias, self.dtype)
 
     def _init_positions(self, key: jax.Array, shape: Sequence[int], dtype: DTypeLike) -> jax.Array:
         keys = jax.random.split(key, shape[0] * shape[1])

@@ -53,10 +53,10 @@ from typing import Final, Literal
 import flax.linen as nn
 import jax
 
+from cnn_jax.models.inception_family import stage_counts
 from cnn_jax.models.layered import Part
 from cnn_jax.models.network import Network, Prediction, SmallForm
 from cnn_jax.models.published import Published
-from cnn_jax.models.stage_counts import stage_counts
 
 # Figure 5: #1x1, #3x3 reduce, #3x3, double #3x3 reduce, double #3x3, pool proj. The last module of
 # stages 3 and 4 halves the grid: no 1x1, no pool projection.

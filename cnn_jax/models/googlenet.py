@@ -59,11 +59,10 @@ import jax
 
 from cnn_jax.layers.spatial_pyramid import spatial_pyramid_pool
 from cnn_jax.layers.taps import tap
-from cnn_jax.models.auxiliary_head import AuxiliaryHead
+from cnn_jax.models.inception_family import AuxiliaryHead, stage_counts
 from cnn_jax.models.layered import Part
 from cnn_jax.models.network import Network, Prediction, SmallForm
 from cnn_jax.models.published import Published
-from cnn_jax.models.stage_counts import stage_counts
 
 # Table 1: #1x1, #3x3 reduce, #3x3, #5x5 reduce, #5x5, pool proj.
 Widths = tuple[int, int, int, int, int, int]

@@ -61,7 +61,7 @@ from typing import Any, Final, Literal
 import flax.linen as nn
 import jax
 
-from cnn_jax.models.auxiliary_head import AuxiliaryHead
+from cnn_jax.models.inception_family import AuxiliaryHead, stage_counts
 from cnn_jax.models.inception_v3_modules import (
     Inception8,
     Inception17,
@@ -72,7 +72,6 @@ from cnn_jax.models.inception_v3_modules import (
 )
 from cnn_jax.models.network import Network, Prediction, SmallForm
 from cnn_jax.models.published import Published
-from cnn_jax.models.stage_counts import stage_counts
 
 Module = tuple[str, type[Towers], dict[str, Any]]
 # The modules on each grid, and those that halve it.

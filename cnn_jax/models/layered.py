@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from cnn_jax import initializers
 from cnn_jax.config.values import Multiplier
 from cnn_jax.initializers.fixed import Initializer
-from cnn_jax.layers.activations import PReLU, activation
+from cnn_jax.layers.activations import MAXOUT_PIECES, PReLU, activation
 from cnn_jax.layers.batch_norm import BatchNorm
 from cnn_jax.layers.batch_view import BatchView
 from cnn_jax.layers.convolution import Conv
@@ -24,7 +24,6 @@ from cnn_jax.layers.spatial_pyramid import spatial_pyramid_pool
 from cnn_jax.layers.taps import tap
 from cnn_jax.models.published import PUBLISHED, Published
 
-MAXOUT_PIECES: Final = 2
 # Activations with parameters, which `layers.activations.activation` does not know.
 LEARNED_ACTIVATIONS: Final = ("prelu", "prelu_shared")
 Rates = Mapping[str, float | jax.Array]

@@ -77,6 +77,4 @@ def _convolved(layer: Dense, maps: jax.Array) -> jax.Array:
         )
     filters = jnp.asarray(kernel, layer.dtype).reshape(side, side, channels, features)
     scores = conv2d(jnp.asarray(maps, layer.dtype), filters)
-    if layer.use_bias:
-        scores = scores + jnp.asarray(layer.get_variable("params", "bias"), layer.dtype)
-    return scores
+    return scores + jnp.asarray(layer.get_variable("params", "bias"), layer.dtype)

@@ -2,8 +2,15 @@ from pathlib import Path
 
 import pytest
 
-from cnn_jax.benchmark.input import InputRequest, main_input
-from cnn_jax.benchmark.input_report import LIMIT, STORE, STREAM, bottleneck, input_as_text
+from cnn_jax.benchmark.input import (
+    LIMIT,
+    STORE,
+    STREAM,
+    InputRequest,
+    bottleneck,
+    input_as_text,
+    main_input,
+)
 from cnn_jax.config.problems import InputError
 from tests.data import files
 

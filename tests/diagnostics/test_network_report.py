@@ -5,8 +5,7 @@ from rich.console import Console, RenderableType
 
 from cnn_jax.config.problems import InputError
 from cnn_jax.diagnostics.network_comparison import compare, other, pairings
-from cnn_jax.diagnostics.network_list import error_text, network_list
-from cnn_jax.diagnostics.network_report import WIDE, in_bytes, report
+from cnn_jax.diagnostics.network_report import WIDE, error_text, in_bytes, network_list, report
 from cnn_jax.models.description import describe, describe_published
 from cnn_jax.models.facts import facts
 

@@ -71,27 +71,6 @@ def local_response_norm(x, size, k, weight, beta):
     return y
 
 
-def contrast_norm(x, window, std, epsilon):
-    n, height, width, _ = x.shape
-    reach = window // 2
-
-    def local_mean(values):
-        means = np.zeros((n, height, width))
-        for row, column in product(range(height), range(width)):
-            total = weights = 0.0
-            for i, j in product(range(-reach, reach + 1), repeat=2):
-                if 0 <= row + i < height and 0 <= column + j < width:
-                    weight = np.exp(-(i**2 + j**2) / (2 * std**2))
-                    total = total + weight * values[:, row + i, column + j].mean(-1)
-                    weights += weight
-            means[:, row, column] = total / weights
-        return means[..., None]
-
-    centred = x - local_mean(x)
-    sigma = np.maximum(np.sqrt(local_mean(centred**2)), epsilon)
-    return centred / np.maximum(sigma.mean((1, 2), keepdims=True), sigma)
-
-
 def locally_connected(x, kernel, bias, strides, padding):
     x = np.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
     height, width, kh, kw, _, outputs = kernel.shape

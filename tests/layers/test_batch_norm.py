@@ -56,8 +56,11 @@ def test_whole_batch_equals_the_reference(unbiased):
 
 def test_float32_keeps_the_variance_of_a_large_mean():
     x = images()[..., :1] * 0.01 + 1000.0
-    _, stats = BatchNorm(use_scale=False, use_bias=False, momentum=0.0).apply(
-        {"batch_stats": {"mean": jnp.zeros(1), "var": jnp.ones(1)}},
+    _, stats = BatchNorm(use_scale=False, momentum=0.0).apply(
+        {
+            "params": {"bias": jnp.zeros(1)},
+            "batch_stats": {"mean": jnp.zeros(1), "var": jnp.ones(1)},
+        },
         jnp.asarray(x, jnp.float32),
         train=True,
         mutable=["batch_stats"],
@@ -76,7 +79,7 @@ def test_virtual_batches(group):
 
 VIEWS = {
     "global": (BatchView("device"), 8),
-    "per device": (BatchView("device", statistics_over_axis=False), 2),
+    "per device": (BatchView("device", statistics_group=2), 2),
     "virtual": (BatchView("device", statistics_group=1), 1),
 }
 

@@ -27,8 +27,12 @@ def test_value_parameters_and_dtype(dtype):
 
 def test_gradient_against_finite_differences():
     with jax.enable_x64(True):
-        layer = Dense(3, use_bias=False, dtype=jnp.float64)
+        layer = Dense(3, dtype=jnp.float64)
         generator = np.random.default_rng(0)
-        x, kernel = (jnp.asarray(generator.normal(size=s)) for s in ((2, 4), (4, 3)))
-        run = jax.jit(lambda x, kernel: layer.apply({"params": {"kernel": kernel}}, x))
-        check_grads(run, (x, kernel), order=1)
+        x, kernel, bias = (jnp.asarray(generator.normal(size=s)) for s in ((2, 4), (4, 3), 3))
+
+        @jax.jit
+        def run(x, kernel, bias):
+            return layer.apply({"params": {"kernel": kernel, "bias": bias}}, x)
+
+        check_grads(run, (x, kernel, bias), order=1)

@@ -1,5 +1,3 @@
-from functools import partial
-
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -13,9 +11,9 @@ from cnn_jax.layers.dropout import Dropout
 KEY = jax.random.key(3)
 
 
-@partial(jax.jit, static_argnames="whole_maps")
-def masked(x, rate, first=0, whole_maps=False, key=KEY):
-    layer = Dropout(rate, BatchView(first_position=first), whole_maps)
+@jax.jit
+def masked(x, rate, first=0, key=KEY):
+    layer = Dropout(rate, BatchView(first_position=first))
     return layer.apply({}, x, True, rngs={"dropout": key})
 
 
@@ -71,12 +69,6 @@ def test_rate_0_and_evaluation_leave_nothing_in_the_program():
     x = jnp.ones((4, 8))
     for layer, train in ((Dropout(0.0), True), (Dropout(0.5), False)):
         assert not jax.make_jaxpr(lambda x, n=layer, t=train: n.apply({}, x, t))(x).eqns
-
-
-def test_whole_maps():
-    y = np.asarray(masked(jnp.ones((4, 3, 3, 16)), 0.5, whole_maps=True))
-    assert (y == y[:, :1, :1]).all()
-    assert 0 < (y[:, 0, 0] == 0).sum() < 64
 
 
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])

@@ -35,10 +35,10 @@ def test_equals_plain_loops(image, output, window, strides, padding):
 def test_equal_filters_everywhere_are_a_convolution():
     x, kernel, _ = (np.float32(each) for each in operands((6, 6), (6, 6), (3, 3), 2, 3))
     shared = np.broadcast_to(kernel[0, 0], kernel.shape)
-    local = LocallyConnected(3, 3, padding=1, use_bias=False)
+    local = LocallyConnected(3, 3, padding=1)
     conv = Conv(3, 3, padding=1, use_bias=False)
     np.testing.assert_allclose(
-        local.apply({"params": {"kernel": shared}}, x),
+        local.apply({"params": {"kernel": shared, "bias": np.zeros((6, 6, 3), np.float32)}}, x),
         conv.apply({"params": {"kernel": kernel[0, 0]}}, x),
         rtol=1e-4,
         atol=1e-5,

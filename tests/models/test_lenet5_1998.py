@@ -13,7 +13,7 @@ from cnn_jax import models
 from cnn_jax.config.arguments import read_literals
 from cnn_jax.config.problems import InputError
 from cnn_jax.initializers.parameters import init_variables
-from cnn_jax.models.lenet5_1998_tables import (
+from cnn_jax.models.lenet5 import (
     C3_CONNECTIONS,
     DIGITS,
     connections,

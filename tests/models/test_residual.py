@@ -222,9 +222,9 @@ def test_a_loop_takes_virtual_batches() -> None:
     assert_equal_trees(one, other, 1e-5)
 
 
-@pytest.mark.parametrize("over_axis", [True, False])
-def test_a_loop_under_a_mapped_axis(over_axis: bool) -> None:
-    view = BatchView(axis_name="data", statistics_over_axis=over_axis)
+@pytest.mark.parametrize("group", [None, 2], ids=["global", "per device"])
+def test_a_loop_under_a_mapped_axis(group: int | None) -> None:
+    view = BatchView(axis_name="data", statistics_group=group)
     unrolled, scanned = (
         build("cifar_resnet", **ORIGINAL, scan_blocks=word).clone(view=view)
         for word in ("never", "always")

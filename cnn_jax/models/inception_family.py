@@ -1,6 +1,8 @@
-"""Auxiliary heads: small classifiers on the inside of a network, there in training alone."""
+"""What the Inception networks share: auxiliary heads, and how many modules a smaller form keeps."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +12,7 @@ from cnn_jax.models.layered import Part
 
 
 class AuxiliaryHead(Part):
-    """What the auxiliary heads of the networks have in common.
+    """An auxiliary head: a small classifier on the inside of a network, there in training alone.
 
     Source: Szegedy et al. 2014, arXiv:1409.4842, section 5.
 
@@ -41,3 +43,22 @@ class AuxiliaryHead(Part):
                 f"the auxiliary head {self.name} needs maps of at least {least}x{least}, these are "
                 f"{height}x{width}: give larger images, or auxiliary=False"
             )
+
+
+def stage_counts(modules: Sequence[int], most: Sequence[int]) -> tuple[int, ...]:
+    """Returns the number of modules of each stage.
+
+    Args:
+        modules: what the field `modules` of a network holds.
+        most: how many the published network has.
+
+    Raises:
+        InputError: a stage is missing, empty, or has more than the published network.
+    """
+    counts = tuple(modules)
+    if len(counts) != len(most) or any(
+        not 1 <= count <= limit for count, limit in zip(counts, most, strict=True)
+    ):
+        limits = ", ".join(f"1 to {limit}" for limit in most)
+        raise InputError(f"modules = {counts}: give {len(most)} numbers, {limits}")
+    return counts
