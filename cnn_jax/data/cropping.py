@@ -12,10 +12,10 @@ import numpy as np
 from cnn_jax.config.problems import InputError
 from cnn_jax.data.crops import CropRule, draws
 from cnn_jax.data.dataset import AnySplit, Dataset, Split
-from cnn_jax.data.decode import UnreadableError
 from cnn_jax.data.published_crops import CROPS
 from cnn_jax.data.records import Request
 from cnn_jax.data.streams import Reading, RecordSplit, pixels_of
+from cnn_jax.data.unreadable import UnreadableError
 
 SPLITS = ("train", "validation", "test")
 EXAMPLES_AT_ONCE = 256

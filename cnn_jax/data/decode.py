@@ -1,15 +1,27 @@
 """The bytes of an image file to uint8 pixels, by one rule for training, evaluation and prediction.
 
+- Formats: BMP, GIF, JPEG, PBM, PGM, PPM, PNG, TIFF and WebP, by the first bytes of the file. The
+  name says nothing: a PNG that is called .JPEG is a PNG. No reader of another format is started.
 - Upright: turned and mirrored as the EXIF tag says.
 - Colour: CMYK and YCCK are converted to RGB, a palette is looked up, grey is repeated in three
   channels (colour becomes luma where one channel is asked for).
 - 16 bits a channel: the high byte. Transparency: ignored, the colours stand as stored.
-- Of an animation: the first frame.
-- The name says nothing: a PNG that is called .JPEG is a PNG.
-- A file that is empty, no image, cut short or larger than `LARGEST` pixels is unreadable.
+- Of an animation or of many pages: the first.
+- A file that is empty, no image, cut short or beyond the limits of `image_headers` is unreadable.
 
-Plain JPEG (grey or YCbCr) goes through simplejpeg, which is libjpeg-turbo and reports a file that
-is cut short; everything else through Pillow. Both give the same pixels. Decoding 500x375 (53 KB)
+A JPEG is unreadable where libjpeg-turbo reports anything odd: data that is corrupt, that ends too
+early, or bytes that belong to nothing. No second decoder is asked for what the first refused.
+Pillow decodes what simplejpeg cannot, CMYK (once simplejpeg has found nothing odd in it) and
+unusual subsampling (of that alone nobody reports what is odd).
+
+What that guarantees. Of a file that was cut anywhere, with or without an end mark put after it, the
+pixels are right or it is unreadable; so it is for a PNG of which anything was overwritten, by its
+checksums. A JPEG has none: bytes that were overwritten, and still are a valid code, decode to wrong
+pixels, and no decoder can tell. The other formats have none either. Digests of whole files can
+tell: the fingerprint in `manifest.json` is one.
+
+Plain JPEG (grey or YCbCr) goes through simplejpeg, which is libjpeg-turbo and reports what is odd;
+everything else through Pillow. Both give the same pixels. Decoding 500x375 (53 KB)
 and a random resized crop to 224, images/s on one thread and on two: Pillow 520 and 1,131, OpenCV
 1,159 and 2,188, simplejpeg with OpenCV's resize 1,214 and 2,320. OpenCV's decoder fills what is
 missing with grey and says nothing. Decoding at a reduced scale gains nothing: the time goes into
@@ -24,16 +36,22 @@ import numpy as np
 import simplejpeg
 from PIL import Image
 
-LARGEST = Image.MAX_IMAGE_PIXELS or 89_478_485  # pixels; one image of this size is 268 MB
-JPEG = b"\xff\xd8\xff"
-EXIF = b"Exif\x00\x00"
-APPLICATION = range(0xE0, 0xF0)  # markers of the segments before the image itself
+from cnn_jax.data.image_headers import (
+    LARGEST,
+    check_jpeg,
+    check_png,
+    check_size,
+    check_webp,
+    format_of,
+    has_exif,
+    unusual_subsampling,
+)
+from cnn_jax.data.unreadable import UnreadableError
+
 ORIENTATION = 0x0112
-PLAIN = {"YCbCr", "Gray", "RGB"}
-
-
-class UnreadableError(ValueError):
-    """An image that cannot be decoded; the text says why."""
+PLAIN, INKS = {"YCbCr", "Gray", "RGB"}, {"CMYK", "YCCK"}
+CHECKS = {"JPEG": check_jpeg, "PNG": check_png, "WEBP": check_webp}
+BITS, SAMPLES, TILE_WIDTH, TILE_HEIGHT = 258, 277, 322, 323  # tags of TIFF 6.0
 
 
 def decode(data: bytes, channels: int = 3) -> np.ndarray:
@@ -44,36 +62,42 @@ def decode(data: bytes, channels: int = 3) -> np.ndarray:
         channels: 3 for RGB, 1 for grey.
 
     Raises:
-        UnreadableError: it is not an image, is cut short, or has too many pixels.
+        UnreadableError: it is not an image, is cut short or damaged, or beyond the limits.
     """
     if not data:
         raise UnreadableError("empty file")
-    if data.startswith(JPEG):
+    form = format_of(data)
+    if form in CHECKS:
+        CHECKS[form](data)
+    if form == "JPEG":
         pixels = _plain_jpeg(data, channels)
         if pixels is not None:
             return upright(pixels, orientation(data))
-    return _other(data, channels)
+    return _other(data, form, channels)
 
 
 def _plain_jpeg(data: bytes, channels: int) -> np.ndarray | None:
-    """The pixels as they lie in the file, or None where Pillow is to look at it."""
+    """The pixels as they lie in the file; None where nothing is odd and Pillow is to decode it."""
     try:
-        height, width, colour, _ = simplejpeg.decode_jpeg_header(data)
-        if colour not in PLAIN:
+        _, _, colour, _ = simplejpeg.decode_jpeg_header(data)
+        if colour in PLAIN:
+            return simplejpeg.decode_jpeg(data, colorspace="RGB" if channels == 3 else "GRAY")
+        if colour in INKS:
+            simplejpeg.decode_jpeg(data, colorspace="CMYK")
+    except ValueError as error:
+        text = str(error)
+        # A header that is damaged may end in the same words.
+        if "determine subsampling" in text and unusual_subsampling(data):
             return None
-        _check_size(height, width)
-        return simplejpeg.decode_jpeg(data, colorspace="RGB" if channels == 3 else "GRAY")
-    except UnreadableError:
-        raise
-    except ValueError:
-        # Cut short, or odd in a way that does no harm (bytes between segments): Pillow can tell.
-        return None
+        short = "image file is truncated: " if "premature" in text.lower() else ""
+        raise UnreadableError(short + text) from error
+    return None
 
 
-def _other(data: bytes, channels: int) -> np.ndarray:
+def _other(data: bytes, form: str, channels: int) -> np.ndarray:
     try:
-        with Image.open(io.BytesIO(data)) as image:
-            _check_size(image.height, image.width)
+        with Image.open(io.BytesIO(data), formats=[form]) as image:
+            _check_as_opened(image)
             turned = image.getexif().get(ORIENTATION, 1)
             pixels = np.asarray(_eight_bits(image).convert("RGB" if channels == 3 else "L"))
     except UnreadableError:
@@ -86,37 +110,35 @@ def _other(data: bytes, channels: int) -> np.ndarray:
     return upright(pixels.reshape(*pixels.shape[:2], channels), turned)
 
 
+def _check_as_opened(image: Image.Image) -> None:
+    """Holds an image to the limits by its header, which is all that has been read of it."""
+    if image.format != "TIFF":
+        check_size(image.height, image.width, 4)  # the most that Pillow keeps of a pixel
+        return
+    tags = image.tag_v2  # type: ignore[attr-defined]
+    bits, samples = np.ravel(tags.get(BITS, 1)), int(tags.get(SAMPLES, 1))
+    in_bytes = max(int(bits.sum()), int(bits[0]) * samples) / 8
+    check_size(image.height, image.width, in_bytes)
+    # A tile is decoded whole, however little of it is in the image.
+    check_size(int(tags.get(TILE_HEIGHT, 1)), int(tags.get(TILE_WIDTH, 1)), in_bytes)
+
+
 def _eight_bits(image: Image.Image) -> Image.Image:
     """An image of 16 bits a pixel as one of 8: Pillow itself would clip."""
     if not image.mode.startswith("I"):
         return image
-    return Image.fromarray((np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8))
-
-
-def _check_size(height: int, width: int) -> None:
-    if height * width > LARGEST:
-        raise UnreadableError(f"{width} x {height}: more than {LARGEST:,} pixels")
+    return Image.fromarray((np.asarray(image) >> 8).clip(0, 255).astype(np.uint8))
 
 
 def orientation(data: bytes) -> int:
     """Returns the EXIF orientation of a JPEG, 1 to 8; 1 where there is none."""
-    if not _has_exif(data):
+    if not has_exif(data):
         return 1
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with Image.open(io.BytesIO(data), formats=["JPEG"]) as image:
             return int(image.getexif().get(ORIENTATION, 1))
     except Exception:  # a damaged tag says nothing
         return 1
-
-
-def _has_exif(data: bytes) -> bool:
-    """Whether one of the segments at the head of a JPEG is EXIF."""
-    at = len(JPEG) - 1  # behind the start of the image
-    while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] in APPLICATION:
-        if data.startswith(EXIF, at + 4):
-            return True
-        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-    return False
 
 
 def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:

@@ -15,7 +15,6 @@ import numpy as np
 
 from cnn_jax.config.problems import InputError, hint
 from cnn_jax.data.dataset import Dataset
-from cnn_jax.data.decode import UnreadableError
 from cnn_jax.data.records import Record
 from cnn_jax.data.regular_files import (
     SUFFIXES,
@@ -25,6 +24,7 @@ from cnn_jax.data.regular_files import (
     subfolders,
 )
 from cnn_jax.data.streams import RecordSplit, whole_split
+from cnn_jax.data.unreadable import UnreadableError
 
 TRAIN = ("train", "training")
 VALIDATION = ("val", "valid", "validation")

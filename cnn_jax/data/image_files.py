@@ -9,10 +9,11 @@ import numpy as np
 
 from cnn_jax.config.problems import InputError
 from cnn_jax.data.crops import CropRule, draws
-from cnn_jax.data.decode import UnreadableError, decode
+from cnn_jax.data.decode import decode
 from cnn_jax.data.preprocessing import Preprocessing
 from cnn_jax.data.regular_files import SUFFIXES, images_under, read_file
 from cnn_jax.data.resize import apply_crop, resize
+from cnn_jax.data.unreadable import UnreadableError
 
 
 def find_images(paths: list[str]) -> list[Path]:

@@ -20,17 +20,18 @@ import numpy as np
 import simplejpeg
 
 from cnn_jax.data.dataset import AnySplit, Dataset
-from cnn_jax.data.decode import JPEG, UnreadableError, orientation
+from cnn_jax.data.decode import orientation
+from cnn_jax.data.image_headers import SIGNATURES
 from cnn_jax.data.records import Record
 from cnn_jax.data.regular_files import printable
 from cnn_jax.data.streams import pixels_of
 from cnn_jax.files import write_json
+from cnn_jax.data.unreadable import UnreadableError
 
 MANIFEST = "manifest.json"
 FORMAT_VERSION = 1
 DIGEST_BYTES = 16
 EXAMPLES_AT_ONCE = 256
-PNG = b"\x89PNG"
 JPEG_SUFFIXES = (".jpg", ".jpeg")
 Report = Callable[[str, int, int], None]  # what is being done, how many are done, of how many
 
@@ -114,9 +115,9 @@ def look_at(record: Record, channels: int) -> Look:
 def _kinds(record: Record) -> list[str]:
     content, kinds = record.image, []
     assert isinstance(content, bytes)
-    if content.startswith(PNG) and record.name.lower().endswith(JPEG_SUFFIXES):
+    if content.startswith(SIGNATURES["PNG"]) and record.name.lower().endswith(JPEG_SUFFIXES):
         kinds.append("png_named_jpeg")
-    if content.startswith(JPEG):
+    if content.startswith(SIGNATURES["JPEG"]):
         try:
             colour = simplejpeg.decode_jpeg_header(content)[2]
         except ValueError:

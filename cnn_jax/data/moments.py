@@ -10,10 +10,10 @@ import numpy as np
 
 from cnn_jax.config.problems import InputError
 from cnn_jax.data.dataset import AnySplit
-from cnn_jax.data.decode import UnreadableError
 from cnn_jax.data.manifest import Report
 from cnn_jax.data.records import Request
 from cnn_jax.data.streams import RecordSplit, pixels_of
+from cnn_jax.data.unreadable import UnreadableError
 
 SAMPLE, SAMPLE_AT_ONCE = 4096, 64
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from cnn_jax.config.problems import InputError
-from cnn_jax.data.decode import UnreadableError
+from cnn_jax.data.unreadable import UnreadableError
 
 SUFFIXES = frozenset(
     {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".pgm", ".ppm", ".tif", ".tiff", ".webp"}

@@ -19,9 +19,10 @@ import numpy as np
 
 from cnn_jax.config.problems import InputError
 from cnn_jax.data.crops import CropRule, Whole, draws
-from cnn_jax.data.decode import UnreadableError, decode
+from cnn_jax.data.decode import decode
 from cnn_jax.data.records import Batch, Record, Records, Request
 from cnn_jax.data.resize import apply_crop
+from cnn_jax.data.unreadable import UnreadableError
 
 EXAMPLES_PER_TASK = 8  # few enough that all threads end a batch together
 WHOLE = Whole()

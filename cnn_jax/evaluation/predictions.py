@@ -13,6 +13,7 @@ import numpy as np
 
 from cnn_jax import files
 from cnn_jax.config.problems import InputError
+from cnn_jax.data.npz import load_npz
 from cnn_jax.evaluation.exact import Evaluation
 from cnn_jax.evaluation.exclusion import Exclusion
 
@@ -125,8 +126,10 @@ def load_predictions(file: str | Path) -> Predictions:
         InputError: the file is no such thing.
     """
     try:
-        with np.load(file, allow_pickle=False) as arrays:
-            return Predictions(**{name: arrays[name] for name in ARRAYS})
+        arrays: dict[str, Any] = load_npz(file)
+        return Predictions(**{name: arrays[name] for name in ARRAYS})
+    except InputError:
+        raise
     except (OSError, KeyError, ValueError, zipfile.BadZipFile, AttributeError) as error:
         text = f"{file} holds no predictions: --save_predictions of evaluate writes such a file"
         raise InputError(text) from error

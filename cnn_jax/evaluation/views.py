@@ -11,9 +11,9 @@ import numpy as np
 
 from cnn_jax.config.problems import InputError
 from cnn_jax.data.dataset import AnySplit
-from cnn_jax.data.decode import UnreadableError
 from cnn_jax.data.resize import resize
 from cnn_jax.data.streams import pixels_of
+from cnn_jax.data.unreadable import UnreadableError
 from cnn_jax.evaluation.protocols import Protocol
 
 

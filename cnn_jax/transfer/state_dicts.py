@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -9,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from cnn_jax.config.problems import InputError, hint
+from cnn_jax.data.npz import check_expansion, load_npz
 
 StateDict = dict[str, np.ndarray]
 
@@ -51,6 +53,8 @@ def _torch(path: Path) -> StateDict:
             f"--weights={path} needs the package torch: pip install 'cnn_jax[parity]'; "
             ".safetensors and .npz do not"
         ) from error
+    if zipfile.is_zipfile(path):  # older files are none
+        check_expansion(path)
     tensors: Any = torch.load(path, map_location="cpu", weights_only=True)
     if isinstance(tensors, dict):
         tensors = tensors.get("state_dict", tensors)
@@ -75,8 +79,7 @@ def _safetensors(path: Path) -> StateDict:
 
 
 def _npz(path: Path) -> StateDict:
-    with np.load(path, allow_pickle=False) as archive:
-        return dict(archive)
+    return load_npz(path)
 
 
 PARALLEL: Final = "module."  # what torch.nn.DataParallel puts before every name

@@ -1,13 +1,20 @@
 import io
 import struct
+import warnings
 import zlib
+from unittest import mock
 
 import numpy as np
 import pytest
+import simplejpeg
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from cnn_jax.benchmark.photographs import encoded, jpeg, photograph
-from cnn_jax.data.decode import UnreadableError, decode
+from cnn_jax.data import decode as module
+from cnn_jax.data.decode import decode
+from cnn_jax.data.unreadable import UnreadableError
 from tests.data.files import odd_files, unreadable_files
 
 
@@ -59,10 +66,140 @@ def test_unreadable_files_say_why(kind: str, reason: str) -> None:
         decode(unreadable_files()[kind])
 
 
-@pytest.mark.parametrize("cut", [4, 100, 1000, -2])
-def test_a_jpeg_that_is_cut_anywhere(cut: int) -> None:
+SMALL = Image.fromarray(photograph(6, 24, 20))
+END = b"\xff\xd9"  # the mark at the end of a JPEG
+JPEGS = {
+    "jpeg": encoded(SMALL, "JPEG", subsampling=2),
+    "progressive": encoded(SMALL, "JPEG", progressive=True),
+    "restarts": encoded(SMALL, "JPEG", restart_marker_rows=1),
+    "grey": encoded(SMALL.convert("L"), "JPEG"),
+    "progressive_grey": encoded(SMALL.convert("L"), "JPEG", progressive=True),
+    "cmyk": encoded(SMALL.convert("CMYK"), "JPEG"),
+    "progressive_cmyk": encoded(SMALL.convert("CMYK"), "JPEG", progressive=True),
+}
+OTHERS = {
+    "png": encoded(SMALL, "PNG"),
+    "gif": encoded(SMALL.convert("P"), "GIF"),
+    "bmp": encoded(SMALL, "BMP"),
+    "ppm": encoded(SMALL, "PPM"),
+    "pgm": encoded(SMALL.convert("L"), "PPM"),
+    "tiff": encoded(SMALL, "TIFF"),
+    "tiff_lzw": encoded(SMALL, "TIFF", compression="tiff_lzw"),
+    "webp": encoded(SMALL, "WEBP"),
+    "webp_lossless": encoded(SMALL, "WEBP", lossless=True),
+}
+
+
+def right_or_unreadable(content: bytes, pixels: np.ndarray) -> bool:
+    """Whether it is unreadable; the pixels must be right where it is not."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # as in a run: a warning of Pillow ends nothing
+            found = decode(content)
+    except UnreadableError:
+        return True
+    np.testing.assert_array_equal(found, pixels)
+    return False
+
+
+@pytest.mark.parametrize("kind", JPEGS | OTHERS)
+def test_a_file_that_is_cut_anywhere(kind: str) -> None:
+    content = (JPEGS | OTHERS)[kind]
+    pixels = decode(content)
+    refused = [right_or_unreadable(content[:cut], pixels) for cut in range(len(content))]
+    assert all(refused[:-25]), "all of a file is needed, but for what may follow the image"
+
+
+@pytest.mark.parametrize("kind", JPEGS)
+def test_a_jpeg_that_is_cut_anywhere_and_ends_with_a_mark(kind: str) -> None:
+    content = JPEGS[kind]
+    pixels = decode(content)
+    refused = [right_or_unreadable(content[:cut] + END, pixels) for cut in range(len(content))]
+    assert all(refused[:-8])
+
+
+def outcome(content: bytes) -> np.ndarray | None:
+    """What simplejpeg alone makes of a plain JPEG: it refuses whatever libjpeg finds odd."""
+    try:
+        return simplejpeg.decode_jpeg(content, colorspace="RGB", strict=True)
+    except ValueError:
+        return None
+
+
+@pytest.mark.parametrize("kind", ["jpeg", "progressive", "restarts", "grey"])
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_a_jpeg_is_what_one_decoder_makes_of_it(kind: str, data: st.DataObject) -> None:
+    """Bytes overwritten, left out or put in: no second decoder takes what the first refused."""
+    content = JPEGS[kind]
+    at = data.draw(st.integers(content.index(b"\xff\xda"), len(content) - 2))
+    lost, put_in = data.draw(st.integers(0, 40)), data.draw(st.binary(max_size=40))
+    changed = content[:at] + put_in + content[at + lost :]
+    with mock.patch.object(module, "_other", side_effect=AssertionError("a second decoder")):
+        try:
+            found = decode(changed)
+        except UnreadableError:
+            found = None
+    if found is not None:
+        np.testing.assert_array_equal(found, outcome(changed))
+    elif kind != "progressive":  # of which parts may be missing, and the decoder says nothing
+        assert outcome(changed) is None
+
+
+@pytest.mark.parametrize("odd", [b"\0\0\0", b"odd"])
+def test_bytes_that_belong_to_nothing(odd: bytes) -> None:
+    content = JPEGS["jpeg"]
+    with pytest.raises(UnreadableError, match="extraneous bytes before marker"):
+        decode(content[:-2] + 3 * odd + END)
+    # A few are read ahead with the last codes, and do no harm.
+    np.testing.assert_array_equal(decode(content[:-2] + odd + END), decode(content))
     with pytest.raises(UnreadableError):
-        decode(jpeg(photograph(6, 90, 120))[:cut])
+        decode(content[:20] + odd + content[20:])
+    np.testing.assert_array_equal(decode(content + odd), decode(content))
+
+
+@pytest.mark.parametrize("kind", ["cmyk", "progressive_cmyk"])
+def test_cmyk_too_is_refused_where_something_is_odd(kind: str) -> None:
+    content = JPEGS[kind]
+    np.testing.assert_array_equal(decode(content), by_pillow(content))
+    with pytest.raises(UnreadableError, match="truncated|Corrupt"):
+        decode(content[: -len(content) // 4] + END)
+
+
+def unusual(factors: list[tuple[int, int]]) -> bytes:
+    """A grey JPEG of 2 x 2 units, of components that are sampled as simplejpeg cannot."""
+    plain = encoded(Image.new("RGB", (8, 8), (128,) * 3), "JPEG", subsampling=0)
+    frame, scan = plain.index(b"\xff\xc0"), plain.index(b"\xff\xda")
+    header = bytearray(plain[: scan + 2 + int.from_bytes(plain[scan + 2 : scan + 4], "big")])
+    height, width = (16 * max(f[axis] for f in factors) for axis in (1, 0))
+    header[frame + 5 : frame + 9] = struct.pack(">HH", height, width)
+    for i, (across, down) in enumerate(factors):
+        header[frame + 11 + 3 * i] = across << 4 | down
+    # A block without differences: category 0 and the end of the block, in the standard tables.
+    unit = "".join(
+        ("0000" if i else "001010") * across * down for i, (across, down) in enumerate(factors)
+    )
+    bits = 4 * unit
+    bits += "1" * (-len(bits) % 8)
+    coded = int(bits, 2).to_bytes(len(bits) // 8, "big")
+    assert b"\xff" not in coded
+    return bytes(header) + coded + END
+
+
+@pytest.mark.parametrize("factors", [[(3, 1), (1, 1), (1, 1)], [(1, 1), (2, 2), (1, 1)]])
+def test_unusual_subsampling_is_left_to_pillow(factors: list[tuple[int, int]]) -> None:
+    content = unusual(factors)
+    with pytest.raises(ValueError, match="subsampling"):
+        simplejpeg.decode_jpeg_header(content)
+    assert (decode(content) == 128).all()
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(8, len(OTHERS["png"]) - 1), st.binary(min_size=1, max_size=30))
+def test_a_png_of_which_anything_was_overwritten(at: int, put_in: bytes) -> None:
+    content = OTHERS["png"]
+    changed = content[:at] + put_in + content[at + len(put_in) :]
+    right_or_unreadable(changed, decode(content))
 
 
 def test_a_decompression_bomb_is_refused_by_its_header() -> None:

@@ -16,12 +16,12 @@ from cnn_jax.benchmark.photographs import jpeg, photograph
 from cnn_jax.config.problems import InputError
 from cnn_jax.data import sources
 from cnn_jax.data.dataset import Dataset
-from cnn_jax.data.decode import UnreadableError
 from cnn_jax.data.folder import folder
 from cnn_jax.data.image_files import find_images
 from cnn_jax.data.manifest import scan
 from cnn_jax.data.records import Request
 from cnn_jax.data.regular_files import LARGEST_FILE, images_under, printable, read_file
+from cnn_jax.data.unreadable import UnreadableError
 from tests import configs
 from tests.data.files import ODD_ENTRIES, quiet
 

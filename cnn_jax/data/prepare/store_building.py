@@ -17,12 +17,12 @@ from PIL import Image
 from cnn_jax.config.problems import InputError
 from cnn_jax.data.crops import with_shorter_side
 from cnn_jax.data.dataset import AnySplit, Dataset
-from cnn_jax.data.decode import UnreadableError
 from cnn_jax.data.manifest import Report, write_manifest
 from cnn_jax.data.prepare.tfds_building import finish, unfinished
 from cnn_jax.data.resize import resize
 from cnn_jax.data.store import DESCRIPTION, IMAGES, INDEX, NAMES
 from cnn_jax.data.streams import pixels_of
+from cnn_jax.data.unreadable import UnreadableError
 
 QUALITY = 95  # of a JPEG store
 EXAMPLES_AT_ONCE = 256

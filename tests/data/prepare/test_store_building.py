@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from cnn_jax.config.problems import InputError
-from cnn_jax.data.decode import UnreadableError
 from cnn_jax.data.folder import folder
 from cnn_jax.data.manifest import MANIFEST, read_manifest, scan
 from cnn_jax.data.prepare.preparation import Wanted, prepare
@@ -14,6 +13,7 @@ from cnn_jax.data.prepare.store_building import build_store
 from cnn_jax.data.resize import resize
 from cnn_jax.data.store import DESCRIPTION, store
 from cnn_jax.data.streams import RecordSplit, pixels_of
+from cnn_jax.data.unreadable import UnreadableError
 from tests.data import files
 from tests.data.files import quiet
 
