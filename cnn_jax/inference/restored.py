@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -101,13 +102,15 @@ def restore(workdir: str | Path, which: str = LATEST) -> Restored:
     Raises:
         InputError: there is no such checkpoint, or it is damaged.
     """
-    checkpoints = Checkpoints(Path(workdir), read_only=True)
-    step = checkpoints.resolve(which)
+    with closing(Checkpoints(Path(workdir), read_only=True)) as checkpoints:
+        return checkpoints.reading(which, lambda step: _read(checkpoints, step))
+
+
+def _read(checkpoints: Checkpoints, step: int) -> Restored:
     saved, completed = complete(checkpoints.read_record(step)["config"])
     config = validate(saved)
     set_precision(config.precision)  # before the arrays: float64 would be read as float32
     arrays, record = checkpoints.read_arrays(step)
-    checkpoints.close()
     preprocessing = Preprocessing.from_tree(record["preprocessing"])
     model = network_of(config, len(preprocessing.class_names))
     averaged = dict(arrays.get("averaged_params") or {})

@@ -23,8 +23,9 @@ def summarise(workdir: str | Path, which: str = LATEST) -> str:
         InputError: there is no such checkpoint, or it is damaged.
     """
     with closing(Checkpoints(Path(workdir), read_only=True)) as checkpoints:
-        step = checkpoints.resolve(which)
-        arrays, record = read_weights(checkpoints, step)
+        step, (arrays, record) = checkpoints.reading(
+            which, lambda step: (step, read_weights(checkpoints, step))
+        )
         kept = _kept(checkpoints)
     return "\n".join(
         [

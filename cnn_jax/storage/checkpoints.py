@@ -1,16 +1,23 @@
 """Checkpoints: the only file that knows orbax.
 
-A checkpoint holds the train state and a record: format version, config, preprocessing and library
-versions. The newest few are kept for resume, and the best one on validation. Saving goes on while
-training does; a save that fails fails the run.
+A checkpoint holds the train state, a record (format version, config, preprocessing and library
+versions) and digests of both. It is made under another name and gets its own in one step: whatever
+bears a step's name is complete. The newest few are kept for resume, and the best one on validation.
+Saving goes on while training does; a save that fails fails the run.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import os
+import re
+import threading
+import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import flax.serialization
 import jax
@@ -18,13 +25,49 @@ import jax.numpy as jnp
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
+from cnn_jax import files
 from cnn_jax.config.problems import InputError
 from cnn_jax.devices import distributed
 from cnn_jax.step.state import FORMAT_VERSION, TrainState
-from cnn_jax.storage.checkpoint_digest import Digests
+from cnn_jax.storage.checkpoint_digest import SEALED, Digests, seal
 
 METRIC = "top1_error"
 LATEST, BEST = "latest", "best"
+OS_ERROR = re.compile(r"os_error_code='(\d+)'")  # as the storage layer tells it
+SECONDS_OF_DELETION = 0.5  # what has begun to be deleted is gone by then
+T = TypeVar("T")
+
+
+class DamagedError(Exception):
+    """A checkpoint is not what was written; the message says in what."""
+
+
+class Restored(NamedTuple):
+    """What a run goes on from."""
+
+    state: TrainState
+    record: dict[str, Any]
+
+
+class _Sealed(ocp.path.atomicity.AtomicRenameTemporaryPath):
+    """A checkpoint in the making: digested by the first process before it gets its name."""
+
+    async def finalize(self) -> None:
+        """Writes the digests, then renames."""
+        if self.get_final().name.isdigit():  # else it is a part of one
+            await asyncio.to_thread(seal, Path(self.get()))
+        await super().finalize()
+
+
+class _Manager(ocp.CheckpointManager):
+    def metrics(self, step: int) -> Any:
+        """Returns the metrics of a step, None where they are damaged: that is said by `restore`."""
+        try:
+            metrics = super().metrics(step)
+        except ValueError:
+            return None
+        sound = isinstance(metrics, dict) and isinstance(metrics.get(METRIC), float | int)
+        return metrics if sound else None
 
 
 class Checkpoints:
@@ -36,14 +79,20 @@ class Checkpoints:
         read_only: open for reading: nothing is created, moved or cleaned up.
 
     Raises:
-        InputError: read_only, and there is no checkpoint.
+        InputError: read_only, and there is no checkpoint; or a file lies in the way.
     """
 
     def __init__(self, run: Path, keep: int = 3, read_only: bool = False):
         logging.getLogger("absl").setLevel(logging.ERROR)
         self.directory = (run / "checkpoints").resolve()
+        for name in ("checkpoints", "checkpoint_digests", "damaged_checkpoints"):
+            if (run / name).is_file():
+                raise InputError(
+                    f"{run / name} is a file, and a directory belongs there: move the file away"
+                )
         self._digests = Digests(self.directory, run.resolve() / "checkpoint_digests")
         self._read_only, self._lead = read_only, jax.process_index() == 0
+        self._bytes = 0  # of the state that is being written
         if read_only and not self.directory.is_dir():
             raise InputError(f"{run} holds no checkpoints")
         policies = checkpoint_managers
@@ -63,8 +112,9 @@ class Checkpoints:
             cleanup_tmp_directories=not read_only,
             read_only=read_only,
             create=not read_only,
+            temporary_path_class=_Sealed,
         )
-        self._manager = ocp.CheckpointManager(
+        self._manager = _Manager(
             self.directory,
             options=options,
             # Without handlers a fresh process has no metadata, and reads only where it was written.
@@ -101,15 +151,24 @@ class Checkpoints:
         if jax.default_backend() == "cpu":
             # The writer reads the buffers themselves there, and the next step overwrites them.
             tree = jax.tree.map(jnp.copy, tree)
-        self._manager.save(
-            step,
-            args=ocp.args.Composite(
-                state=ocp.args.StandardSave(tree),
-                record=ocp.args.JsonSave({"format": FORMAT_VERSION, "step": step} | record),
-            ),
-            metrics=None if error is None else {METRIC: error},
-        )
-        self._seal(before=step)
+        about = {"format": FORMAT_VERSION, "step": step, SEALED: True} | record
+        self._bytes = sum(leaf.nbytes for leaf in jax.tree.leaves(tree))
+        try:
+            written = self._manager.save(
+                step,
+                args=ocp.args.Composite(
+                    state=ocp.args.StandardSave(tree), record=ocp.args.JsonSave(about)
+                ),
+                metrics=None if error is None else {METRIC: error},
+            )
+        except Exception as problem:  # whatever the storage layer makes of a disk
+            raise self._cannot_write(problem) from problem
+        if not written:
+            raise InputError(
+                f"checkpoint {step} was not written: {self.directory} holds {self.latest} already"
+            )
+        if jax.process_count() > 1:
+            threading.Thread(target=self._watch, name=f"save {step}", daemon=True).start()
 
     def makes_way(self, step: int, error: float | None) -> bool:
         """Deletes `step` if it was saved before this error was known, and is not the only one."""
@@ -122,10 +181,35 @@ class Checkpoints:
         return True
 
     def wait(self) -> None:
-        """Waits until everything is on the disk; raises what went wrong there."""
-        self._manager.wait_until_finished()
-        self._manager.check_for_errors()
-        self._seal()
+        """Waits until everything is on the disk.
+
+        Raises:
+            InputError: it could not be written.
+        """
+        try:
+            self._manager.wait_until_finished()
+            self._manager.check_for_errors()
+        except Exception as problem:  # whatever the storage layer makes of a disk
+            raise self._cannot_write(problem) from problem
+
+    def _watch(self) -> None:
+        """Waits for a save, beside the training: all learn at once that one has failed."""
+        try:
+            self.wait()
+        except InputError as error:
+            distributed.leave(error)
+
+    def _cannot_write(self, problem: Exception) -> InputError:
+        cause: BaseException = problem
+        while not isinstance(cause, InputError | OSError) and cause.__cause__ is not None:
+            cause = cause.__cause__
+        if isinstance(cause, InputError):
+            return cause
+        if code := OS_ERROR.search(str(problem)):
+            number = int(code[1])
+            cause = OSError(number, os.strerror(number))
+        assert isinstance(cause, Exception)
+        return files.cannot_write(self.directory, cause, self._bytes)
 
     def close(self) -> None:
         """Waits, and lets the files go."""
@@ -133,40 +217,110 @@ class Checkpoints:
             self.wait()
         self._manager.close()
 
-    def restore(self, like: TrainState) -> tuple[TrainState, dict[str, Any]] | None:
-        """Returns the newest checkpoint that can be read, with its record; None when there is none.
+    def restore(self, like: TrainState) -> Restored | None:
+        """Returns the newest checkpoint that can be trusted; None when there is none at all.
 
-        One that cannot is moved to `damaged_checkpoints` with a warning, and the one before is
-        tried.
+        Those after it are moved to `damaged_checkpoints` with a warning. A checkpoint without
+        digests, as a kill of an earlier version may have left one, is taken where no other is
+        there.
 
         Args:
             like: a state of the right shapes and placement.
 
         Raises:
-            InputError: there are checkpoints, and none can be read.
+            InputError: there are checkpoints, and none can be read: nothing is moved.
         """
         steps = sorted(self._manager.all_steps(), reverse=True)
-        for step in steps:
-            # By the lead alone, so without the storage layer, in which all wait for one another.
-            harm = self._digests.damage(step) if self._lead else ""
-            if not distributed.gather([int(bool(harm))])[0, 0]:
-                try:
-                    found = self._read_sound(step, like)
-                except InputError:
-                    raise
-                except Exception as error:  # whatever the storage layer makes of a damaged file
-                    harm = _first_line(error)
-                if not distributed.gather([int(bool(harm))]).any():
+        harms: dict[int, str] = {}
+        for check in (self._digests.known, lambda step: True):
+            for step in steps:
+                if step in harms or not self._agreed(check(step)):
+                    continue
+                found, harms[step] = self._tried(step, like)
+                if found is not None:
+                    self._pass_over([s for s in steps if s > step], step, harms)
                     return found
-            if self._lead:
-                text = f"checkpoint {step} cannot be read ({harm}); trying the one before"
-                warnings.warn(text, stacklevel=2)
-                self._digests.set_aside(step)
-            distributed.wait_for_all(f"checkpoint {step} set aside")
-            self._manager.reload()
-        if steps:
-            raise InputError(f"{self.directory}: none of the checkpoints {steps} can be read")
+        self._refuse_to_begin_anew(harms)
         return None
+
+    def _agreed(self, said: bool) -> bool:
+        """Returns what process 0 says."""
+        return bool(distributed.gather([int(said)])[0, 0])
+
+    def _tried(self, step: int, like: TrainState) -> tuple[Restored | None, str]:
+        """Returns a checkpoint, or what is wrong with it; the same on all processes."""
+        # By the lead alone, so without the storage layer, in which all wait for one another.
+        harm, found = (self._digests.damage(step) if self._lead else ""), None
+        if self._agreed(bool(harm)):
+            return None, harm or "process 0 finds it damaged"
+        try:
+            found = self._read_sound(step, like)
+        except InputError:
+            raise
+        except Exception as error:  # whatever the storage layer makes of a damaged file
+            harm = _first_line(error)
+        if distributed.gather([int(bool(harm))]).any():
+            return None, harm or "another process cannot read it"
+        return found, ""
+
+    def _pass_over(self, newer: list[int], chosen: int, harms: dict[int, str]) -> None:
+        """Moves those after the chosen checkpoint out of the way, and tells why."""
+        if self._lead:
+            for step in newer:
+                harm = harms.get(step, "it has no digests")
+                where = self._digests.set_aside(step)
+                text = (
+                    f"checkpoint {step} cannot be read ({harm}); trying the one before, {chosen}: "
+                    f"it was moved to {where}"
+                )
+                warnings.warn(text, stacklevel=4)
+            if not self._digests.known(chosen):
+                text = (
+                    f"checkpoint {chosen} was written by an earlier version and has no digests; no "
+                    "other is there, and it is used unchecked"
+                )
+                warnings.warn(text, stacklevel=4)
+        distributed.wait_for_all(f"checkpoint {chosen} chosen")
+        if newer:
+            self._manager.reload()
+
+    def _refuse_to_begin_anew(self, harms: dict[int, str]) -> None:
+        aside = self.directory.parent / "damaged_checkpoints"
+        anew = (
+            f"Put a sound copy into {self.directory}, or, to begin again at step 0, remove "
+            f"{self.directory} and {aside}"
+        )
+        if harms:
+            told = "; ".join(f"{step}: {harm}" for step, harm in harms.items())
+            raise InputError(
+                f"{self.directory}: none of the checkpoints can be read ({told}). Nothing was "
+                f"changed. {anew}"
+            )
+        if aside.is_dir() and any(aside.iterdir()):
+            raise InputError(
+                f"{self.directory} holds no checkpoint, and those in {aside} were found damaged. "
+                f"Nothing was changed. {anew}"
+            )
+
+    def reading(self, which: str, read: Callable[[int], T]) -> T:
+        """Returns what a function reads of a checkpoint, also while a run makes and deletes them.
+
+        Args:
+            which: `latest`, `best` or a number.
+            read: takes the step of it. Where that is deleted meanwhile, the next one is read.
+
+        Raises:
+            InputError: there is no such checkpoint, or it is damaged.
+        """
+        while True:
+            step = self.resolve(which)
+            try:
+                return read(step)
+            except Exception:
+                time.sleep(SECONDS_OF_DELETION)
+                self._manager.reload()
+                if self.resolve(which) == step:
+                    raise
 
     def resolve(self, which: str) -> int:
         """Returns the step of a checkpoint: `latest`, `best` or a number.
@@ -184,7 +338,7 @@ class Checkpoints:
             )
         return step
 
-    def read(self, step: int, like: TrainState) -> tuple[TrainState, dict[str, Any]]:
+    def read(self, step: int, like: TrainState) -> Restored:
         """Returns the state and the record of the checkpoint of `step`.
 
         Raises:
@@ -192,15 +346,15 @@ class Checkpoints:
             Exception: a file is damaged.
         """
         if harm := self._digests.damage(step):
-            raise ValueError(harm)
+            raise DamagedError(harm)
         return self._read_sound(step, like)
 
-    def _read_sound(self, step: int, like: TrainState) -> tuple[TrainState, dict[str, Any]]:
+    def _read_sound(self, step: int, like: TrainState) -> Restored:
         record = self._formatted_record(step)
         tree = flax.serialization.to_state_dict(like)
         abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, tree)
         restored = self._restore_state(step, abstract)
-        return flax.serialization.from_state_dict(like, restored), record
+        return Restored(flax.serialization.from_state_dict(like, restored), record)
 
     def read_arrays(self, step: int) -> tuple[dict[str, Any], dict[str, Any]]:
         """Returns the state of `step` as nested dicts of arrays on one device, and the record.
@@ -245,12 +399,11 @@ class Checkpoints:
                 f"checkpoint {step} has format {record['format']}; this version of cnn_jax reads "
                 f"{FORMAT_VERSION}"
             )
+        if record["step"] != step:
+            raise DamagedError(f"it is that of step {record['step']} under another name")
+        if record.get(SEALED) and not self._digests.known(step):
+            raise DamagedError("its digests are missing")
         return record
-
-    def _seal(self, before: int | None = None) -> None:
-        if self._lead:
-            steps = self._manager.all_steps()
-            self._digests.seal({step for step in steps if before is None or step < before})
 
 
 def _first_line(error: Exception) -> str:

@@ -46,7 +46,9 @@ def export(
     path = Path(output)
     write = _writer(path, force)
     with closing(Checkpoints(Path(workdir), read_only=True)) as checkpoints:
-        arrays, _ = read_weights(checkpoints, checkpoints.resolve(which), averaged)
+        arrays, _ = checkpoints.reading(
+            which, lambda step: read_weights(checkpoints, step, averaged)
+        )
     try:
         needed = sum(array.nbytes for array in arrays.values())
         files.replace(path, lambda file: write(file, arrays), needed)

@@ -183,8 +183,10 @@ def _read(init_from: Any) -> tuple[str, Arrays]:
         return str(path), load_exported(path)
     try:
         with closing(Checkpoints(path, read_only=True)) as checkpoints:
-            step = checkpoints.resolve(init_from.checkpoint)
-            return f"{path}, step {step}", read_weights(checkpoints, step)[0]
+            return checkpoints.reading(
+                init_from.checkpoint,
+                lambda step: (f"{path}, step {step}", read_weights(checkpoints, step)[0]),
+            )
     except InputError as error:
         raise InputError([f"config.init_from: {text}" for text in error.problems]) from error
 
