@@ -126,6 +126,6 @@ def test_bad_words_are_named() -> None:
         protocol("10_crop", shorter=300)
     with pytest.raises(InputError, match="at least the 299 pixels"):
         protocol("10_crop", size=299)
-    with pytest.raises(InputError, match="at least the 224 pixels"):
+    with pytest.raises(InputError, match="int or a tuple of int is needed"):
         protocol("dense", scales="256")
     assert len(protocol("dense", scales=288).crops(300, 400)) == 1
