@@ -114,10 +114,8 @@ def parse(
     try:
         return values(argv)[1:]
     except flags.UnrecognizedFlagError as error:
-        modules = values.flags_by_module_dict().items()
-        own = [
-            flag.name for name, owned in modules if not name.startswith("absl") for flag in owned
-        ]
+        modules = values.flags_by_module_dict()
+        own = [flag.name for name in modules if "absl" not in name for flag in modules[name]]
         near = hint(error.flagname, [*own, *others])
         raise InputError(f"--{error.flagname} is unknown{near}") from error
     except Exception as error:  # absl and ml_collections raise many kinds; all are bad input

@@ -25,6 +25,7 @@ from absl import flags
 
 from cnn_jax.config.arguments import fill_defaults
 from cnn_jax.config.identity import to_tree
+from cnn_jax.config.schema import Config
 from cnn_jax.config.validate import validate
 from cnn_jax.storage.run_directory import RunDirectory, check_directory, origin
 from cnn_jax.training.preemption import PREEMPTED, Preemption, PreemptionRequested
@@ -71,7 +72,7 @@ def main(argv: list[str]) -> int:
     return report(file, config, outcome.result, None, workdir) if outcome.lead else 0
 
 
-def evaluated(config: Any, workdir: Path) -> tuple[Any, dict[str, Any], Any]:
+def evaluated(config: Config, workdir: Path) -> tuple[Any, dict[str, Any], Any]:
     """Returns config, result and network of a checkpoint, or of weights out of a file."""
     from cnn_jax.diagnostics.measurement import measure
     from cnn_jax.inference.trained_network import trained_network
@@ -81,7 +82,7 @@ def evaluated(config: Any, workdir: Path) -> tuple[Any, dict[str, Any], Any]:
     return restored.config, measure(restored, config.evaluation.batch_size), restored
 
 
-def report(file: str, config: Any, result: dict[str, Any], restored: Any, workdir: Path) -> int:
+def report(file: str, config: Config, result: dict[str, Any], restored: Any, workdir: Path) -> int:
     """Evaluates by further protocols, prints the verdict and writes it into the run directory."""
     from cnn_jax.diagnostics.measurement import measure_others
     from cnn_jax.diagnostics.reproduction import judge

@@ -15,6 +15,7 @@ from cnn_jax.config.ablation import Ablation
 from cnn_jax.config.changes import changed
 from cnn_jax.config.identity import to_tree
 from cnn_jax.config.problems import InputError
+from cnn_jax.config.schema import Config
 from cnn_jax.config.validate import validate
 
 SEEDS = ("init", "data", "dropout")
@@ -150,7 +151,7 @@ def _problems_of(ablation: Ablation, cell: Cell, base: ConfigDict) -> list[str]:
     return []
 
 
-def _validated(where: str, config: Any, changes: Any) -> ConfigDict:
+def _validated(where: str, config: Config, changes: Any) -> ConfigDict:
     try:
         return validate(changed(config, changes))
     except InputError as error:

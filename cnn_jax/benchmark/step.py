@@ -14,6 +14,7 @@ import numpy as np
 from cnn_jax.benchmark.bursts import Contender
 from cnn_jax.config import schema
 from cnn_jax.config.arguments import fill_defaults
+from cnn_jax.config.schema import Config
 from cnn_jax.config.validate import validate
 from cnn_jax.models.layer_table import layer_table
 from cnn_jax.step.steps import make_train_step
@@ -52,7 +53,7 @@ class Workload:
     dtype: str = "float32"
     devices: int | None = 1
 
-    def config(self) -> Any:
+    def config(self) -> Config:
         """Returns the config of a run of it.
 
         Raises:

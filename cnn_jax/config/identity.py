@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from cnn_jax.config.keys import MATHS, SCHEMA, Key, OpenDict
+from cnn_jax.config.keys import MATHS, SCHEMA, Config, Key, OpenDict
 
 # The `maths` keys of the first day are always part of the hash. One that came later is, where it
 # is not at its default, which means "as before": so the hash of a run outlives new keys.
@@ -24,7 +24,7 @@ FIRST_KEYS = {
 }
 
 
-def to_tree(config: Any) -> dict[str, Any]:
+def to_tree(config: Config) -> dict[str, Any]:
     """Returns a config as plain dicts, lists and scalars, as JSON would hold it."""
     return json.loads(json.dumps(config.to_dict()))
 

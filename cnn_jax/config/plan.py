@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 from cnn_jax.config.arguments import argument_of
+from cnn_jax.config.keys import Config
 from cnn_jax.config.problems import InputError
 
 
@@ -41,7 +41,7 @@ class RunPlan:
         return step * self.batch_size / self.train_examples
 
 
-def make_plan(config: Any, train_examples: int) -> RunPlan:
+def make_plan(config: Config, train_examples: int) -> RunPlan:
     """Returns the plan of a validated config over `train_examples` examples.
 
     Raises:
@@ -71,7 +71,7 @@ def _steps(epochs: float, examples: int, batch: int) -> int:
     return math.ceil(epochs * examples / batch - 1e-9)
 
 
-def _evaluation_epochs(config: Any) -> float:
+def _evaluation_epochs(config: Config) -> float:
     """A schedule that follows the validation error says itself how often it is measured."""
     if config.schedule.name == "plateau":
         return float(argument_of(config, "schedule", "every_epochs"))

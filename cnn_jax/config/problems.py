@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 
+from ml_collections import ConfigDict
+
 LONGEST = 100  # characters of a value in a message
 
 
@@ -46,7 +48,7 @@ def hint(word: object, allowed: Iterable[str]) -> str:
 def shown(value: object) -> str:
     """Returns a value as a message shows it: as Python writes it, and no longer than a line."""
     try:
-        text = repr(value)
+        text = repr(value.to_dict() if isinstance(value, ConfigDict) else value)
     except ValueError:  # Python writes no int of more than 4,300 digits
         return "a number of thousands of digits"
     return brief(text)

@@ -14,9 +14,10 @@ from typing import Any, TypeVar
 from ml_collections import ConfigDict, config_dict
 
 from cnn_jax.config.ablation import Ablation
-from cnn_jax.config.keys import MATHS, RUN, SCHEMA, Key, NumberMap, OpenDict
+from cnn_jax.config.keys import SCHEMA, Config
 from cnn_jax.config.problems import InputError, hint
 from cnn_jax.config.search import Choice, LogUniform, Search, Stage, Uniform
+from cnn_jax.config.values import MATHS, RUN, Key, NumberMap, OpenDict
 
 T = TypeVar("T")
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "SCHEMA",
     "Ablation",
     "Choice",
+    "Config",
     "Key",
     "LogUniform",
     "NumberMap",

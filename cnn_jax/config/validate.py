@@ -13,7 +13,7 @@ from typing import Any
 from ml_collections import ConfigDict, FrozenConfigDict
 
 from cnn_jax.config.arguments import REGISTRIES, Argument, arguments, builder_field
-from cnn_jax.config.keys import SCHEMA
+from cnn_jax.config.keys import SCHEMA, Config
 from cnn_jax.config.problems import InputError, hint, nearest, shown
 from cnn_jax.config.unknown_keys import as_in, unknown_key
 
@@ -67,7 +67,7 @@ def _key_problems(config: Any) -> list[str]:
     return problems
 
 
-def _value_problems(config: Any) -> list[str]:
+def _value_problems(config: Config) -> list[str]:
     problems = []
     for section, keys in SCHEMA.items():
         for name, key in keys.items():
@@ -78,7 +78,7 @@ def _value_problems(config: Any) -> list[str]:
     return problems
 
 
-def _builder_problems(config: Any) -> list[str]:
+def _builder_problems(config: Config) -> list[str]:
     problems = []
     for section in REGISTRIES:
         field = builder_field(section)
@@ -125,7 +125,7 @@ def argument_problems(
     return problems
 
 
-def _cross_problems(config: Any) -> list[str]:
+def _cross_problems(config: Config) -> list[str]:
     problems = []
     data, train, schedule = config["data"], config["train"], config["schedule"]
     if data["validation_folds"] == 1:

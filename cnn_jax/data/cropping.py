@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from cnn_jax.config.problems import InputError
+from cnn_jax.config.schema import Config
 from cnn_jax.data.crops import CropRule, draws
 from cnn_jax.data.dataset import AnySplit, Dataset, Split
 from cnn_jax.data.published_crops import CROPS
@@ -21,7 +22,7 @@ SPLITS = ("train", "validation", "test")
 EXAMPLES_AT_ONCE = 256
 
 
-def cropped(dataset: Dataset, config: Any, resident: Collection[str] = SPLITS) -> Dataset:
+def cropped(dataset: Dataset, config: Config, resident: Collection[str] = SPLITS) -> Dataset:
     """Returns a set with the crops of a config, its small splits decoded and kept in memory.
 
     A split in memory already, from `digits` or `synthetic`, stays as it is.

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from cnn_jax.config.problems import InputError
+from cnn_jax.config.schema import Config
 from cnn_jax.data import cropping
 from cnn_jax.data.dataset import Dataset, carve_validation
 from cnn_jax.data.digits import digits
@@ -29,7 +30,7 @@ SOURCES: dict[str, Callable[..., Dataset]] = {
 ON_DISK = frozenset({"folder", "store", "tfds"})  # these are told `config.data.directory`
 
 
-def dataset_for(config: Any, resident: Collection[str] = cropping.SPLITS) -> Dataset:
+def dataset_for(config: Config, resident: Collection[str] = cropping.SPLITS) -> Dataset:
     """Returns the dataset of a config, of images as the network sees them.
 
     Args:

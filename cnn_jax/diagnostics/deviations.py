@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cnn_jax.config.identity import maths_keys, to_tree
+from cnn_jax.config.schema import Config
 from cnn_jax.data import sources
 from cnn_jax.diagnostics.published_rows import recipe_of
 
@@ -32,7 +33,7 @@ def known_deviations(config_file: str) -> list[str]:
     return kept
 
 
-def changes(as_in_file: Any, config: Any) -> list[str]:
+def changes(as_in_file: Config, config: Config) -> list[str]:
     """Returns what a config sets differently from its file, less seeds; a line a key.
 
     Of a builder that was exchanged for another one, the arguments of the new one are listed.

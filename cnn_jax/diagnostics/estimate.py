@@ -17,6 +17,7 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from cnn_jax.config.aligned import aligned
+from cnn_jax.config.schema import Config
 from cnn_jax.config.validate import validate
 from cnn_jax.models.layer_table import Row, layer_table
 from cnn_jax.step.state import parameter_count
@@ -132,7 +133,7 @@ class Estimate:
         return "\n".join(lines)
 
 
-def estimate(config: Any, compiled: bool = True) -> Estimate:
+def estimate(config: Config, compiled: bool = True) -> Estimate:
     """Returns what the run of a config would need; no array is made on a device.
 
     Args:
@@ -169,7 +170,7 @@ def estimate(config: Any, compiled: bool = True) -> Estimate:
     )
 
 
-def _for_jit(config: Any) -> Any:
+def _for_jit(config: Config) -> Config:
     """The program over the whole batch: what pmap runs on a device is the same."""
     changed = ConfigDict(config)
     changed.parallel.mode = "jit"

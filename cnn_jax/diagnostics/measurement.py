@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cnn_jax.config.problems import InputError
+from cnn_jax.config.schema import Config
 from cnn_jax.data import sources
 from cnn_jax.diagnostics.published_rows import CENTRE, Shown, recipe_of, rows_for
 from cnn_jax.evaluation.exact import evaluate
@@ -24,7 +25,7 @@ def measure(restored: Restored, batch_size: int = 256) -> dict[str, Any]:
     return result | {"step": restored.step}
 
 
-def protocols_needed(config_file: str, config: Any) -> list[Shown]:
+def protocols_needed(config_file: str, config: Config) -> list[Shown]:
     """Returns the protocols beyond one view by which the published figures of a config were made.
 
     Args:
@@ -37,7 +38,7 @@ def protocols_needed(config_file: str, config: Any) -> list[Shown]:
 
 
 def measure_others(
-    config_file: str, config: Any, workdir: str | Path, restored: Restored | None
+    config_file: str, config: Config, workdir: str | Path, restored: Restored | None
 ) -> dict[str, dict[str, Any]]:
     """Returns name of a protocol -> result, for the protocols that `protocols_needed` names.
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cnn_jax.config.identity import config_hash, to_tree
+from cnn_jax.config.schema import Config
 from cnn_jax.data import sources
 from cnn_jax.diagnostics.bands import INSIDE, Band, band_of_images, band_of_seeds, band_of_spread
 from cnn_jax.diagnostics.deviations import changes, known_deviations, partial_data, stored_data
@@ -120,8 +121,8 @@ class Report:
 
 def judge(
     config_file: str,
-    as_in_file: Any,
-    config: Any,
+    as_in_file: Config,
+    config: Config,
     result: Mapping[str, Any],
     by_protocol: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Report:
@@ -177,7 +178,7 @@ def _judged(row: PublishedRow, result: Mapping[str, Any]) -> Judged:
     return Judged(row.name, row.metric, row.error, source, measured, band, band.verdict(measured))
 
 
-def _beside_seeds(recipe: str, as_in_file: Any, measured: Mapping[str, float]) -> list[Judged]:
+def _beside_seeds(recipe: str, as_in_file: Config, measured: Mapping[str, float]) -> list[Judged]:
     """The same config with other seeds, where such runs are stored and the file is unchanged."""
     stored = json.loads(SEEDS_FILE.read_text(encoding="utf-8")).get(recipe)
     if stored is None or stored["config_hash"] != config_hash(to_tree(as_in_file)):

@@ -11,6 +11,7 @@ from ml_collections import ConfigDict
 
 from cnn_jax.config.changes import changed
 from cnn_jax.config.problems import InputError
+from cnn_jax.config.schema import Config
 from cnn_jax.config.validate import validate
 from cnn_jax.initializers.data_dependent import DATA_DEPENDENT
 from cnn_jax.training.layer_statistics import LayerStatistics, Statistics
@@ -24,7 +25,7 @@ def listed(text: str) -> list[str]:
     return [word.strip() for word in re.split(r",(?![^(]*\))", text) if word.strip()]
 
 
-def compare_schemes(config: Any, schemes: Sequence[str]) -> dict[str, Statistics]:
+def compare_schemes(config: Config, schemes: Sequence[str]) -> dict[str, Statistics]:
     """Returns the statistics of every layer at step 0, by scheme.
 
     All schemes see the same batch, and go through one compiled program.
@@ -63,7 +64,7 @@ def table(found: BY_SCHEME, statistic: str) -> str:
     return "\n".join(lines)
 
 
-def _under(scheme: str, config: Any) -> Any:
+def _under(scheme: str, config: Config) -> Any:
     if scheme == "published":
         return config
     changes: dict[str, Any] = {"data_dependent_init.name": "none"}

@@ -13,7 +13,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from cnn_jax.config.arguments import fill_defaults
-from cnn_jax.config.schema import base_config
+from cnn_jax.config.schema import Config, base_config
 from cnn_jax.config.validate import validate
 from cnn_jax.models import small_form
 from cnn_jax.training.preemption import Preemption, PreemptionRequested
@@ -24,7 +24,7 @@ GREY = {"mnist", "fashion_mnist", "kmnist", "emnist"}  # of TFDS
 OWN_SIZE = {"digits": 32, "mnist": 28, "fashion_mnist": 28, "kmnist": 28, "emnist": 28}
 
 
-def smoke(config: Any) -> Outcome:
+def smoke(config: Config) -> Outcome:
     """Makes two steps and an evaluation of a config in small.
 
     Args:
@@ -52,7 +52,7 @@ def describe(outcome: Outcome) -> str:
     )
 
 
-def in_small(config: Any) -> Any:
+def in_small(config: Config) -> Config:
     """Returns a config in small, validated.
 
     Args:
@@ -105,14 +105,14 @@ def _keep_to_itself(small: ConfigDict) -> None:
     small.log.tensorboard = False
 
 
-def image_size(config: Any) -> int:
+def image_size(config: Config) -> int:
     """Returns height and width of the images that a config's network sees, or 32."""
     given = config.train_crop.kwargs.get("size") or config.data.kwargs.get("size")
     name = config.data.kwargs.get("name", config.data.source)
     return given or OWN_SIZE.get(name.partition("/")[0], 32)
 
 
-def channels(config: Any) -> int:
+def channels(config: Config) -> int:
     """Returns the channels of a config's images."""
     name = config.data.kwargs.get("name", config.data.source).partition("/")[0]
     if name == "digits" or name in GREY:

@@ -6,11 +6,11 @@ from contextlib import closing
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 from ml_collections import ConfigDict
 
 from cnn_jax.config.problems import InputError
+from cnn_jax.config.schema import Config
 from cnn_jax.config.validate import validate
 from cnn_jax.data import sources
 from cnn_jax.inference.restored import Restored, restore
@@ -24,7 +24,7 @@ def trained_network(
     workdir: str | Path | None,
     checkpoint: str,
     weights: str | Path | None,
-    config: Any,
+    config: Config,
     data_directory: str | None = None,
 ) -> Restored:
     """Returns a trained network.
@@ -60,7 +60,9 @@ def with_data_at(restored: Restored, directory: str) -> Restored:
     return replace(restored, config=validate(config))
 
 
-def with_weights(config: Any, weights: str | Path, workdir: str | Path | None = None) -> Restored:
+def with_weights(
+    config: Config, weights: str | Path, workdir: str | Path | None = None
+) -> Restored:
     """Returns the network of a config with weights out of a file.
 
     Args:

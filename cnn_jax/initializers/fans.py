@@ -1,8 +1,9 @@
 """Fan-in and fan-out of a parameter, from its shape."""
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from math import prod
+
+from cnn_jax.config.problems import hint
 
 MODES = ("fan_in", "fan_out", "fan_avg")
 
@@ -39,6 +40,4 @@ def fan(shape: Sequence[int], mode: str) -> float:
 def check_mode(mode: str) -> None:
     """Raise ValueError unless `mode` is `'fan_in'`, `'fan_out'` or `'fan_avg'`."""
     if mode not in MODES:
-        near = get_close_matches(mode, MODES, 1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"mode = {mode!r}: allowed are {', '.join(MODES)}{hint}")
+        raise ValueError(f"mode = {mode!r} is unknown{hint(mode, MODES)}")

@@ -2,10 +2,10 @@
 
 import ast
 import inspect
-from difflib import get_close_matches
 from functools import cache
 from typing import Any
 
+from cnn_jax.config.problems import hint
 from cnn_jax.initializers.fixed import INITIALIZERS, Initializer
 
 
@@ -27,17 +27,13 @@ def build(spec: str) -> Initializer:
     """
     name, arguments = _parse(spec)
     if name not in INITIALIZERS:
-        raise ValueError(
-            f"initializer {spec!r}: {name!r} is unknown{_nearest(name, INITIALIZERS)}; "
-            f"known are {', '.join(INITIALIZERS)}"
-        )
+        raise ValueError(f"initializer {spec!r}: {name!r} is unknown{hint(name, INITIALIZERS)}")
     builder = INITIALIZERS[name]
     parameters = inspect.signature(builder).parameters
     for key, value in arguments.items():
         if key not in parameters:
             raise ValueError(
-                f"initializer {spec!r}: {name} has no argument {key!r}{_nearest(key, parameters)}; "
-                f"it takes {', '.join(parameters) or 'none'}"
+                f"initializer {spec!r}: {name} has no argument {key!r}{hint(key, parameters)}"
             )
         wants_text = parameters[key].annotation is str
         if wants_text != isinstance(value, str):
@@ -90,8 +86,3 @@ def _literal(spec: str, name: str, node: ast.expr) -> str | float:
             f"initializer {spec!r}: {name} = {ast.unparse(node)} must be a number or a word"
         )
     return value
-
-
-def _nearest(name: str, known: Any) -> str:
-    near = get_close_matches(name, list(known), 1)
-    return f", did you mean {near[0]!r}?" if near else ""

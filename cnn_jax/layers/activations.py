@@ -1,7 +1,6 @@
 """Activation functions, by name."""
 
 from collections.abc import Callable
-from difflib import get_close_matches
 from functools import partial
 from typing import Final
 
@@ -9,6 +8,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
+
+from cnn_jax.config.problems import hint
 
 
 def linear(x: jax.Array) -> jax.Array:
@@ -75,11 +76,7 @@ def activation(name: str) -> Callable[[jax.Array], jax.Array]:
         ValueError: if the name is unknown.
     """
     if name not in ACTIVATIONS:
-        near = get_close_matches(name, ACTIVATIONS, 1)
-        hint = f", did you mean {near[0]!r}?" if near else ""
-        raise ValueError(
-            f"activation {name!r} is unknown{hint}; known are {', '.join(ACTIVATIONS)}"
-        )
+        raise ValueError(f"activation {name!r} is unknown{hint(name, ACTIVATIONS)}")
     return ACTIVATIONS[name]
 
 

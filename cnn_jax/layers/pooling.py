@@ -1,13 +1,13 @@
 """Max and average pooling."""
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from cnn_jax.config.problems import hint
 from cnn_jax.layers import formulation
 from cnn_jax.layers.first_match import first_match_max_pool
 from cnn_jax.layers.window import Borders, Padding, Pair, fit_window, pair
@@ -78,10 +78,8 @@ def average_pool(
         ValueError: as `max_pool`, or if `count_padding` is unknown.
     """
     if count_padding not in DIVISORS:
-        near = get_close_matches(count_padding, DIVISORS, 1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
         raise ValueError(
-            f"count_padding = {count_padding!r}: allowed are {', '.join(DIVISORS)}{hint}"
+            f"count_padding = {count_padding!r} is unknown{hint(count_padding, DIVISORS)}"
         )
     size, steps, borders, output = _place(x, window, strides, padding, rounding)
     wide = jnp.asarray(x, jnp.promote_types(x.dtype, jnp.float32))

@@ -1,9 +1,10 @@
 """How a sliding window fits on an image: sizes, padding and rounding."""
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from math import ceil
 from typing import Any
+
+from cnn_jax.config.problems import hint
 
 Pair = tuple[int, int]
 Borders = tuple[Pair, Pair]
@@ -104,9 +105,7 @@ def _borders(padding: Padding, image: Pair, window: Pair, strides: Pair, dilatio
         ]
         return (totals[0] // 2, -(-totals[0] // 2)), (totals[1] // 2, -(-totals[1] // 2))
     if isinstance(padding, str):
-        near = get_close_matches(padding.upper(), ["SAME", "VALID"], 1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"padding = {padding!r}: the words are 'SAME' and 'VALID'{hint}")
+        raise ValueError(f"padding = {padding!r} is unknown{hint(padding, ('SAME', 'VALID'))}")
     sides: tuple[Any, ...] = tuple(padding) if isinstance(padding, Sequence) else (padding, padding)
     if len(sides) != 2:
         raise ValueError(f"padding = {padding!r}: give one for each of the two directions")

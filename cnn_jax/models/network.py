@@ -78,8 +78,7 @@ def check_knobs(model: Network) -> None:
     known = [PUBLISHED, *ACTIVATIONS, *LEARNED_ACTIVATIONS]
     if model.activation not in known:
         raise InputError(
-            f"activation {model.activation!r} is unknown{hint(model.activation, known)}; "
-            f"known are {', '.join(known)}"
+            f"activation {model.activation!r} is unknown{hint(model.activation, known)}"
         )
     if model.nonlinearity == "maxout" and not model.has_maxout:
         raise InputError(f"activation 'maxout': {type(model).__name__} has no place for its pieces")

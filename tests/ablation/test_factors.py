@@ -56,7 +56,10 @@ def test_paired_factors_go_together() -> None:
     [
         ({"model.kwargs.nrm": "batch"}, "model.kwargs.nrm is not .* did you mean 'norm'"),
         ({"optim.learning_rat": 0.1}, "optim.learning_rat is unknown; did you mean"),
-        ({"optm.learning_rate": 0.1}, "optm.learning_rate is unknown; did you mean 'optim'"),
+        (
+            {"optm.learning_rate": 0.1},
+            "optm.learning_rate is unknown; did you mean 'optim.lea",
+        ),
         ({"train.epochs": -1.0}, "train.epochs = -1.0: must be above 0"),
         ({"optim.learning_rate": "high"}, "optim.learning_rate = 'high': float is needed"),
         ({"optim.name": "momentun"}, "optim.name = 'momentun' is unknown; did you mean"),

@@ -126,7 +126,7 @@ def test_the_list_of_programs() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"model.kwargs.kernel_init": "hee_normal"}, "'hee_normal' is unknown, did you mean"),
+        ({"model.kwargs.kernel_init": "hee_normal"}, "'hee_normal' is unknown; did you mean"),
         ({"model.kwargs.kernel_init": {"fc9": "zeros"}}, "kernel_init names 'fc9'"),
         ({"model.kwargs.activation": "rely"}, "activation 'rely' is unknown; did you mean 'relu'"),
         ({"optim.frozen": "fc9"}, "config.optim.frozen names 'fc9'"),

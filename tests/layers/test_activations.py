@@ -61,5 +61,5 @@ def test_prelu(shared, shape):
 
 
 def test_an_unknown_name_is_named():
-    with pytest.raises(ValueError, match="'rleu' is unknown, did you mean 'relu'"):
+    with pytest.raises(ValueError, match="'rleu' is unknown; did you mean 'relu'"):
         activation("rleu")

@@ -77,8 +77,8 @@ def test_first_weights_are_those_of_convnetjs() -> None:
     ("kwargs", "message"),
     [
         ({"pools": (2,)}, "give one window for each stage"),
-        ({"pools": (2, -1, 2)}, "each must be at least 0"),
-        ({"filters": (4, 0, 4)}, "each must be at least 1"),
+        ({"pools": (2, -1, 2)}, "-1: must be at least 0"),
+        ({"filters": (4, 0, 4)}, "0: must be at least 1"),
         ({"convs_per_stage": 0}, "convs_per_stage = 0: must be at least 1"),
         ({"pad": -1}, "pad = -1: must be at least 0"),
         ({"dropout_rate": {"fc1": 0.5}}, "no dropout there"),

@@ -158,7 +158,7 @@ def test_every_knob_fits_every_network(small: Small) -> None:
         ({"kernel_init": {"C1": "gaussian(sdt=1)"}}, "std"),
         ({"dropout_rate": 1.0}, "must be at least 0 and below 1"),
         ({"dropout_rate": {"C7": 0.5}}, "no dropout there; did you mean 'C5'"),
-        ({"dropout_rate": "half"}, "a rate, a map, or 'published'"),
+        ({"dropout_rate": "half"}, "a map from names to float, float, published"),
     ],
 )
 def test_bad_knobs_are_named(kwargs: dict[str, Any], message: str) -> None:
