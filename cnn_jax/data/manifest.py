@@ -25,8 +25,8 @@ from cnn_jax.data.image_headers import SIGNATURES
 from cnn_jax.data.records import Record
 from cnn_jax.data.regular_files import printable
 from cnn_jax.data.streams import pixels_of
-from cnn_jax.files import write_json
 from cnn_jax.data.unreadable import UnreadableError
+from cnn_jax.files import write_json
 
 MANIFEST = "manifest.json"
 FORMAT_VERSION = 1

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import tempfile
 import time
-from typing import Any
 
 from ml_collections import ConfigDict
 
