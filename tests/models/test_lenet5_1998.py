@@ -7,11 +7,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from ml_collections import ConfigDict
 
 from cnn_jax import models
-from cnn_jax.config.arguments import read_literals
+from cnn_jax.config.arguments import fill_defaults
+from cnn_jax.config.changes import overridden
 from cnn_jax.config.problems import InputError
+from cnn_jax.config.schema import base_config
 from cnn_jax.initializers.parameters import init_variables
 from cnn_jax.models.lenet5 import (
     C3_CONNECTIONS,
@@ -164,8 +165,10 @@ def test_the_knobs_reach_the_layers_of_1998() -> None:
 
 
 def test_the_command_line_leaves_the_word_1998() -> None:
-    config = ConfigDict({"model": {"name": "lenet5", "kwargs": {"variant": "1998"}}})
-    assert read_literals(config).model.kwargs.variant == "1998"
+    config = base_config()
+    config.model.name = "lenet5"
+    config = overridden(fill_defaults(config), [("model.kwargs.variant", "1998")])
+    assert config.model.kwargs.variant == "1998"
 
 
 @pytest.mark.parametrize(("width", "kernels"), [(0.1, 60), (1.4, 60), (2.0, 240)])
