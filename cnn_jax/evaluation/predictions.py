@@ -17,6 +17,7 @@ from cnn_jax.data.npz import load_npz
 from cnn_jax.evaluation.exact import Evaluation
 from cnn_jax.evaluation.exclusion import Exclusion
 
+ROUNDING = 1e-3  # by which a probability may be above 1
 ARRAYS = ("probabilities", "labels", "readable", "names", "class_names")
 
 
@@ -127,12 +128,39 @@ def load_predictions(file: str | Path) -> Predictions:
     """
     try:
         arrays: dict[str, Any] = load_npz(file)
-        return Predictions(**{name: arrays[name] for name in ARRAYS})
+        predictions = Predictions(**{name: arrays[name] for name in ARRAYS})
     except InputError:
         raise
     except (OSError, KeyError, ValueError, zipfile.BadZipFile, AttributeError) as error:
         text = f"{file} holds no predictions: --save_predictions of evaluate writes such a file"
         raise InputError(text) from error
+    if problem := _problem(predictions):
+        raise InputError(f"{file} holds no predictions that can be counted: {problem}")
+    return predictions
+
+
+def _problem(predictions: Predictions) -> str:
+    """Returns what does not fit in predictions out of a file, which anybody may have written."""
+    p, labels, classes = predictions.probabilities, predictions.labels, predictions.class_names
+    if p.ndim != 2 or p.dtype.kind != "f":
+        return f"probabilities are {p.dtype} {p.shape}; allowed: floats (examples, classes)"
+    if classes.shape != (p.shape[1],):
+        return f"{classes.size} class names for probabilities of {p.shape[1]} classes"
+    for name in ("labels", "readable", "names"):
+        if (shape := getattr(predictions, name).shape) != (len(p),):
+            return f"{name} have the shape {shape}, the probabilities {len(p)} examples"
+    if labels.dtype.kind not in "iu":
+        return f"labels are {labels.dtype}; allowed: integers"
+    if predictions.readable.dtype != bool:
+        return f"readable is {predictions.readable.dtype}; allowed: bool"
+    strange = np.flatnonzero((labels < 0) | (labels >= p.shape[1]))
+    if len(strange):
+        first = int(strange[0])
+        return f"label {labels[first]} of example {first}; allowed: 0 to {p.shape[1] - 1}"
+    outside = np.flatnonzero(~((p >= 0) & (p <= 1 + ROUNDING)).all(1) & np.isfinite(p).all(1))
+    if len(outside):
+        return f"the probabilities of example {int(outside[0])} are not between 0 and 1"
+    return ""
 
 
 def averaged(members: Sequence[Predictions]) -> Predictions:

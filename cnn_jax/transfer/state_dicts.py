@@ -40,9 +40,27 @@ def load(path: str | Path) -> StateDict:
     except Exception as error:  # whatever the libraries make of a damaged file
         first = (str(error).strip() or repr(error)).splitlines()[0]
         raise InputError(f"--weights={path} cannot be read: {first}") from error
+    _check_entries(path, arrays)
     if arrays and all(name.startswith(PARALLEL) for name in arrays):
         arrays = {name.removeprefix(PARALLEL): array for name, array in arrays.items()}
     return arrays
+
+
+def _check_entries(path: Path, arrays: dict[Any, Any]) -> None:
+    """Checks that names are words and values numbers.
+
+    Raises:
+        InputError: one is not; the first is named.
+    """
+    for name, array in arrays.items():
+        if not isinstance(name, str):
+            raise InputError(
+                f"--weights={path}: the entry {name!r} is no name of a layer; allowed: names such "
+                "as features.0.weight"
+            )
+        dtype = np.asarray(array).dtype
+        if dtype.kind not in NUMBERS and dtype.name not in NARROW:
+            raise InputError(f"--weights={path}: {name} holds {dtype}; allowed: real numbers")
 
 
 def _torch(path: Path) -> StateDict:
@@ -82,6 +100,8 @@ def _npz(path: Path) -> StateDict:
     return load_npz(path)
 
 
+NUMBERS: Final = "fiu"  # kinds of dtypes: floats and integers
+NARROW: Final = ("bfloat16",)  # which numpy does not know as a float
 PARALLEL: Final = "module."  # what torch.nn.DataParallel puts before every name
 READERS: Final[dict[str, Callable[[Path], StateDict]]] = {
     ".pth": _torch,

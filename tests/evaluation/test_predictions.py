@@ -127,3 +127,26 @@ def test_saved_predictions_come_back(tmp_path) -> None:  # type: ignore[no-untyp
     for bad in ("text.npz", "missing.npz"):
         with pytest.raises(InputError, match="holds no predictions"):
             load_predictions(tmp_path / bad)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("probabilities", np.zeros((N, CLASSES), int), "probabilities are int64"),
+        ("probabilities", np.zeros((N, CLASSES, 1)), "probabilities are float64"),
+        ("probabilities", np.full((N, CLASSES), 2.0), "example 0 are not between 0 and 1"),
+        ("probabilities", np.zeros((N, CLASSES + 1)), "8 class names for probabilities of 9"),
+        ("labels", np.arange(N, dtype=np.int32), "label 8 of example 8; allowed: 0 to 7"),
+        ("labels", np.full(N, -1), "label -1 of example 0"),
+        ("labels", np.zeros(N), "labels are float64"),
+        ("labels", np.zeros(N - 1, int), "labels have the shape"),
+        ("readable", np.ones(N, int), "readable is int64"),
+        ("names", np.array("x"), "names have the shape"),
+    ],
+)
+def test_predictions_of_another_make_are_named(
+    name: str, value: np.ndarray, message: str, tmp_path: Path
+) -> None:
+    replace(predictions(0), **{name: value}).save(tmp_path / "p.npz")
+    with pytest.raises(InputError, match=message):
+        load_predictions(tmp_path / "p.npz")

@@ -57,3 +57,28 @@ def test_files_that_cannot_be_used_are_named(
         monkeypatch.setitem(sys.modules, "torch", None)
         with pytest.raises(InputError, match="cannot be read|needs the package torch: pip install"):
             load(path)
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        np.array(["a", "b"]),
+        np.array([b"a"]),
+        np.array(["2026-01-01"], "datetime64[D]"),
+        np.array([1 + 2j]),
+        np.array([True, False]),
+        np.zeros(2, [("a", np.float32)]),
+    ],
+    ids=lambda array: str(array.dtype),
+)
+def test_weights_that_are_no_numbers_are_named(strange: np.ndarray, tmp_path: Path) -> None:
+    np.savez(tmp_path / "w.npz", **ARRAYS | {"fc.bias": strange})
+    with pytest.raises(InputError, match=r"fc.bias holds .*; allowed: real numbers"):
+        load(tmp_path / "w.npz")
+
+
+def test_names_that_are_no_words_are_named(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    torch.save({0: torch.ones(2)}, tmp_path / "w.pth")
+    with pytest.raises(InputError, match="entry 0 is no name of a layer"):
+        load(tmp_path / "w.pth")
