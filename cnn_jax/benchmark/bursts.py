@@ -73,7 +73,7 @@ def alternate(contenders: list[Contender], rounds: int, seconds: float) -> Timin
     foreign = []
     for i in range(rounds):
         before = _Load.now()
-        # Every second round backwards: nobody always runs behind the same neighbour.
+        # Every second round backwards: nobody always runs after the same neighbour.
         for contender in contenders if i % 2 == 0 else contenders[::-1]:
             began = time.perf_counter()
             contender.run(steps[contender.name])

@@ -214,23 +214,24 @@ def _silent(what: str, done: int, total: int) -> None:
     """Nobody waits for the preparations of a benchmark."""
 
 
-def input_as_text(found: dict[str, Any]) -> str:
+def input_as_text(figures: dict[str, Any]) -> str:
     """Returns the figures as a table, with the bottleneck in one sentence."""
     speeds = [
         (f"{name}:", f"{speed:,.0f}", "images/s")
-        for name, speed in found["images_per_second"].items()
+        for name, speed in figures["images_per_second"].items()
     ]
     lines = [
-        f"{found['images']} images of {found['bytes_each']:,} bytes, crops of {found['size']}, "
-        f"batches of {found['batch_size']}, {found['workers']} threads",
+        f"{figures['images']} images of {figures['bytes_each']:,} bytes, "
+        f"crops of {figures['size']}, batches of {figures['batch_size']}, "
+        f"{figures['workers']} threads",
         *aligned(speeds, right={1}),
         *(
             f"{name}: {middle:.2f} ({low:.2f} to {high:.2f})"
-            for name, (middle, low, high) in found["ratios"].items()
+            for name, (middle, low, high) in figures["ratios"].items()
         ),
-        found["bottleneck"],
+        figures["bottleneck"],
     ]
-    if found["disturbed"]:
+    if figures["disturbed"]:
         lines.append("other programs used the machine meanwhile: the figures are rough")
     return "\n".join(lines)
 

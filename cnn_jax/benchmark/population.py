@@ -31,7 +31,7 @@ from cnn_jax.config import schema
 from cnn_jax.config.arguments import fill_defaults
 from cnn_jax.config.problems import InputError, hint
 
-Found = dict[str, Any]
+Figures = dict[str, Any]
 # Each as it would stand in an ablation on digits: 32x32x1, with what knobs it has.
 NETWORKS: Final[dict[str, dict[str, Any]]] = {
     "linear": {},
@@ -100,12 +100,12 @@ class Contender:
             work(self.workers, Schedule(list(jobs)), jobs, progress, lambda: None)
 
 
-def measure_population(request: PopulationRequest) -> Found:
+def measure_population(request: PopulationRequest) -> Figures:
     """Returns members a minute of every strategy, and the ratio to runs of their own."""
     if request.model is not None and request.model not in NETWORKS:
         raise InputError(f"--model={request.model} is not measured{hint(request.model, NETWORKS)}")
     names = [request.model] if request.model else list(NETWORKS)
-    found = [_measure(name, request) for name in names]
+    figures = [_measure(name, request) for name in names]
     return {
         "command": sys.orig_argv,
         "platform": jax.devices()[0].platform,
@@ -116,7 +116,7 @@ def measure_population(request: PopulationRequest) -> Found:
         "epochs": request.epochs,
         "batch_size": request.batch_size,
         "rounds": request.rounds,
-        "networks": found,
+        "networks": figures,
     }
 
 
@@ -137,7 +137,7 @@ def members_for(name: str, request: PopulationRequest) -> list[Member]:
     return members_of(ablation)
 
 
-def _measure(name: str, request: PopulationRequest) -> Found:
+def _measure(name: str, request: PopulationRequest) -> Figures:
     members = members_for(name, request)
     (group,) = groups_of(members)
     contenders = {strategy: Contender(strategy, group) for strategy in STRATEGIES}
@@ -183,19 +183,19 @@ def _seconds_alone(member: Member) -> float:
         return time.perf_counter() - began
 
 
-def population_as_text(found: Found) -> str:
+def population_as_text(figures: Figures) -> str:
     """Returns the table as markdown."""
     names = list(STRATEGIES)
     lines = [
-        f"{found['members']} members of {found['epochs']:g} epochs, batch {found['batch_size']}, "
-        f"{found['devices']} x {found['platform']}, jax {found['jax']}, median of "
-        f"{found['rounds']} rounds; members a minute (times as fast as alone; seconds of a core "
-        "a member)",
+        f"{figures['members']} members of {figures['epochs']:g} epochs, "
+        f"batch {figures['batch_size']}, {figures['devices']} x {figures['platform']}, "
+        f"jax {figures['jax']}, median of {figures['rounds']} rounds; members a minute "
+        "(times as fast as alone; seconds of a core a member)",
         "",
         "| network | alone, s a member | " + " | ".join(names) + " |",
         "|---|---:|" + "---:|" * len(names),
     ]
-    for row in found["networks"]:
+    for row in figures["networks"]:
         alone = f"{median(row['alone_seconds']):.1f}" if row["alone_seconds"] else ""
         cells = []
         for name in names:

@@ -20,7 +20,7 @@ from cnn_jax.initializers.parameters import init_variables
 from cnn_jax.models.facts import facts
 from cnn_jax.step.state import parameter_count
 
-Found = dict[str, Any]
+Figures = dict[str, Any]
 LOOP_STEPS = 32
 OURS = "cnn_jax"
 
@@ -80,7 +80,7 @@ class Request:
         )
 
 
-def step(request: Request) -> Found:
+def step(request: Request) -> Figures:
     """Times a train step, or one layer forward and backward."""
     if request.layer is not None:
         return _layer(request, request.layer)
@@ -113,7 +113,7 @@ def step(request: Request) -> Found:
     }
 
 
-def init(request: Request) -> Found:
+def init(request: Request) -> Figures:
     """Times the drawing of all parameters, in a process that has drawn none before."""
     workload = request.workload()
     model = models.build(
@@ -140,13 +140,13 @@ def _torch_twin() -> Any:
     return torch_twin
 
 
-def as_text(found: Found) -> str:
+def as_text(figures: Figures) -> str:
     """Returns what was found, a line for each thing."""
-    lines = [f"{name.replace('_', ' ')}: {_words(name, value)}" for name, value in found.items()]
+    lines = [f"{name.replace('_', ' ')}: {_words(name, value)}" for name, value in figures.items()]
     return "\n".join(lines)
 
 
-def _layer(request: Request, kind: str) -> Found:
+def _layer(request: Request, kind: str) -> Figures:
     shape = (request.size or 32, request.size or 32, request.channels or 3)
     if request.against == "loop":
         raise InputError("--against=loop times whole train steps; a layer takes --against=torch")
@@ -171,7 +171,7 @@ def _layer(request: Request, kind: str) -> Found:
     }
 
 
-def _setting(request: Request, shape: tuple[int, int, int]) -> Found:
+def _setting(request: Request, shape: tuple[int, int, int]) -> Figures:
     device = jax.devices()[0]
     return {
         "batch_size": request.batch_size,
@@ -184,22 +184,24 @@ def _setting(request: Request, shape: tuple[int, int, int]) -> Found:
     }
 
 
-def _compared(timings: Timings, contenders: list[Contender]) -> Found:
-    found: Found = {"rounds": len(timings.seconds[OURS]), "rounds_kept": len(timings.kept)}
+def _compared(timings: Timings, contenders: list[Contender]) -> Figures:
+    figures: Figures = {"rounds": len(timings.seconds[OURS]), "rounds_kept": len(timings.kept)}
     if timings.disturbed:
-        found["warning"] = "other programs were at work in every round; take the figures with care"
+        figures["warning"] = (
+            "other programs were at work in every round; take the figures with care"
+        )
     for contender in contenders:
         seconds = timings.median(contender.name)
-        found[f"{contender.name}_step_seconds"] = seconds
-        found[f"{contender.name}_images_per_second"] = contender.images / seconds
+        figures[f"{contender.name}_step_seconds"] = seconds
+        figures[f"{contender.name}_images_per_second"] = contender.images / seconds
     for contender in contenders[1:]:
         ratio = timings.ratio(OURS, contender.name)
         if contender.name == "loop":
             ratio = timings.ratio("loop", OURS)
-            found["loop_over_alone"] = list(ratio)
+            figures["loop_over_alone"] = list(ratio)
         else:
-            found[f"{OURS}_over_{contender.name}"] = list(ratio)
-    return found
+            figures[f"{OURS}_over_{contender.name}"] = list(ratio)
+    return figures
 
 
 def _words(name: str, value: Any) -> str:

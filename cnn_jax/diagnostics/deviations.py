@@ -20,8 +20,8 @@ def known_deviations(config_file: str) -> list[str]:
     An item that begins with words in backquotes and a colon holds for these words alone.
     """
     header = ast.get_docstring(ast.parse(Path(config_file.partition(":")[0]).read_text())) or ""
-    found = re.search(r"^Known deviations:\n((?:[- ].*\n?)*)", header, re.MULTILINE)
-    items = re.split(r"^- ", found[1], flags=re.MULTILINE)[1:] if found else []
+    listed = re.search(r"^Known deviations:\n((?:[- ].*\n?)*)", header, re.MULTILINE)
+    items = re.split(r"^- ", listed[1], flags=re.MULTILINE)[1:] if listed else []
     word = recipe_of(config_file).partition(":")[2]
     kept = []
     for text in (" ".join(item.split()) for item in items):

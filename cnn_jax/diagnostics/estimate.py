@@ -184,7 +184,7 @@ def _compiled_bytes(run: Run, state: Any, batch_step: int) -> dict[int, int]:
     state = jax.tree.map(lambda leaf: leaf.update(sharding=devices.sharding(leaf)), state)
     size, step = run.plan.batch_size, make_train_step(run.recipe)
     half = max(size // 2 // batch_step, 1) * batch_step
-    found = {}
+    by_batch_size = {}
     for batch_size in (size, half if half < size else 2 * size):
         batch = {
             "image": shape((batch_size, *run.dataset.image_shape), jnp.uint8),
@@ -193,8 +193,8 @@ def _compiled_bytes(run: Run, state: Any, batch_step: int) -> dict[int, int]:
         needed = devices.peak_bytes(step, state, batch)
         if needed is None:
             return {}
-        found[batch_size] = needed
-    return found
+        by_batch_size[batch_size] = needed
+    return by_batch_size
 
 
 def _image_bytes(run: Run, rows: Iterable[Row]) -> int:

@@ -48,11 +48,11 @@ def measure_others(
         workdir: a finished run, whose newest checkpoint is taken if `restored` is None.
         restored: the network.
     """
-    found = {}
+    results = {}
     for shown in protocols_needed(config_file, config):
         restored = restored or restore(workdir)
-        found[str(shown)] = measure_by(restored, shown, config.evaluation.batch_size)
-    return found
+        results[str(shown)] = measure_by(restored, shown, config.evaluation.batch_size)
+    return results
 
 
 def measure_by(restored: Restored, shown: Shown, batch_size: int = 256) -> dict[str, Any]:

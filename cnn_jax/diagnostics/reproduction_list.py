@@ -19,15 +19,15 @@ HEAD = (
 
 def runs_below(directory: Path) -> dict[str, list[str]]:
     """Returns name of a printed error -> what came out in the runs below a directory."""
-    found: dict[str, list[str]] = {}
+    outcomes: dict[str, list[str]] = {}
     for path in sorted(directory.rglob(REPORT)):
         report: Mapping[str, Any] = read_json(path)
         for row in report["rows"]:
             if row["measured"] is not None:
                 verdict = row["verdict"] + PARTIAL * row.get("partial", False)
                 text = f"{100 * row['measured']:.2f} %, {verdict} ({path.parent})"
-                found.setdefault(row["name"], []).append(text)
-    return found
+                outcomes.setdefault(row["name"], []).append(text)
+    return outcomes
 
 
 def table(directory: Path) -> str:

@@ -39,27 +39,31 @@ def compare_schemes(config: Config, schemes: Sequence[str]) -> dict[str, Statist
         InputError: a scheme that does not exist, or one that meets a dead layer.
     """
     first = prepare(config)
+<<<<<<< HEAD
     signals, found = LayerStatistics(first), {}
+=======
+    signals, by_scheme = Signals(first), {}
+>>>>>>> 33ffcdd269b735c94f870f2d84e8d1cd8c237ece
     for scheme in schemes:
         try:
             run = prepare(_under(scheme, config), first.preprocessing, first.dataset, first.devices)
-            found[scheme] = signals.measure(run.initial_state(), 0)
+            by_scheme[scheme] = signals.measure(run.initial_state(), 0)
         except InputError as error:
             raise InputError([f"{scheme}: {problem}" for problem in error.problems]) from error
-    return found
+    return by_scheme
 
 
-def table(found: BY_SCHEME, statistic: str) -> str:
+def table(by_scheme: BY_SCHEME, statistic: str) -> str:
     """Returns a markdown table of one statistic: a row a layer, a column a scheme.
 
     Args:
-        found: of `compare_schemes`.
+        by_scheme: of `compare_schemes`.
         statistic: a key of `training.signals.STATISTICS`.
     """
-    layers = list(next(iter(found.values())))
-    lines = [f"| layer | {' | '.join(found)} |", f"|---|{'---:|' * len(found)}"]
+    layers = list(next(iter(by_scheme.values())))
+    lines = [f"| layer | {' | '.join(by_scheme)} |", f"|---|{'---:|' * len(by_scheme)}"]
     for layer in layers:
-        values = (found[scheme][layer].get(statistic, math.nan) for scheme in found)
+        values = (by_scheme[scheme][layer].get(statistic, math.nan) for scheme in by_scheme)
         lines.append(f"| {layer} | {' | '.join(_number(value) for value in values)} |")
     return "\n".join(lines)
 

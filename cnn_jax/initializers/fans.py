@@ -25,6 +25,10 @@ def fan(shape: Sequence[int], mode: str) -> float:
 
     Raises:
         ValueError: if the mode is unknown, or the shape has no fans.
+
+    Example:
+        >>> fan((3, 3, 32, 64), "fan_in"), fan((3, 3, 32, 64), "fan_out")
+        (288, 576)
     """
     check_mode(mode)
     if len(shape) < 2:
@@ -38,6 +42,12 @@ def fan(shape: Sequence[int], mode: str) -> float:
 
 
 def check_mode(mode: str) -> None:
-    """Raise ValueError unless `mode` is `'fan_in'`, `'fan_out'` or `'fan_avg'`."""
+    """Raise ValueError unless `mode` is `'fan_in'`, `'fan_out'` or `'fan_avg'`.
+
+    Example:
+        >>> check_mode("fan_ou")
+        Traceback (most recent call last):
+        ValueError: mode = 'fan_ou': allowed are fan_in, fan_out, fan_avg; did you mean 'fan_out'?
+    """
     if mode not in MODES:
         raise ValueError(f"mode = {mode!r} is unknown{hint(mode, MODES)}")

@@ -50,7 +50,13 @@ def krahenbuhl(*, bias: float = 0.1) -> Rule:
 
 
 def moments(outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns mean and variance of each channel, (C,), of outputs (N, ..., C)."""
+    """Returns mean and variance of each channel, (C,), of outputs (N, ..., C).
+
+    Example:
+        >>> mean, variance = moments(np.array([[1.0, 0.0], [3.0, 0.0]]))
+        >>> mean.tolist(), variance.tolist()
+        ([2.0, 0.0], [1.0, 0.0])
+    """
     axes = tuple(range(outputs.ndim - 1))
     return outputs.mean(axes), outputs.var(axes)
 

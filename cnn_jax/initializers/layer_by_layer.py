@@ -34,7 +34,7 @@ class LayerRecord(NamedTuple):
     Attributes:
         name: its path in the network.
         before: variance of all its outputs in the network as it was drawn.
-        after: the same with its new weights, behind layers with new weights.
+        after: the same with its new weights, where the layers before have new ones too.
         iterations: how often its weights were divided.
         within: whether it ended as the method wants it.
     """
@@ -116,36 +116,50 @@ def initialise_layers(
     Raises:
         DeadLayerError: the outputs of a layer have no variance; the message names it.
         ValueError: a layer is not reached by the pass.
+
+    Example:
+        >>> from cnn_jax.initializers.lsuv import lsuv
+        >>> model = nn.Sequential([nn.Dense(4)])
+        >>> images = jax.random.normal(jax.random.key(1), (32, 6))
+        >>> variables = model.init(jax.random.key(0), images)
+        >>> new = initialise_layers(model, variables, images, jax.random.key(0), lsuv())
+        >>> [f"{layer.after:.2f}" for layer in new.layers]
+        ['1.00']
     """
     before: dict[Path, float] = {}
-    found: dict[Path, tuple[Leaves, LayerRecord]] = {}
+    done: dict[Path, tuple[Leaves, LayerRecord]] = {}
 
     def measure(path: Path, reached: Reached) -> Leaves:
         before.setdefault(path, variance_of(reached.output(reached.leaves)))
         return reached.leaves
 
     def change(path: Path, reached: Reached) -> Leaves:
-        if path not in found:
-            found[path] = rule(reached, before[path])
-        return found[path][0]
+        if path not in done:
+            done[path] = rule(reached, before[path])
+        return done[path][0]
 
     for visit in (measure, change):
         with nn.intercept_methods(_visitor(variables["params"], key, visit)):
             model.apply(variables, images, mutable=UNROLLED, **call_kwargs)
     flat = flatten_dict(variables["params"])
-    missed = {path[:-1] for path in flat if path[-1] == "kernel"} - found.keys()
+    missed = {path[:-1] for path in flat if path[-1] == "kernel"} - done.keys()
     if missed:
         names = ", ".join(sorted("/".join(path) for path in missed))
         raise ValueError(
             f"the pass does not reach {names}: these layers have no outputs to measure"
         )
-    for path, (leaves, _) in found.items():
+    for path, (leaves, _) in done.items():
         flat |= {(*path, name): jnp.asarray(leaf) for name, leaf in leaves.items()}
-    return Initialised(unflatten_dict(flat), tuple(record for _, record in found.values()))
+    return Initialised(unflatten_dict(flat), tuple(record for _, record in done.values()))
 
 
 def variance_of(outputs: np.ndarray) -> float:
-    """Returns the variance of all numbers of an array."""
+    """Returns the variance of all numbers of an array.
+
+    Example:
+        >>> variance_of(np.array([1.0, 3.0]))
+        1.0
+    """
     return float(np.var(outputs))
 
 
@@ -154,6 +168,12 @@ def check_alive(name: str, variances: np.ndarray | float) -> None:
 
     Raises:
         DeadLayerError: one is zero or not finite.
+
+    Example:
+        >>> check_alive("conv1", np.array([1.0, 0.0]))
+        Traceback (most recent call last):
+            ...
+        cnn_jax.initializers.layer_by_layer.DeadLayerError: channel 1 of conv1 has outputs of ...
     """
     values = np.atleast_1d(variances)
     bad = ~(np.isfinite(values) & (values > 0))

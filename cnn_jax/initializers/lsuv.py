@@ -31,7 +31,7 @@ class Limits(NamedTuple):
 
 
 # Caffe: tools/extra/lsuv_init.py of ducha-aiki/LSUVinit has margin = 0.02 and max_iter = 20, and
-# looks at the latter behind a division, so that the 21st is the last. Keras: lsuv_init.py of
+# looks at the latter after a division, so that the 21st is the last. Keras: lsuv_init.py of
 # ducha-aiki/LSUV-keras has margin = 0.1, max_iter = 10, and leaves out layers of fewer than 32.
 PUBLISHED = {"caffe": Limits(0.02, 21, 0), "keras": Limits(0.1, 10, 32)}
 

@@ -20,19 +20,34 @@ Sampler = Callable[..., jax.Array]
 
 
 def normal(key: jax.Array, shape: Sequence[int], dtype: DTypeLike, std: float) -> jax.Array:
-    """Draw from N(0, std^2), not truncated."""
+    """Draw from N(0, std^2), not truncated.
+
+    Example:
+        >>> normal(jax.random.key(0), (2, 3), jnp.float32, std=1.0).shape
+        (2, 3)
+    """
     return _scaled(jax.random.normal, key, shape, dtype, std)
 
 
 def truncated_normal(
     key: jax.Array, shape: Sequence[int], dtype: DTypeLike, std: float
 ) -> jax.Array:
-    """Draw from N(0, std^2) cut at two std."""
+    """Draw from N(0, std^2) cut at two std.
+
+    Example:
+        >>> bool(abs(truncated_normal(jax.random.key(0), (1000,), jnp.float32, std=1.0)).max() < 2)
+        True
+    """
     return _scaled(_cut_at_two, key, shape, dtype, std)
 
 
 def uniform(key: jax.Array, shape: Sequence[int], dtype: DTypeLike, bound: float) -> jax.Array:
-    """Draw from U[-bound, bound)."""
+    """Draw from U[-bound, bound).
+
+    Example:
+        >>> bool(abs(uniform(jax.random.key(0), (1000,), jnp.float32, bound=0.5)).max() <= 0.5)
+        True
+    """
     return _scaled(_between_ones, key, shape, dtype, bound)
 
 

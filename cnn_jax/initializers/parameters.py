@@ -34,6 +34,11 @@ def init_variables(
     Raises:
         ValueError: if a leaf was not declared by `self.param` or `self.variable` of a module, or
             was declared inside a lifted transform that changes its shape.
+
+    Example:
+        >>> variables = init_variables(nn.Dense(2), jax.random.key(0), (1, 3))
+        >>> {name: leaf.shape for name, leaf in variables["params"].items()}
+        {'bias': (2,), 'kernel': (3, 2)}
     """
     recipes: dict[Path, Callable[[jax.Array], Any]] = {}
     rngs = {"params": key, "dropout": key}
@@ -53,7 +58,13 @@ def init_variables(
 
 
 def key_of(key: jax.Array, name: str) -> jax.Array:
-    """Make a key that belongs to `name`, such as `params/conv1/kernel`."""
+    """Make a key that belongs to `name`, such as `params/conv1/kernel`.
+
+    Example:
+        >>> key = jax.random.key(0)
+        >>> bool(key_of(key, "conv1/kernel") == key_of(key, "conv2/kernel"))
+        False
+    """
     for word in unpack("<2I", sha256(name.encode()).digest()[:8]):
         key = jax.random.fold_in(key, word)
     return key

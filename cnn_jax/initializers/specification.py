@@ -24,6 +24,11 @@ def build(spec: str) -> Initializer:
 
     Raises:
         ValueError: if the words are not understood; the message says what is allowed.
+
+    Example:
+        >>> import jax
+        >>> build("constant(value=2)")(jax.random.key(0), (2,)).tolist()
+        [2.0, 2.0]
     """
     name, arguments = _parse(spec)
     if name not in INITIALIZERS:

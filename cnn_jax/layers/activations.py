@@ -13,12 +13,22 @@ from cnn_jax.config.problems import hint
 
 
 def linear(x: jax.Array) -> jax.Array:
-    """Return the input."""
+    """Return the input.
+
+    Example:
+        >>> linear(jnp.array([-1.0, 2.0])).tolist()
+        [-1.0, 2.0]
+    """
     return x
 
 
 def scaled_tanh(x: jax.Array) -> jax.Array:
-    """Compute 1.7159 tanh(2x / 3), which maps 1 to 1 (LeCun et al. 1998, appendix A)."""
+    """Compute 1.7159 tanh(2x / 3), which maps 1 to 1 (LeCun et al. 1998, appendix A).
+
+    Example:
+        >>> f"{scaled_tanh(jnp.array(1.0)):.3f}"
+        '1.000'
+    """
     return 1.7159 * jnp.tanh(x * (2 / 3))
 
 
@@ -40,6 +50,10 @@ def maxout(x: jax.Array, pieces: int = MAXOUT_PIECES) -> jax.Array:
 
     Raises:
         ValueError: if `pieces` does not divide C.
+
+    Example:
+        >>> maxout(jnp.array([1.0, 4.0, 3.0, 2.0])).tolist()
+        [4.0, 3.0]
     """
     if x.shape[-1] % pieces:
         raise ValueError(f"maxout: {pieces} pieces do not divide {x.shape[-1]} channels")
@@ -74,6 +88,10 @@ def activation(name: str) -> Callable[[jax.Array], jax.Array]:
 
     Raises:
         ValueError: if the name is unknown.
+
+    Example:
+        >>> activation("relu")(jnp.array([-1.0, 2.0])).tolist()
+        [0.0, 2.0]
     """
     if name not in ACTIVATIONS:
         raise ValueError(f"activation {name!r} is unknown{hint(name, ACTIVATIONS)}")
@@ -91,6 +109,11 @@ class PReLU(nn.Module):
     Args:
         shared: one slope for all channels rather than one a channel.
         dtype: of the computation and the output.
+
+    Example:
+        >>> layer = PReLU(shared=True)
+        >>> layer.apply({"params": {"slope": 0.25}}, jnp.array([-4.0, 2.0])).tolist()
+        [-1.0, 2.0]
     """
 
     shared: bool = False

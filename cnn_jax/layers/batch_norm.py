@@ -37,6 +37,12 @@ class BatchNorm(nn.Module):
             (the paper, PyTorch) rather than n (TensorFlow, flax). The division of the activations
             always has n.
         dtype: of the output; statistics are computed in float32 at least.
+
+    Example:
+        >>> x = jnp.array([[1.0], [3.0]])
+        >>> y, _ = BatchNorm().init_with_output(jax.random.key(0), x, train=True)
+        >>> y.round(3).tolist()
+        [[-1.0], [1.0]]
     """
 
     momentum: float | jax.Array = 0.9

@@ -17,6 +17,10 @@ class BatchView:
             int32 scalar, traced or not.
         statistics_group: examples in one virtual batch of batch normalisation; None: the global
             batch, over all of `axis_name`.
+
+    Example:
+        >>> BatchView(first_position=8).first_position
+        8
     """
 
     axis_name: str | None = None

@@ -47,6 +47,10 @@ def conv2d(
 
     Raises:
         ValueError: if the shapes do not agree, or the filter does not fit on the image.
+
+    Example:
+        >>> conv2d(jnp.ones((1, 4, 4, 1)), jnp.ones((3, 3, 1, 1)))[0, :, :, 0].tolist()
+        [[9.0, 9.0], [9.0, 9.0]]
     """
     _check_channels(x, kernel, groups)
     strides, dilation = pair(strides, "strides"), pair(dilation, "dilation")
@@ -92,6 +96,12 @@ class Conv(nn.Module):
         kernel_init: `f(key, shape, dtype)` for the filters.
         bias_init: the same for the biases.
         dtype: of the computation and the output.
+
+    Example:
+        >>> layer, images = Conv(6, 5), jnp.ones((1, 32, 32, 3))
+        >>> y, variables = jax.eval_shape(layer.init_with_output, jax.random.key(0), images)
+        >>> y.shape, variables["params"]["kernel"].shape
+        ((1, 28, 28, 6), (5, 5, 3, 6))
     """
 
     features: int

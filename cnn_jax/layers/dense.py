@@ -19,6 +19,11 @@ class Dense(nn.Module):
         kernel_init: `f(key, shape, dtype)` for the weights.
         bias_init: the same for the biases.
         dtype: of the computation and the output.
+
+    Example:
+        >>> y, variables = Dense(2).init_with_output(jax.random.key(0), jnp.ones((1, 3)))
+        >>> y.shape, variables["params"]["kernel"].shape
+        ((1, 2), (3, 2))
     """
 
     features: int

@@ -21,6 +21,12 @@ class Dropout(nn.Module):
         rate: probability of zeroing, in [0, 1); a number, or a scalar array that may be traced. The
             number 0 leaves nothing in the program.
         view: the part of the global batch in view.
+
+    Example:
+        >>> rngs = {"dropout": jax.random.key(0)}
+        >>> y = Dropout(0.5).apply({}, jnp.ones((1, 100)), True, rngs=rngs)
+        >>> sorted(set(y.ravel().tolist()))
+        [0.0, 2.0]
     """
 
     rate: float | jax.Array

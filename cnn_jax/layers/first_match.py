@@ -26,6 +26,12 @@ def first_match_max_pool(x: jax.Array, window: Pair, strides: Pair, borders: Bor
 
     Returns:
         (N, H', W', C) of the dtype of `x`.
+
+    Example:
+        >>> x = jnp.arange(16.0).reshape(1, 4, 4, 1)
+        >>> y = first_match_max_pool(x, (2, 2), (2, 2), ((0, 0), (0, 0)))
+        >>> y[0, :, :, 0].tolist()
+        [[5.0, 7.0], [13.0, 15.0]]
     """
     return lax.reduce_window(
         x, -jnp.inf, lax.max, (1, *window, 1), (1, *strides, 1), ((0, 0), *borders, (0, 0))

@@ -20,6 +20,10 @@ def current() -> str:
     Returns:
         `'canonical'`: custom gradients in the form that XLA:CPU runs fast, inside loops too;
         `'plain'`: the XLA operations and JAX's own gradients.
+
+    Example:
+        >>> current() in (PLAIN, CANONICAL)
+        True
     """
     return _override.get() or FORMULATIONS.get(jax.default_backend(), PLAIN)
 
@@ -37,6 +41,11 @@ def use(name: str) -> Iterator[None]:
 
     Raises:
         ValueError: for any other name.
+
+    Example:
+        >>> with use("plain"):
+        ...     print(current())
+        plain
     """
     if name not in (PLAIN, CANONICAL):
         raise ValueError(f"formulation {name!r}: allowed are {PLAIN!r} and {CANONICAL!r}")

@@ -34,6 +34,11 @@ def local_response_norm(
 
     Raises:
         ValueError: if `size` is even or below 1.
+
+    Example:
+        >>> y = local_response_norm(jnp.ones((1, 1, 1, 8)), k=1.0, alpha=1.0, beta=1.0)
+        >>> [f"{unit:.3f}" for unit in y.ravel()[:3]]  # 3, 4 and 5 channels exist around them
+        ['0.250', '0.200', '0.167']
     """
     if size < 1 or size % 2 == 0:
         raise ValueError(f"local response normalisation over {size} channels: must be odd")

@@ -29,6 +29,12 @@ class LocallyConnected(nn.Module):
         kernel_init: `f(key, shape, dtype)` for the filters of one position.
         bias_init: the same for all biases.
         dtype: of the computation and the output.
+
+    Example:
+        >>> layer, images = LocallyConnected(2, 3), jnp.ones((1, 4, 4, 5))
+        >>> y, variables = jax.eval_shape(layer.init_with_output, jax.random.key(0), images)
+        >>> y.shape, variables["params"]["kernel"].shape
+        ((1, 2, 2, 2), (2, 2, 3, 3, 5, 2))
     """
 
     features: int

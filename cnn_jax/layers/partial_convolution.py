@@ -27,6 +27,13 @@ class PartialConv(nn.Module):
         kernel_init: `f(key, shape, dtype)` for the filters.
         bias_init: the same for the biases.
         dtype: of the computation and the output.
+
+    Example:
+        >>> layer = PartialConv(connections=((0, 1), (1, 2)), kernel_size=5)
+        >>> images = jnp.ones((1, 14, 14, 3))
+        >>> y, variables = jax.eval_shape(layer.init_with_output, jax.random.key(0), images)
+        >>> y.shape, variables["params"]["kernel"].shape
+        ((1, 10, 10, 2), (5, 5, 4))
     """
 
     connections: tuple[tuple[int, ...], ...]

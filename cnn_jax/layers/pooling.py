@@ -39,6 +39,10 @@ def max_pool(
 
     Raises:
         ValueError: if the window does not fit, or could lie in the padding alone.
+
+    Example:
+        >>> max_pool(jnp.arange(16.0).reshape(1, 4, 4, 1), 2)[0, :, :, 0].tolist()
+        [[5.0, 7.0], [13.0, 15.0]]
     """
     size, steps, borders, _ = _place(x, window, strides, padding, rounding)
     if formulation.current() == formulation.PLAIN:
@@ -76,6 +80,10 @@ def average_pool(
 
     Raises:
         ValueError: as `max_pool`, or if `count_padding` is unknown.
+
+    Example:
+        >>> average_pool(jnp.arange(16.0).reshape(1, 4, 4, 1), 2)[0, :, :, 0].tolist()
+        [[2.5, 4.5], [10.5, 12.5]]
     """
     if count_padding not in DIVISORS:
         raise ValueError(
@@ -110,6 +118,10 @@ def global_average_pool(x: jax.Array) -> jax.Array:
 
     Returns:
         (N, C) of the dtype of `x`, summed in float32 at least.
+
+    Example:
+        >>> global_average_pool(jnp.arange(16.0).reshape(1, 4, 4, 1)).tolist()
+        [[7.5]]
     """
     return jnp.mean(x, (1, 2), dtype=jnp.promote_types(x.dtype, jnp.float32)).astype(x.dtype)
 

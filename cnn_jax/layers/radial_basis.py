@@ -19,6 +19,10 @@ def squared_distances(x: jax.Array, centres: ArrayLike) -> jax.Array:
 
     Raises:
         ValueError: if the widths differ.
+
+    Example:
+        >>> squared_distances(jnp.array([[1.0, 0.0]]), jnp.eye(2)).tolist()
+        [[0.0, 2.0]]
     """
     dtype = jnp.promote_types(x.dtype, jnp.float32)
     centres = jnp.asarray(centres, dtype)

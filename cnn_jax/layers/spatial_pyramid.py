@@ -31,6 +31,10 @@ def spatial_pyramid_pool(
 
     Raises:
         ValueError: if `pooling` is unknown or a level is below 1.
+
+    Example:
+        >>> spatial_pyramid_pool(jnp.ones((1, 4, 4, 3)), levels=(2, 1)).shape
+        (1, 15)
     """
     if pooling not in _POOLINGS:
         raise ValueError(f"pooling = {pooling!r}: allowed are {', '.join(_POOLINGS)}")

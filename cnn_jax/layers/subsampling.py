@@ -27,6 +27,12 @@ class SubSampling(nn.Module):
         kernel_init: `f(key, shape, dtype)` for the coefficients.
         bias_init: the same for the biases.
         dtype: of the computation and the output.
+
+    Example:
+        >>> variables = {"params": {"kernel": jnp.ones(1), "bias": jnp.ones(1)}}
+        >>> x = jnp.arange(16.0).reshape(1, 4, 4, 1)
+        >>> SubSampling(2).apply(variables, x)[0, :, :, 0].tolist()
+        [[11.0, 19.0], [43.0, 51.0]]
     """
 
     window: int

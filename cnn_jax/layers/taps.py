@@ -24,6 +24,15 @@ def tap(module: nn.Module, name: str, value: jax.Array) -> jax.Array:
 
     Raises:
         ValueError: if two layers record under one name.
+
+    Example:
+        >>> class Doubled(nn.Module):
+        ...     @nn.compact
+        ...     def __call__(self, x):
+        ...         return tap(self, "double", 2 * x)
+        >>> _, state = Doubled().apply({}, 3.0, mutable=["taps"])
+        >>> state["taps"]["double"]
+        6.0
     """
     if module.scope is None or module.is_initializing():
         return value

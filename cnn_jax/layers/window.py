@@ -26,6 +26,10 @@ def pair(value: int | Sequence[int], name: str, least: int = 1) -> Pair:
 
     Raises:
         ValueError: if the value is neither, or below `least`.
+
+    Example:
+        >>> pair(3, "size"), pair((1, 7), "size")
+        ((3, 3), (1, 7))
     """
     numbers = tuple(value) if isinstance(value, Sequence) else (value, value)
     if len(numbers) != 2 or not all(type(n) is int and n >= least for n in numbers):
@@ -70,6 +74,12 @@ def fit_window(
     Raises:
         ValueError: if the window is larger than the padded image, if it does not fit exactly with
             rounding `'exact'`, or if an argument is not understood.
+
+    Example:
+        >>> fit_window((7, 7), (3, 3), (2, 2))
+        ((3, 3), ((0, 0), (0, 0)))
+        >>> fit_window((224, 224), (11, 11), (4, 4), rounding="ceil")[0]
+        (55, 55)
     """
     if rounding not in ROUNDINGS:
         raise ValueError(f"rounding = {rounding!r}: allowed are {', '.join(ROUNDINGS)}")

@@ -20,7 +20,7 @@ Layers and parameters with 1000 classes, at the sizes below:
 | fc8   | 1000      | dense                |  4,097,000 | 1000      | dense           |  4,097,000 |
 |       |           | total                | 60,965,224 |           | total           | 61,100,840 |
 
-| variant              | input | behind conv1   | behind conv2   | norm: k, alpha | biases       |
+| variant              | input | after conv1    | after conv2    | norm: k, alpha | biases       |
 |----------------------|------:|----------------|----------------|----------------|--------------|
 | `paper`, 2012        |   224 | relu norm pool | relu norm pool | 2, 1e-4        | 1            |
 | `bvlc`, 2012         |   227 | relu norm pool | relu norm pool | 1, 1e-4 / 5    | 0.1          |
@@ -29,7 +29,7 @@ Layers and parameters with 1000 classes, at the sizes below:
 | `cudaconvnet2`, 2014 |   224 | norm pool relu | relu norm pool | 2, 1e-4 / 5    | 1; -7 in fc8 |
 
 The last column holds for conv2, conv4, conv5, fc6 and fc7 (section 5), the others start at 0. Norm
-is local response normalisation over 5 maps (section 3.3). Dropout of 0.5 stands behind fc6 and fc7,
+is local response normalisation over 5 maps (section 3.3). Dropout of 0.5 stands after fc6 and fc7,
 in `torchvision` before them.
 
 `paper` differs from the paper:
@@ -49,7 +49,7 @@ in `torchvision` before them.
 
 `cudaconvnet2` differs from the paper of 2014 as its file of layers for one GPU:
 - Its pool3, fc4096a, fc4096b and fc1000 go by the names above; relu stands before pool5 rather than
-  behind, which is the same for a nonlinearity that never falls.
+  after it, which is the same for a nonlinearity that never falls.
 """
 
 from __future__ import annotations
@@ -86,8 +86,8 @@ class Form(NamedTuple):
 
     Attributes:
         published: initialisers and dropout.
-        behind_conv1: the operations there, in their order.
-        behind_conv2: the same.
+        after_conv1: the operations there, in their order.
+        after_conv2: the same.
         maps: of conv1 to conv5.
         groups: of conv2, conv4 and conv5.
         norm: constants of the local response normalisation.
@@ -96,8 +96,8 @@ class Form(NamedTuple):
     """
 
     published: Published
-    behind_conv1: str
-    behind_conv2: str
+    after_conv1: str
+    after_conv2: str
     maps: tuple[int, int, int, int, int] = (96, 256, 384, 384, 256)
     groups: int = 2
     norm: Mapping[str, Any] = {}
@@ -119,20 +119,20 @@ MAPS_2014: Final = (64, 192, 384, 256, 256)
 FORMS: Final = {
     "paper": Form(
         Published(kernel_init=STD_001, bias_init=_biases(1), dropout=DROPOUT),
-        behind_conv1="relu norm pool",
-        behind_conv2="relu norm pool",
+        after_conv1="relu norm pool",
+        after_conv2="relu norm pool",
         conv1={"rounding": "ceil"},
     ),
     "bvlc": Form(
         Published(kernel_init=CAFFE_STD, bias_init=_biases(0.1), dropout=DROPOUT),
-        behind_conv1="relu norm pool",
-        behind_conv2="relu norm pool",
+        after_conv1="relu norm pool",
+        after_conv2="relu norm pool",
         norm=CAFFE_NORM,
     ),
     "caffe": Form(
         Published(kernel_init=CAFFE_STD, bias_init=_biases(1), dropout=DROPOUT),
-        behind_conv1="relu pool norm",
-        behind_conv2="relu pool norm",
+        after_conv1="relu pool norm",
+        after_conv2="relu pool norm",
         norm=CAFFE_NORM,
     ),
     "torchvision": Form(
@@ -141,8 +141,8 @@ FORMS: Final = {
             bias_init={name: f"uniform(scale={1 / sqrt(n)})" for name, n in FAN_IN.items()},
             dropout={"pool5": 0.5, "fc6": 0.5},
         ),
-        behind_conv1="relu pool",
-        behind_conv2="relu pool",
+        after_conv1="relu pool",
+        after_conv2="relu pool",
         maps=MAPS_2014,
         groups=1,
         conv1={"padding": 2},
@@ -154,8 +154,8 @@ FORMS: Final = {
             bias_init=_biases(1, fc8="constant(value=-7)"),
             dropout=DROPOUT,
         ),
-        behind_conv1="norm pool relu",
-        behind_conv2="relu norm pool",
+        after_conv1="norm pool relu",
+        after_conv2="relu norm pool",
         maps=MAPS_2014,
         groups=1,
         norm={"alpha_is_divided_by_size": True},
@@ -190,9 +190,9 @@ class AlexNet(Network):
         form, groups = FORMS[self.variant], FORMS[self.variant].groups
         maps = [self.hidden(n, multiple_of=groups) for n in form.maps]
         x = self.conv("conv1", images, maps[0], 11, strides=4, **form.conv1)
-        x = self._behind(1, form.behind_conv1, x, train)
+        x = self._after(1, form.after_conv1, x, train)
         x = self.conv("conv2", x, maps[1], 5, padding=2, groups=groups)
-        x = self._behind(2, form.behind_conv2, x, train)
+        x = self._after(2, form.after_conv2, x, train)
         x = self.conv_unit("conv3", x, maps[2], 3, train, padding=1)
         x = self.conv_unit("conv4", x, maps[3], 3, train, padding=1, groups=groups)
         x = self.conv_unit("conv5", x, maps[4], 3, train, padding=1, groups=groups)
@@ -201,8 +201,8 @@ class AlexNet(Network):
             x = self.dropout("pool5", x, train)
         return classify(self, x, train, ("fc6", "fc7", "fc8"))
 
-    def _behind(self, number: int, operations: str, x: jax.Array, train: bool) -> jax.Array:
-        """Returns x behind the operations that follow convolution `number`."""
+    def _after(self, number: int, operations: str, x: jax.Array, train: bool) -> jax.Array:
+        """Returns x after the operations that follow convolution `number`."""
         for operation in operations.split():
             if operation == "relu":
                 x = self.activate(f"conv{number}", x, train)

@@ -2,7 +2,7 @@
 
 J. T. Springenberg, A. Dosovitskiy, T. Brox, M. Riedmiller (2015), Striving for Simplicity: The All
 Convolutional Net, ICLR workshop, arXiv:1412.6806, section 3, Tables 1 and 2. At 32x32x3 and ten
-classes, a ReLU behind every convolution:
+classes, a ReLU after every convolution:
 
 | maps  | output    | `A`        | `B`             | `C`             | in `C`       | parameters |
 |-------|-----------|------------|-----------------|-----------------|--------------|-----------:|
@@ -17,11 +17,11 @@ classes, a ReLU behind every convolution:
 |       |           |                                              | total of `C` |  1,369,738 |
 
 `A`, `B` and `C` are All-CNN-A, -B and -C. In `base_A` (the paper's Model A) max pooling 3x3/2
-stands in place of each 3x3/2; in `convpool_A` (ConvPool-CNN-A) behind a 3x3 of stride 1; in
+stands in place of each 3x3/2; in `convpool_A` (ConvPool-CNN-A) after a 3x3 of stride 1; in
 `strided_A` (Strided-CNN-A) there is neither, and the convolution before has the stride; B and C
 alike.
 
-Dropout of 20 % on the image, 50 % behind each pooling or what replaces it. The maps of the last
+Dropout of 20 % on the image, 50 % after each pooling or what replaces it. The maps of the last
 convolution are the classes: they have the nonlinearity, but never batch norm.
 
 Differs from the paper:

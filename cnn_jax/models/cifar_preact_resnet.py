@@ -17,7 +17,7 @@ arXiv:1603.05027, section 4.1, Figure 4e, Tables 3 and 4, appendix. At 32x32x3, 
 |-------|------------|-----------|------------|-------------|
 |       | 1,727,962  | 1,703,258 | 10,327,706 | 19,421,274  |
 
-A layer `a` of a block stands behind `a_preact`, its batch norm and ReLU, and so on. In the first
+A layer `a` of a block stands after `a_preact`, its batch norm and ReLU, and so on. In the first
 block of a stage the first activation stands before the residual and the shortcut part. The strides
 of a bottleneck stand in its first 1x1 convolution.
 

@@ -18,7 +18,7 @@ each stage:
 |-------|---------|---------|---------|---------|-----------|------------|-----------------|
 |       | 269,722 | 464,154 | 658,586 | 853,018 | 1,727,962 | 19,421,274 | 1,704,154       |
 
-The plain twins have as many. Batch norm stands behind every convolution, and none has a bias.
+The plain twins have as many. Batch norm stands after every convolution, and none has a bias.
 
 Differs from the paper:
 - The classifier starts from N(0, 0.01^2), as in Goyal et al. 2017, arXiv:1706.02677, section 5.1.

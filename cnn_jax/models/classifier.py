@@ -19,7 +19,7 @@ def classify(
     *,
     normalise: bool = True,
 ) -> Prediction:
-    """Returns the prediction from features, behind two fully connected layers of 4096 units.
+    """Returns the prediction from features, after two fully connected layers of 4096 units.
 
     Source: Krizhevsky et al. 2012, section 3.5 and 4.2.
 

@@ -17,7 +17,7 @@ NIPS, section 3.3. At 24x24x3 (crops of 32x32) and ten classes:
 | fc10   | 10       | dense, softmax                |     11,530 |
 |        |          | total                         |  2,112,970 |
 
-Normalisation stands behind the pooling in the first stage and before it in the second. Its sum is
+Normalisation stands after the pooling in the first stage and before it in the second. Its sum is
 weighted by 0.001 / 9, to the power 0.75, k = 1. Weights have standard deviations of 0.0001 (conv1),
 0.01 (conv2, fc10) and 0.04 (local3, local4); biases are 0. Pooling rounds up.
 

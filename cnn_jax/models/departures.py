@@ -19,7 +19,7 @@ class Departures(NamedTuple):
     Attributes:
         variants: of which it speaks; empty: of all.
         as_others: the variants of which the same is said.
-        lines: the heading, and each item behind a dash.
+        lines: the heading, and each item after a dash.
     """
 
     variants: set[str]
@@ -31,7 +31,7 @@ def departures(kind: type[Network], variant: str, variants: Iterable[str]) -> li
     """Returns what a network does otherwise than its paper, as its file says.
 
     A paragraph of the docstring that says "differs from the paper" counts with the list in it or
-    behind it. Where variants stand in backticks before these words, it speaks of those alone; where
+    after it. Where variants stand in backticks before these words, it speaks of those alone; where
     it goes on "as `another`", what is said of the other holds as well.
 
     Args:
@@ -53,21 +53,21 @@ def departures(kind: type[Network], variant: str, variants: Iterable[str]) -> li
 def _told(text: str, variants: set[str]) -> Iterator[Departures]:
     for heading, items in _paragraphs(text):
         if match := HEADING.search(heading):
-            before, behind = (
+            before, after = (
                 set(re.findall(r"`([^`]+)`", part)) & variants
                 for part in (heading[: match.start()], heading[match.end() :])
             )
             lines = [heading, *(f"- {item}" for item in items)]
-            yield Departures(before, behind - before if before else set(), lines)
+            yield Departures(before, after - before if before else set(), lines)
 
 
 def _paragraphs(text: str) -> list[tuple[str, list[str]]]:
-    """Returns the paragraphs, each with the list that is in it or comes behind it."""
-    found: list[tuple[str, list[str]]] = []
+    """Returns the paragraphs, each with the list that is in it or comes after it."""
+    paragraphs: list[tuple[str, list[str]]] = []
     for block in re.split(r"\n\s*\n", text.strip()):
         heading, *items = (" ".join(part.split()) for part in ITEM.split(block))
-        if found and not heading and found[-1][0].endswith(":"):
-            found[-1][1].extend(items)
+        if paragraphs and not heading and paragraphs[-1][0].endswith(":"):
+            paragraphs[-1][1].extend(items)
         else:
-            found.append((heading, items))
-    return found
+            paragraphs.append((heading, items))
+    return paragraphs

@@ -38,7 +38,7 @@ in `bn_5x5`. A head: average pooling to 4x4 (5x5/3), 1x1 with 128 maps, 1024 uni
 - conv1 is a whole 7x7; the 2.7K parameters of Table 1 are those of a separable one.
 
 `torchvision` differs from the paper:
-- Batch norm (epsilon 0.001) behind every convolution, which has no bias; no norm1 and norm2.
+- Batch norm (epsilon 0.001) after every convolution, which has no bias; no norm1 and norm2.
 - 3x3 stands where the paper has 5x5.
 - pool4 is 2x2.
 - The heads pool to 4x4 whatever the size of the maps, so that windows are 4x4 at 14x14.
@@ -46,7 +46,7 @@ in `bn_5x5`. A head: average pooling to 4x4 (5x5/3), 1x1 with 128 maps, 1024 uni
 - Initialisation: N(0, 0.01^2), biases 0 (torchvision draws those of fully connected layers).
 
 `bn_5x5` differs from the paper:
-- Batch norm (epsilon 0.001) behind every convolution, which has no bias; no norm1 and norm2.
+- Batch norm (epsilon 0.001) after every convolution, which has no bias; no norm1 and norm2.
 - pool4 and the pooling of the heads are those of `torchvision`, and so is the initialisation.
 """
 

@@ -78,7 +78,7 @@ class Inception35(Towers):
     """Figure 5, on a 35x35 grid.
 
     Attributes:
-        pool_maps: maps of the tower behind the pooling.
+        pool_maps: maps of the tower after the pooling.
     """
 
     pool_maps: int = 64

@@ -32,11 +32,11 @@ class Row:
     """One layer.
 
     Attributes:
-        name: as in the paper, behind the part it is in.
+        name: as in the paper, after the name of the part it is in.
         kind: conv, dense, local, subsample, max_pool, average_pool, global_average_pool,
             spatial_pyramid_pool, adaptive_average_pool, local_response_norm, batch_norm, prelu,
             dropout, concatenate, add.
-        output: (H, W, C), or (C,) behind the last map.
+        output: (H, W, C), or (C,) after the last map.
         kernel: (height, width) of the window, or None.
         strides: (vertical, horizontal), or None.
         padding: as the network gives it, or None.

@@ -137,7 +137,7 @@ class Layered(nn.Module):
         return self.learned(name, Dense, x, features=features * self._pieces(activated))
 
     def normalise(self, name: str, x: jax.Array, train: bool, **options: Any) -> jax.Array:
-        """Returns x behind the batch norm of layer `name`; x itself where there is none."""
+        """Returns x after the batch norm of layer `name`; x itself where there is none."""
         if not self.normalised:
             return x
         options = {**self.published.batch_norm, **options}
@@ -146,7 +146,7 @@ class Layered(nn.Module):
     def activate(
         self, name: str, x: jax.Array, train: bool, *, normalise: bool = True
     ) -> jax.Array:
-        """Returns the nonlinearity of layer `name`, behind its batch norm where there is one."""
+        """Returns the nonlinearity of layer `name`, after its batch norm where there is one."""
         if normalise:
             x = self.normalise(name, x, train)
         if self.nonlinearity in LEARNED_ACTIVATIONS:
@@ -161,7 +161,7 @@ class Layered(nn.Module):
         return self.activate(name, self.conv(name, x, features, kernel_size, **how), train)
 
     def dropout(self, name: str, x: jax.Array, train: bool) -> jax.Array:
-        """Returns x behind the dropout that stands after layer `name`."""
+        """Returns x after the dropout that stands after layer `name`."""
         rate = self.dropout_rates()[self._full(name)]
         return Dropout(rate, view=self.view, name=f"{name}_dropout")(x, train)
 

@@ -2,7 +2,7 @@
 
 M. Lin, Q. Chen, S. Yan (2014), Network In Network, ICLR, arXiv:1312.4400, section 4; widths, names
 and poolings are those of the authors' file (mavenlin/cuda-convnet at 9f9e707, NIN/cifar-10_def). At
-32x32x3 and ten classes, a ReLU behind every convolution:
+32x32x3 and ten classes, a ReLU after every convolution:
 
 | layer | output    |                | parameters |
 |-------|-----------|----------------|-----------:|
@@ -20,7 +20,7 @@ and poolings are those of the authors' file (mavenlin/cuda-convnet at 9f9e707, N
 | gap   | 10        | average        |          0 |
 |       |           | total          |    966,986 |
 
-Dropout of 50 % behind pool1 and pool2. Pooling rounds up. The maps of cccp6 are the classes: they
+Dropout of 50 % after pool1 and pool2. Pooling rounds up. The maps of cccp6 are the classes: they
 have the nonlinearity, but never batch norm.
 
 Differs from the paper:

@@ -30,12 +30,12 @@ blocks in each stage, and with that of bottlenecks:
 | logits     | 1000       |      dense |      dense |      dense |      dense |
 | parameters |            | 25,549,352 | 44,541,480 | 60,185,128 | 64,666,152 |
 
-A layer `a` of a block stands behind `a_preact`, its batch norm and ReLU, and so on; `postnorm` is
-the batch norm and ReLU behind the last sum. In the first block of a stage the first activation
+A layer `a` of a block stands after `a_preact`, its batch norm and ReLU, and so on; `postnorm` is
+the batch norm and ReLU after the last sum. In the first block of a stage the first activation
 stands before residual and shortcut part.
 
 Differs from the paper:
-- The first activation of the network stands behind pool1, not right behind conv1.
+- The first activation of the network stands after pool1, not right after conv1.
 - The strides of a bottleneck stand in its 3x3 convolution, not in the first 1x1.
 - The classifier starts from N(0, 0.01^2), as in Goyal et al. 2017, arXiv:1706.02677, section 5.1.
 """

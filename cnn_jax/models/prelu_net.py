@@ -3,7 +3,7 @@
 K. He, X. Zhang, S. Ren, J. Sun (2015), Delving Deep into Rectifiers: Surpassing Human-Level
 Performance on ImageNet Classification, ICCV, arXiv:1502.01852: models A, B and C of Table 3, the
 14-layer model of Table 1, and the 30-layer model of section 2.2. At 224x224x3 and 1000 classes, the
-number of convolutions of a stage behind its maps:
+number of convolutions of a stage after its maps:
 
 | layers       | A             | B             | C             | `small14`     | `small30`      |
 |--------------|---------------|---------------|---------------|---------------|----------------|
@@ -29,10 +29,10 @@ number of convolutions of a stage behind its maps:
 | other pool | 2x2, stride 2          | 2x2, stride 2        |
 | spp        | 7x7, 3x3, 2x2, 1x1     | 6x6, 3x3, 2x2, 1x1   |
 
-The rectifiers behind all layers but the last have one slope a channel, 0.25 at the start;
+The rectifiers after all layers but the last have one slope a channel, 0.25 at the start;
 `activation="prelu_shared"` gives one a layer, `"relu"` the twins that the paper compares with.
 Convolutions start from N(0, 2 / (k^2 d)) by their d outputs (equation 14), fc1 and fc2 from a
-standard deviation of 0.01, fc3 from 0.001. Dropout of 0.5 stands behind fc1 and fc2.
+standard deviation of 0.01, fc3 from 0.001. Dropout of 0.5 stands after fc1 and fc2.
 
 Differs from the paper:
 - The paper prints no map sizes for `small14` and `small30`: a 2x2 convolution here pads one pixel

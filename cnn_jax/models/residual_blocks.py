@@ -12,8 +12,8 @@ Residual Networks, ECCV 2016, arXiv:1603.05027, section 4.1, Figure 4e. A block 
 | shortcut | 1x1, where it projects          |
 | add      | residual + shortcut             |
 
-The original block runs convolution, batch norm, ReLU, with the last ReLU behind the sum; with
-pre-activation it runs batch norm, ReLU, convolution, and nothing stands behind the sum.
+The original block runs convolution, batch norm, ReLU, with the last ReLU after the sum; with
+pre-activation it runs batch norm, ReLU, convolution, and nothing stands after the sum.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Residual(Part):
         return self.conv(name, x, features, 1, strides=self.strides, activated=False)
 
     def pad_maps(self, name: str, x: jax.Array) -> jax.Array:
-        """Returns x, subsampled, with maps of zeros behind its own, and taps it."""
+        """Returns x, subsampled, with maps of zeros after its own, and taps it."""
         new = self.layers()[-1][1] - x.shape[-1]
         x = x[:, :: self.strides, :: self.strides]
         return tap(self, self._full(name), jnp.pad(x, ((0, 0), (0, 0), (0, 0), (0, new))))
@@ -93,7 +93,7 @@ class ResidualBlock(Residual):
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
-        """Returns the maps behind the block.
+        """Returns the maps after the block.
 
         Args:
             x: (B, H, W, C).
@@ -117,7 +117,7 @@ class ResidualBlock(Residual):
 
 
 class PreActivationBlock(Residual):
-    """The block with pre-activation: residual(x) + shortcut(x), nothing behind the sum.
+    """The block with pre-activation: residual(x) + shortcut(x), nothing after the sum.
 
     Attributes:
         activates_both: whether the first activation stands before the two paths part, rather than
@@ -128,7 +128,7 @@ class PreActivationBlock(Residual):
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
-        """Returns the maps behind the block; arguments as `ResidualBlock`."""
+        """Returns the maps after the block; arguments as `ResidualBlock`."""
         y = x
         for name, width, window in self.layers():
             y = self.activate(f"{name}_preact", y, train)

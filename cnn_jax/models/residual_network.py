@@ -79,7 +79,7 @@ class ResidualNetwork(Network):
         first: Mapping[str, Any],
         **fields: Any,
     ) -> jax.Array:
-        """Returns x behind the blocks `name`_1, `name`_2 and so on.
+        """Returns x after the blocks `name`_1, `name`_2 and so on.
 
         Args:
             kind: of the blocks.

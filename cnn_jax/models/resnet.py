@@ -29,7 +29,7 @@ blocks in each stage, and with that of bottlenecks:
 | parameters |            | 25,557,032 | 44,549,160 | 60,192,808 |
 
 A basic block has the layers `a` and `b`, a bottleneck `a`, `b` and `c`, and both have `shortcut`
-where it projects; see `residual_blocks`. Batch norm stands behind every convolution, and no
+where it projects; see `residual_blocks`. Batch norm stands after every convolution, and no
 convolution has a bias. With shortcut A, or plain, 18 has 11,515,688 and 34 21,623,848 parameters;
 34 with shortcut C 22,716,840.
 

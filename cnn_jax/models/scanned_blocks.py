@@ -28,7 +28,7 @@ def can_scan(network: nn.Module) -> bool:
 def scan_blocks(
     network: nn.Module, block: nn.Module, names: Sequence[str], x: jax.Array, train: bool
 ) -> jax.Array:
-    """Returns x behind equal blocks, as if `network` had called each of them by its name.
+    """Returns x after equal blocks, as if `network` had called each of them by its name.
 
     The results are those of the unrolled network up to rounding.
 

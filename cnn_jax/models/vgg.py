@@ -21,9 +21,9 @@ convolutions of a stage are 3x3 with padding 1, those marked * 1x1:
 | fc8         | 1000        |   4,097,000 |   4,097,000 |   4,097,000 |   4,097,000 |   4,097,000 |
 | total       |             | 132,863,336 | 133,047,848 | 133,638,952 | 138,357,544 | 143,667,240 |
 
-`A_LRN` is A with local response normalisation, lrn1, behind conv1_1, with AlexNet's constants.
+`A_LRN` is A with local response normalisation, lrn1, after conv1_1, with AlexNet's constants.
 
-With `norm="batch"` every convolution has batch norm behind it and keeps its biases, the fully
+With `norm="batch"` every convolution has batch norm after it and keeps its biases, the fully
 connected layers have none: the form with batch norm that torchvision ships (A: 132,868,840
 parameters, D: 138,365,992).
 

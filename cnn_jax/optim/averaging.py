@@ -21,12 +21,21 @@ def ema(made: jax.Array, decay: jax.Array) -> jax.Array:
 
     The ramp lets a short run forget its first parameters; Szegedy et al. 2015, arXiv:1512.00567,
     section 8, evaluate such an average; the ramp is TensorFlow's.
+
+    Example:
+        >>> f"{ema(jnp.array(9.0), jnp.array(0.9)):.3f}"  # 1 - 10 / 19
+        '0.474'
     """
     return 1.0 - jnp.minimum(decay, (1.0 + made) / (10.0 + made))
 
 
 def polyak(made: jax.Array, decay: jax.Array) -> jax.Array:
-    """Of all steps alike, 1 / (t + 1): Polyak & Juditsky 1992; GoogLeNet names it."""
+    """Of all steps alike, 1 / (t + 1): Polyak & Juditsky 1992; GoogLeNet names it.
+
+    Example:
+        >>> float(polyak(jnp.array(3.0), jnp.array(0.9)))
+        0.25
+    """
     return 1.0 / (made + 1.0)
 
 
@@ -42,6 +51,11 @@ def averaged(weight: Weight, average: Any, new: Any, made: jax.Array, decay: jax
         new: a tree like it, after the step.
         made: steps averaged before this one; below 0 the average is `new` itself.
         decay: of the exponential average.
+
+    Example:
+        >>> made, decay = jnp.array(1.0), jnp.array(0.9)
+        >>> float(averaged(polyak, jnp.array(2.0), jnp.array(4.0), made, decay))
+        3.0
     """
     share = jnp.where(made < 0, 1.0, weight(jnp.maximum(made, 0.0), decay))
     return jax.tree.map(lambda a, w: a + share.astype(a.dtype) * (w - a), average, new)

@@ -15,7 +15,14 @@ Rate = jax.Array | float
 
 
 def sgd(rate: Rate, momentum: Rate) -> optax.GradientTransformation:
-    """Plain gradient descent; momentum is ignored."""
+    """Plain gradient descent; momentum is ignored.
+
+    Example:
+        >>> optimizer = sgd(0.1, 0.9)
+        >>> update, _ = optimizer.update(jnp.array(2.0), optimizer.init(jnp.array(0.0)))
+        >>> f"{update:.3f}"
+        '-0.200'
+    """
     return optax.sgd(rate)
 
 
@@ -23,6 +30,12 @@ def momentum(rate: Rate, momentum: Rate) -> optax.GradientTransformation:
     """Gradient descent with momentum, the common form: v <- m v + g, w <- w - rate v.
 
     A change of the rate acts on the whole velocity at once.
+
+    Example:
+        >>> optimizer = momentum(0.1, 0.9)
+        >>> update, _ = optimizer.update(jnp.array(2.0), optimizer.init(jnp.array(0.0)))
+        >>> f"{update:.3f}"
+        '-0.200'
     """
     return optax.sgd(rate, momentum)
 
@@ -32,12 +45,25 @@ def momentum_2012(rate: Rate, momentum: Rate) -> optax.GradientTransformation:
 
     Krizhevsky et al. 2012 (NIPS), section 5; Caffe has the same. After a change of the rate, the
     velocity keeps what it gathered at the old one: the two forms agree while the rate is constant.
+
+    Example:
+        >>> optimizer = momentum_2012(0.1, 0.9)
+        >>> update, _ = optimizer.update(jnp.array(2.0), optimizer.init(jnp.array(0.0)))
+        >>> f"{update:.3f}"
+        '-0.200'
     """
     return optax.chain(optax.scale(-rate), optax.trace(momentum))
 
 
 def nesterov(rate: Rate, momentum: Rate) -> optax.GradientTransformation:
-    """Nesterov's momentum: v <- m v + g, w <- w - rate (m v + g)."""
+    """Nesterov's momentum: v <- m v + g, w <- w - rate (m v + g).
+
+    Example:
+        >>> optimizer = nesterov(0.1, 0.9)
+        >>> update, _ = optimizer.update(jnp.array(2.0), optimizer.init(jnp.array(0.0)))
+        >>> f"{update:.3f}"
+        '-0.380'
+    """
     return optax.sgd(rate, momentum, nesterov=True)
 
 
@@ -48,6 +74,12 @@ def rmsprop(
 
     s <- d s + (1 - d) g^2 begins at 0, epsilon stands outside the root (Tieleman & Hinton 2012,
     lecture 6.5; PyTorch has the same).
+
+    Example:
+        >>> optimizer = rmsprop(0.1, 0.9)
+        >>> update, _ = optimizer.update(jnp.array(2.0), optimizer.init(jnp.array(0.0)))
+        >>> f"{update:.3f}"
+        '-0.316'
     """
     scale = optax.scale_by_rms(decay, epsilon, initial_scale=0.0, eps_in_sqrt=False)
     return optax.chain(scale, optax.trace(momentum), optax.scale(-rate))
@@ -59,8 +91,14 @@ def rmsprop_tf(
     """RMSProp, TensorFlow's form: v <- m v + rate g / sqrt(s + epsilon), w <- w - v.
 
     s <- d s + (1 - d) g^2 begins at 1, epsilon stands inside the root and the rate inside the
-    velocity: the form behind Szegedy et al. 2015, arXiv:1512.00567, section 8, with decay 0.9 and
+    velocity: the form of Szegedy et al. 2015, arXiv:1512.00567, section 8, with decay 0.9 and
     epsilon 1.0.
+
+    Example:
+        >>> optimizer = rmsprop_tf(0.1, 0.9)
+        >>> update, _ = optimizer.update(jnp.array(2.0), optimizer.init(jnp.array(0.0)))
+        >>> f"{update:.3f}"
+        '-0.132'
     """
     scale = optax.scale_by_rms(decay, epsilon, initial_scale=1.0, eps_in_sqrt=True)
     return optax.chain(scale, optax.scale(-rate), optax.trace(momentum))
@@ -72,6 +110,12 @@ def adadelta(
     """Adadelta (Zeiler 2012, arXiv:1212.5701); a rate of 1 is the paper's; momentum is ignored.
 
     ConvNetJS has the same with epsilon 1e-8, and `weight_decay_form=l2_per_batch`.
+
+    Example:
+        >>> optimizer = adadelta(1.0, 0.9)
+        >>> update, _ = optimizer.update(jnp.array(2.0), optimizer.init(0.0), 0.0)
+        >>> f"{update:.4f}"
+        '-0.0045'
     """
     return optax.adadelta(rate, rho=rho, eps=epsilon)
 
@@ -79,7 +123,14 @@ def adadelta(
 def adam(
     rate: Rate, momentum: Rate, *, beta_2: float = 0.999, epsilon: float = 1e-8
 ) -> optax.GradientTransformation:
-    """Adam (Kingma & Ba 2015, arXiv:1412.6980); momentum is beta_1."""
+    """Adam (Kingma & Ba 2015, arXiv:1412.6980); momentum is beta_1.
+
+    Example:
+        >>> optimizer = adam(0.1, 0.9)
+        >>> update, _ = optimizer.update(jnp.array(2.0), optimizer.init(jnp.array(0.0)))
+        >>> f"{update:.3f}"
+        '-0.100'
+    """
     return optax.adam(rate, b1=momentum, b2=beta_2, eps=epsilon)
 
 

@@ -46,6 +46,13 @@ class ParameterRules:
         rate_multipliers: pattern -> multiplier of the learning rate.
         decay_multipliers: pattern -> multiplier of the weight decay.
         frozen: patterns of parameters that keep their values.
+
+    Example:
+        >>> rules = ParameterRules(rate_multipliers={"*/bias": 2.0}, frozen=("conv1",))
+        >>> rules.of("fc8/bias")
+        Rule(role='bias', rate=2.0, decay=0.0, frozen=False)
+        >>> rules.of("conv1/kernel").frozen
+        True
     """
 
     decay_by_role: Mapping[str, float] = field(default_factory=lambda: {KERNEL: 1.0})
@@ -103,12 +110,23 @@ def rules_of(optim: Any) -> ParameterRules:
 
 
 def name_of(path: Any) -> str:
-    """Returns the name of a path in the parameter tree: `conv1/kernel`."""
+    """Returns the name of a path in the parameter tree: `conv1/kernel`.
+
+    Example:
+        >>> (path, _), *_ = jax.tree_util.tree_leaves_with_path({"conv1": {"kernel": 0.0}})
+        >>> name_of(path)
+        'conv1/kernel'
+    """
     return "/".join(entry.key for entry in path)
 
 
 def role_of(name: str) -> str:
-    """Returns the role of a parameter, told by its name."""
+    """Returns the role of a parameter, told by its name.
+
+    Example:
+        >>> role_of("conv1/kernel"), role_of("conv1/bias"), role_of("conv1_bn/bias")
+        ('kernel', 'bias', 'batch norm')
+    """
     layer, _, kind = name.rpartition("/")
     if kind in (KERNEL, SLOPE):
         return kind
@@ -116,17 +134,32 @@ def role_of(name: str) -> str:
 
 
 def matches(pattern: str, name: str) -> bool:
-    """Whether a pattern means a parameter, or a layer or part that it is in."""
+    """Whether a pattern means a parameter, or a layer or part that it is in.
+
+    Example:
+        >>> matches("conv1", "conv1/kernel"), matches("*/bias", "conv1/kernel")
+        (True, False)
+    """
     return any(fnmatchcase(part, pattern) for part in _parts(name))
 
 
 def parts_of(names: Iterable[str]) -> set[str]:
-    """Returns all that a pattern without `*` can mean: parameters, and what they are in."""
+    """Returns all that a pattern without `*` can mean: parameters, and what they are in.
+
+    Example:
+        >>> sorted(parts_of(["conv1/kernel", "conv1/bias"]))
+        ['conv1', 'conv1/bias', 'conv1/kernel']
+    """
     return {part for name in names for part in _parts(name)}
 
 
 def patterns_in(text: str) -> tuple[str, ...]:
-    """Returns the patterns of a comma-separated list."""
+    """Returns the patterns of a comma-separated list.
+
+    Example:
+        >>> patterns_in("conv1, */bias")
+        ('conv1', '*/bias')
+    """
     return tuple(word.strip() for word in text.split(",") if word.strip())
 
 

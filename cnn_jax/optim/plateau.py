@@ -27,6 +27,12 @@ class Plateau:
         min_improvement: by so much an error must be below the best to count as better.
         drops: most drops.
         stop: whether the run ends where the next one would follow.
+
+    Example:
+        >>> rule = Plateau(factor=0.1, patience=1, min_improvement=0.0, drops=3, stop=False)
+        >>> state = rule.first() | {"best": np.float32(0.5), "waited": 0, "scale": np.float32(1)}
+        >>> f"{rule.after(state, step=100, error=0.6)['scale']:.1f}"
+        '0.1'
     """
 
     factor: float

@@ -33,7 +33,13 @@ Shape = Callable[[Clock], jax.Array]
 
 
 def constant() -> Shape:
-    """Returns the shape that is 1 throughout."""
+    """Returns the shape that is 1 throughout.
+
+    Example:
+        >>> clock = Clock(*map(jnp.array, (250.0, 0.0, 1000.0, 10.0)))
+        >>> f"{constant()(clock):.3f}"
+        '1.000'
+    """
     return lambda clock: jnp.ones_like(clock.step)
 
 
@@ -43,6 +49,11 @@ def step(*, boundaries_epochs: tuple[float, ...] = (), factor: float = 0.1) -> S
     Args:
         boundaries_epochs: passes over train after which the rate drops, increasing.
         factor: multiplier of each drop.
+
+    Example:
+        >>> clock = Clock(*map(jnp.array, (250.0, 0.0, 1000.0, 10.0)))
+        >>> f"{step(boundaries_epochs=(20.0, 40.0))(clock):.3f}"
+        '0.100'
     """
 
     def shape(clock: Clock) -> jax.Array:
@@ -64,6 +75,11 @@ def exponential(
         factor: multiplier of each fall.
         every_epochs: passes over train between two falls.
         staircase: whether it falls at once, or evenly with every step.
+
+    Example:
+        >>> clock = Clock(*map(jnp.array, (250.0, 0.0, 1000.0, 10.0)))
+        >>> f"{exponential(every_epochs=10.0)(clock):.3f}"
+        '0.922'
     """
 
     def shape(clock: Clock) -> jax.Array:
@@ -83,6 +99,11 @@ def polynomial(*, power: float = 1.0, final_fraction: float = 0.0) -> Shape:
     """Returns (1 - progress)^power, from 1 after the warm-up to `final_fraction` at the end.
 
     Caffe's `poly`; a power of 1 is a straight line.
+
+    Example:
+        >>> clock = Clock(*map(jnp.array, (250.0, 0.0, 1000.0, 10.0)))
+        >>> f"{polynomial()(clock):.3f}"
+        '0.750'
     """
 
     def shape(clock: Clock) -> jax.Array:
@@ -93,7 +114,13 @@ def polynomial(*, power: float = 1.0, final_fraction: float = 0.0) -> Shape:
 
 
 def inverse(*, gamma: float = 1e-4, power: float = 0.75) -> Shape:
-    """Returns (1 + gamma * step)^-power: Caffe's `inv`, with the figures of its LeNet."""
+    """Returns (1 + gamma * step)^-power: Caffe's `inv`, with the figures of its LeNet.
+
+    Example:
+        >>> clock = Clock(*map(jnp.array, (250.0, 0.0, 1000.0, 10.0)))
+        >>> f"{inverse(gamma=0.01, power=1.0)(clock):.3f}"
+        '0.286'
+    """
     return lambda clock: (1.0 + gamma * clock.step) ** -power
 
 
@@ -116,6 +143,11 @@ def plateau(
         min_improvement: by so much an error, as a fraction, must be below the best to improve.
         drops: most drops.
         stop: whether the run ends where the next one would follow.
+
+    Example:
+        >>> clock = Clock(*map(jnp.array, (250.0, 0.0, 1000.0, 10.0)))
+        >>> f"{plateau()(clock):.3f}"
+        '1.000'
     """
     return constant()
 
@@ -124,6 +156,11 @@ def cosine(*, final_fraction: float = 0.0) -> Shape:
     """Returns half a cosine from 1 after the warm-up to `final_fraction` at the end.
 
     Loshchilov & Hutter 2017 (arXiv:1608.03983), equation 5, without restarts.
+
+    Example:
+        >>> clock = Clock(*map(jnp.array, (250.0, 0.0, 1000.0, 10.0)))
+        >>> f"{cosine()(clock):.3f}"
+        '0.854'
     """
 
     def shape(clock: Clock) -> jax.Array:
@@ -134,7 +171,7 @@ def cosine(*, final_fraction: float = 0.0) -> Shape:
 
 
 def _progress(clock: Clock) -> jax.Array:
-    """How much of the run behind the warm-up is made, from 0 to 1."""
+    """How much of the run after the warm-up is made, from 0 to 1."""
     length = jnp.maximum(clock.total_steps - clock.warmup_steps, 1.0)
     return jnp.clip((clock.step - clock.warmup_steps) / length, 0.0, 1.0)
 
@@ -151,13 +188,18 @@ SCHEDULES: dict[str, Callable[..., Shape]] = {
 
 
 def warmed_up(shape: Shape, form: str = "linear", factor: float = 0.1) -> Shape:
-    """Returns a shape behind a warm-up of w steps.
+    """Returns a shape after a warm-up of w steps.
 
     Args:
         shape: multiplied by what follows; from step w on it stands alone.
         form: `linear`: step t is multiplied by (t + 1) / w. `constant`: by `factor`, as in He et
             al. 2015, arXiv:1512.03385, section 4.2 (0.01 before 0.1).
         factor: of the constant warm-up.
+
+    Example:
+        >>> clock = Clock(*map(jnp.array, (250.0, 1000.0, 1000.0, 10.0)))
+        >>> f"{warmed_up(constant())(clock):.3f}"
+        '0.251'
     """
     if form == "constant":
         return lambda clock: jnp.where(clock.step < clock.warmup_steps, factor, 1.0) * shape(clock)

@@ -88,7 +88,7 @@ def test_weights_begin_orthonormal_and_biases_stay() -> None:
 def lsuv_in_numpy(
     x: np.ndarray, layers: list[dict[str, Any]], tolerance: float
 ) -> tuple[list[np.ndarray], list[int]]:
-    """Algorithm 1 of the paper for convolutions of 3x3 without padding, ReLU behind each."""
+    """Algorithm 1 of the paper for convolutions of 3x3 without padding, ReLU after each."""
     kernels, divisions = [], []
     for layer in layers:
         kernel, bias, done = np.asarray(layer["kernel"]), np.asarray(layer["bias"]), 0

@@ -107,7 +107,7 @@ def test_max_pooling_is_bit_identical_ties_included(name):
 
 
 def test_max_pooling_finds_its_maxima_behind_what_xla_computes_twice():
-    """Behind batch norm, XLA rounds the pixels otherwise in the gradient than in the pooling."""
+    """After batch norm, XLA rounds the pixels otherwise in the gradient than in the pooling."""
     images = jax.random.normal(jax.random.key(0), (2, 32, 48, 3))
     kernel = jax.random.normal(jax.random.key(1), (7, 7, 3, 64)) / 12
     coming = jax.random.normal(jax.random.key(2), (2, 8, 12, 64))
