@@ -39,15 +39,11 @@ def compare_schemes(config: Config, schemes: Sequence[str]) -> dict[str, Statist
         InputError: a scheme that does not exist, or one that meets a dead layer.
     """
     first = prepare(config)
-<<<<<<< HEAD
-    signals, found = LayerStatistics(first), {}
-=======
-    signals, by_scheme = Signals(first), {}
->>>>>>> 33ffcdd269b735c94f870f2d84e8d1cd8c237ece
+    statistics, by_scheme = LayerStatistics(first), {}
     for scheme in schemes:
         try:
             run = prepare(_under(scheme, config), first.preprocessing, first.dataset, first.devices)
-            by_scheme[scheme] = signals.measure(run.initial_state(), 0)
+            by_scheme[scheme] = statistics.measure(run.initial_state(), 0)
         except InputError as error:
             raise InputError([f"{scheme}: {problem}" for problem in error.problems]) from error
     return by_scheme
@@ -58,7 +54,7 @@ def table(by_scheme: BY_SCHEME, statistic: str) -> str:
 
     Args:
         by_scheme: of `compare_schemes`.
-        statistic: a key of `training.signals.STATISTICS`.
+        statistic: a key of `layer_statistics.STATISTICS`.
     """
     layers = list(next(iter(by_scheme.values())))
     lines = [f"| layer | {' | '.join(by_scheme)} |", f"|---|{'---:|' * len(by_scheme)}"]
