@@ -11,14 +11,21 @@ from typing import Any
 from cnn_jax.config.problems import InputError
 from cnn_jax.data.dataset import Dataset
 from cnn_jax.data.folder import folder
-from cnn_jax.data.manifest import MANIFEST, Report, read_manifest, scan, totals, write_manifest
+from cnn_jax.data.manifest import (
+    MANIFEST,
+    Report,
+    check_counts,
+    read_manifest,
+    scan,
+    totals,
+    write_manifest,
+)
 from cnn_jax.data.moments import covariance_of_files
 from cnn_jax.data.pca import components_of
 from cnn_jax.data.prepare import ilsvrc
 from cnn_jax.data.prepare.store_building import build_store, parse_format
 from cnn_jax.data.prepare.tfds_building import build, find_built, finish
-from cnn_jax.data.store import DESCRIPTION
-from cnn_jax.data.streams import RecordSplit
+from cnn_jax.data.store import DESCRIPTION, describe, store
 from cnn_jax.data.tfds import open_builder, tfds
 
 FOLDER, UNVERIFIED = "folder", ".unverified-"
@@ -97,6 +104,7 @@ def _tfds(wanted: Wanted, report: Report) -> tuple[Dataset, dict[str, Any], list
     dataset = tfds(str(data_dir), name=name, **arguments)
     if manifest is None:  # built by TFDS itself, elsewhere
         manifest = _looked_at(wanted, dataset, directory, report)
+    check_counts(manifest, dataset, directory)
     given = "".join(f" --config.data.kwargs.{k}={v}" for k, v in arguments.items())
     source = (
         f"--config.data.source=tfds --config.data.directory={data_dir} "
@@ -152,6 +160,13 @@ def _store(wanted: Wanted, dataset: Dataset, manifest: dict[str, Any], report: R
     if not (final / DESCRIPTION).is_file():
         assert wanted.store is not None
         build_store(dataset, manifest, final, wanted.store, report)
+    store(str(final))  # what was there already may be damaged
+    made_from = describe(final).made_from
+    if made_from != manifest["fingerprint"]:
+        raise InputError(
+            f"{final} was made from other images: their fingerprint was {made_from:.12}, now it is "
+            f"{manifest['fingerprint']:.12}; remove it, and it is made anew"
+        )
     size = sum(p.stat().st_size for p in final.rglob("*") if p.is_file())
     return [
         f"store: {final}, {size / 1e9:,.2f} GB",
@@ -160,6 +175,6 @@ def _store(wanted: Wanted, dataset: Dataset, manifest: dict[str, Any], report: R
 
 
 def _components(dataset: Dataset, report: Report) -> list[str]:
-    assert isinstance(dataset.train, RecordSplit)
+    assert not dataset.train.resident
     found = components_of(covariance_of_files(dataset.train, report))
     return [f"principal components of RGB: {json.dumps(found.to_tree())}"]
