@@ -196,11 +196,12 @@ def check_counts(manifest: dict[str, Any], dataset: Dataset, where: Path) -> Non
     Raises:
         InputError: the number of images of a split differs.
     """
-    for name, split in manifest.get("splits", {}).items():
-        there = len(dataset.splits[name]) if name in dataset.splits else 0
-        if split["images"] != there:
+    told = manifest.get("splits", {})
+    for name, split in dataset.splits.items():
+        images, there = told.get(name, {"images": 0})["images"], len(split)
+        if images != there:
             raise InputError(
-                f"{where / MANIFEST} speaks of {split['images']:,} images in split {name!r}, and "
+                f"{where / MANIFEST} speaks of {images:,} images in split {name!r}, and "
                 f"there are {there:,}: one of the two is of another preparation; remove {where} "
                 "and run experiments.prepare again"
             )
