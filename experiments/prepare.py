@@ -46,10 +46,8 @@ def main(argv: list[str]) -> int:
     extra = command_line.parse(argv, __doc__ or "")
     if extra:
         raise command_line.InputError(f"unexpected arguments: {' '.join(extra)}")
-    if DATASET.value is None or DATA_DIR.value is None:
+    if not DATASET.value or not DATA_DIR.value:
         raise command_line.InputError("--dataset and --data_dir are needed; see --help")
-    if DATASET.value == "folder" and FOLDER.value is None:
-        raise command_line.InputError("--dataset=folder needs --folder=DIR")
     from cnn_jax.data.prepare.preparation import Wanted, prepare
 
     wanted = Wanted(

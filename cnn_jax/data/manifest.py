@@ -19,9 +19,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import simplejpeg
 
+from cnn_jax.config.problems import InputError
 from cnn_jax.data.dataset import AnySplit, Dataset
 from cnn_jax.data.decode import orientation
 from cnn_jax.data.image_headers import SIGNATURES
+from cnn_jax.data.json_files import check_version, read_object
 from cnn_jax.data.records import Record
 from cnn_jax.data.regular_files import printable
 from cnn_jax.data.streams import pixels_of
@@ -137,9 +139,71 @@ def write_manifest(directory: Path, manifest: dict[str, Any]) -> None:
 
 
 def read_manifest(directory: Path) -> dict[str, Any] | None:
-    """Returns the manifest of a prepared folder, or None."""
+    """Returns the manifest of a prepared folder, or None.
+
+    Raises:
+        InputError: it is damaged, contradicts itself, or was written by a newer version.
+    """
     file = directory / MANIFEST
-    return json.loads(file.read_text()) if file.is_file() else None
+    if not os.path.lexists(file):
+        return None
+    manifest = read_object(file)
+    check_version(file, manifest.get("format_version", FORMAT_VERSION), FORMAT_VERSION)
+    odd = _contradiction(manifest)
+    if odd:
+        raise InputError(
+            f"{file} is damaged: {odd}; remove it and run experiments.prepare again, which looks "
+            "at all images anew"
+        )
+    return manifest
+
+
+def _contradiction(manifest: dict[str, Any]) -> str:
+    """What is wrong with a manifest, or nothing."""
+    if not isinstance(manifest.get("fingerprint"), str):
+        return "it has no fingerprint"
+    splits = manifest.get("splits", {})
+    if not isinstance(splits, dict):
+        return "its splits are no object"
+    for name, split in splits.items():
+        try:
+            counts = list(split["images_of_class"].values())
+            told = split["images"], split["classes"]
+            odd_files = [file for files in split["odd_files"].values() for file in files]
+        except (AttributeError, KeyError, TypeError):
+            return f"of split {name!r} it lacks images, classes, images_of_class or odd_files"
+        if any(type(count) is not int or count < 1 for count in counts):
+            return f"of split {name!r} the images of a class are no positive number"
+        if told != (sum(counts), len(counts)):
+            return (
+                f"of split {name!r} it tells {told[0]} images of {told[1]} classes, and counts "
+                f"{sum(counts)} of {len(counts)}"
+            )
+        if any(not isinstance(file, str) for file in odd_files):
+            return f"of split {name!r} the odd files are no names"
+    return ""
+
+
+def check_counts(manifest: dict[str, Any], dataset: Dataset, where: Path) -> None:
+    """Refuses a manifest that speaks of other images than there are.
+
+    Args:
+        manifest: as `read_manifest` gives it.
+        dataset: what there is.
+        where: the folder of both, for the message.
+
+    Raises:
+        InputError: the number of images of a split differs.
+    """
+    told = manifest.get("splits", {})
+    for name, split in dataset.splits.items():
+        images, there = told.get(name, {"images": 0})["images"], len(split)
+        if images != there:
+            raise InputError(
+                f"{where / MANIFEST} speaks of {images:,} images in split {name!r}, and "
+                f"there are {there:,}: one of the two is of another preparation; remove {where} "
+                "and run experiments.prepare again"
+            )
 
 
 def totals(manifest: dict[str, Any]) -> str:

@@ -10,9 +10,10 @@ from __future__ import annotations
 import hashlib
 import re
 import tarfile
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from cnn_jax.config.problems import InputError
 from cnn_jax.data.manifest import Report
@@ -22,6 +23,17 @@ CLASSES = 1000
 IMAGES = {"train": 1_281_167, "test": 50_000}  # of the splits as a config calls them
 READ_AT_ONCE = 1 << 24
 PAGE = "https://image-net.org/download-images"
+AGAIN = "download it anew, or compare its digest by --digests"
+FILES = (tarfile.REGTYPE, tarfile.AREGTYPE)
+KINDS = {
+    tarfile.SYMTYPE: "a symbolic link",
+    tarfile.LNKTYPE: "a hard link",
+    tarfile.CHRTYPE: "a device",
+    tarfile.BLKTYPE: "a device",
+    tarfile.FIFOTYPE: "a pipe",
+    tarfile.DIRTYPE: "a folder",
+    tarfile.GNUTYPE_SPARSE: "a file with holes",
+}
 
 
 @dataclass(frozen=True)
@@ -34,6 +46,8 @@ class Tar:
         md5: digest.
         member: name of its first member.
         members: pattern of their names; a group is their number, which runs from 1.
+        inside: pattern of the names in each member, where that is a tar of the images of a class
+            (`{}`); else empty.
     """
 
     name: str
@@ -41,6 +55,7 @@ class Tar:
     md5: str
     member: str
     members: str
+    inside: str = ""
 
 
 # Digests: torchvision, datasets/imagenet.py, ARCHIVE_META. Sizes: what the server of image-net.org
@@ -52,6 +67,7 @@ TARS = (
         "1d675b47d978889d74fa0da5fadfb00e",
         "n01440764.tar",
         r"n\d{8}\.tar",
+        inside=r"{}_[\w-]+\.JPEG",
     ),
     Tar(
         "ILSVRC2012_img_val.tar",
@@ -81,7 +97,7 @@ def verify(
     """
     if not directory.is_dir():
         raise InputError(f"--tars={directory}: no such folder")
-    problems = [problem for tar in tars if (problem := _problem(directory, tar, partial))]
+    problems = [problem for tar in tars if (problem := _problem(directory, tar, partial, report))]
     if problems:
         raise InputError(problems)
     if digests:
@@ -90,8 +106,8 @@ def verify(
         raise InputError(problems)
 
 
-def _problem(directory: Path, tar: Tar, partial: bool) -> str:
-    """What is wrong with a file as far as its name, its size and its list of members tell."""
+def _problem(directory: Path, tar: Tar, partial: bool, report: Report) -> str:
+    """What is wrong with a file as far as its name, its size and its lists of members tell."""
     path = directory / tar.name
     if not path.is_file():
         like = _looks_like(directory, tar)
@@ -109,7 +125,7 @@ def _problem(directory: Path, tar: Tar, partial: bool) -> str:
             f"{path} has {size:,} bytes, {size - tar.size:,} too many: it is another file; "
             "download it anew"
         )
-    return _member_problem(path, tar)
+    return _member_problem(path, tar, report)
 
 
 def _looks_like(directory: Path, tar: Tar) -> Path | None:
@@ -120,25 +136,26 @@ def _looks_like(directory: Path, tar: Tar) -> Path | None:
     return next(iter(same_size + same_word), None)
 
 
-def _member_problem(path: Path, tar: Tar) -> str:
+def _member_problem(path: Path, tar: Tar, report: Report) -> str:
     """Walks the list of members: a header or an end that is damaged is found, content is not."""
-    again = "download it anew, or compare its digest by --digests"
     try:
         with tarfile.open(path, "r:") as opened:
-            last, numbers = None, set[int]()
+            numbers, done = set[int](), 0
             for member in opened:
-                last = member
-                named = re.fullmatch(tar.members, member.name)
-                if named is None:
-                    return (
-                        f"{path} holds {member.name!r}, and should hold files such as {tar.member} "
-                        "alone: it is another file, or was packed anew"
-                    )
+                named = re.fullmatch(tar.members, member.name, re.ASCII)
+                problem = _odd_member(member, named, tar.member)
+                if problem or named is None:
+                    return f"{path} {problem}"
                 numbers.update(map(int, named.groups()))
-            if last is None:
-                return f"{path} is empty; {again}"
-            if not _ends(path):
-                return f"{path} is cut short: it ends behind {last.name}; {again}"
+                if tar.inside:
+                    problem = _problem_inside(opened, member, tar.inside)
+                    if problem:
+                        return f"{path}: {member.name} in it {problem}"
+                    done += 1
+                    report(f"members of {tar.name}", done, max(done, CLASSES))
+            problem = _whole_problem(opened)
+            if problem:
+                return f"{path} {problem}"
             gaps = set(range(1, len(numbers) + 1)) - numbers
             if gaps:
                 # TFDS gives the k-th of the sorted names the k-th official label.
@@ -147,15 +164,58 @@ def _member_problem(path: Path, tar: Tar) -> str:
                     "a gap, for their labels go by number"
                 )
     except (tarfile.TarError, EOFError, OSError) as error:
-        return f"{path} is damaged: {error}; {again}"
+        return f"{path} is damaged: {error}; {AGAIN}"
     return ""
 
 
-def _ends(path: Path) -> bool:
-    """Whether a file has the two blocks of zeros that end a tar."""
-    with path.open("rb") as file:
-        file.seek(-2 * tarfile.BLOCKSIZE, 2)
-        return not any(file.read())
+def _odd_member(member: tarfile.TarInfo, named: re.Match[str] | None, example: str) -> str:
+    """What is wrong with the header of a member, or nothing."""
+    if named is None:
+        return (
+            f"holds {member.name!r}, and should hold files such as {example} alone: it is another "
+            "file, or was packed anew"
+        )
+    # A link under a right name would be read as another image, with the label of this one.
+    if member.type not in FILES:
+        kind = KINDS.get(member.type, f"of type {member.type!r}")
+        return f"holds {member.name!r}, which is no file but {kind}: it was packed anew; {AGAIN}"
+    return ""
+
+
+def _problem_inside(outer: tarfile.TarFile, member: tarfile.TarInfo, names: str) -> str:
+    """What is wrong with the images of one class, or nothing."""
+    synset = member.name.removesuffix(".tar")
+    try:
+        with tarfile.open(fileobj=outer.extractfile(member), mode="r:") as inner:
+            for image in inner:
+                named = re.fullmatch(names.format(synset), image.name, re.ASCII)
+                problem = _odd_member(image, named, f"{synset}_1.JPEG")
+                if problem:
+                    return problem
+            return _whole_problem(inner)
+    except (tarfile.TarError, EOFError, OSError) as error:
+        return f"is damaged: {error}; {AGAIN}"
+
+
+def _whole_problem(tar: tarfile.TarFile) -> str:
+    """What is wrong with a list of members that was read to its end, or nothing.
+
+    A tar ends with two blocks of zeros; tarfile takes any block that is no header for its end.
+    """
+    names = tar.getnames()
+    if not names:
+        return f"is empty; {AGAIN}"
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        return f"holds {twice[0]!r} more than once: it was packed anew; {AGAIN}"
+    file = cast(IO[bytes], tar.fileobj)
+    file.seek(tar.offset)  # of what it took for the end
+    if any(file.read(tarfile.BLOCKSIZE)):
+        return f"is damaged: what follows {names[-1]} is no header; {AGAIN}"
+    file.seek(-2 * tarfile.BLOCKSIZE, 2)
+    if any(file.read()) or tar.offset + 2 * tarfile.BLOCKSIZE > file.tell():
+        return f"is cut short: it ends after {names[-1]}; {AGAIN}"
+    return ""
 
 
 def _digest_problem(directory: Path, tar: Tar, report: Report) -> str:

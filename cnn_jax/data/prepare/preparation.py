@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +12,21 @@ from typing import Any
 from cnn_jax.config.problems import InputError
 from cnn_jax.data.dataset import Dataset
 from cnn_jax.data.folder import folder
-from cnn_jax.data.manifest import MANIFEST, Report, read_manifest, scan, totals, write_manifest
+from cnn_jax.data.manifest import (
+    MANIFEST,
+    Report,
+    check_counts,
+    read_manifest,
+    scan,
+    totals,
+    write_manifest,
+)
 from cnn_jax.data.moments import covariance_of_files
 from cnn_jax.data.pca import components_of
 from cnn_jax.data.prepare import ilsvrc
 from cnn_jax.data.prepare.store_building import build_store, parse_format
 from cnn_jax.data.prepare.tfds_building import build, find_built, finish
-from cnn_jax.data.store import DESCRIPTION
-from cnn_jax.data.streams import RecordSplit
+from cnn_jax.data.store import DESCRIPTION, describe, store
 from cnn_jax.data.tfds import open_builder, tfds
 
 FOLDER, UNVERIFIED = "folder", ".unverified-"
@@ -61,9 +69,7 @@ def prepare(wanted: Wanted, report: Report) -> list[str]:
     Raises:
         InputError: what the user has cannot be used.
     """
-    if wanted.store is not None:
-        parse_format(wanted.store)
-    wanted.data_dir.mkdir(parents=True, exist_ok=True)
+    _check(wanted)
     if wanted.folder is not None:
         dataset, manifest, told = _folder(wanted, report)
     else:
@@ -73,15 +79,63 @@ def prepare(wanted: Wanted, report: Report) -> list[str]:
     return lines + (_store(wanted, dataset, manifest, report) if wanted.store else told)
 
 
+def _check(wanted: Wanted) -> None:
+    """Refuses what cannot be prepared before anything is written or read through.
+
+    Raises:
+        InputError: one sentence for each thing that is wrong.
+    """
+    problems = []
+    if {"", ".", ".."} & set(wanted.dataset.split("/")):
+        problems.append(f"--dataset={wanted.dataset}: no name of a set; known are those of TFDS")
+    if wanted.dataset == FOLDER and wanted.folder is None:
+        problems.append("--dataset=folder needs --folder=DIR")
+    if wanted.folder is not None:
+        if wanted.dataset != FOLDER:
+            problems.append(f"--folder goes with --dataset=folder, not {wanted.dataset}")
+        if not os.path.isdir(wanted.folder):
+            problems.append(f"--folder={wanted.folder}: no such folder")
+        if not 0 < wanted.test_fraction < 1:
+            problems.append(f"--test_fraction={wanted.test_fraction}: must be between 0 and 1")
+    if wanted.store is not None:
+        try:
+            parse_format(wanted.store)
+        except InputError as error:
+            problems += error.problems
+    # The nearest folder above that exists decides whether those below can be made.
+    data_dir = wanted.data_dir.absolute()
+    nearest = next(p for p in (data_dir, *data_dir.parents) if os.path.lexists(p))
+    if not os.path.isdir(nearest):
+        problems.append(f"--data_dir={wanted.data_dir}: {nearest} is no folder")
+    elif not os.access(nearest, os.W_OK | os.X_OK):
+        problems.append(f"--data_dir={wanted.data_dir}: {nearest} cannot be written into")
+    if problems:
+        raise InputError(problems)
+    if wanted.store is not None:
+        _check_place(_place_of_store(wanted))
+
+
+def _check_place(final: Path) -> None:
+    """Refuses a place in which a store could not be put in the end."""
+    occupied = os.path.lexists(final) and not (final.is_dir() and not any(final.iterdir()))
+    if occupied and not (final / DESCRIPTION).is_file():
+        raise InputError(f"{final} is there already and is no store: remove or rename it")
+
+
+def _claim(directory: Path) -> None:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{directory} cannot be made: {error.strerror}") from error
+
+
 def _folder(wanted: Wanted, report: Report) -> tuple[Dataset, dict[str, Any], list[str]]:
-    if wanted.dataset != FOLDER:
-        raise InputError(f"--folder goes with --dataset=folder, not {wanted.dataset}")
     assert wanted.folder is not None
     dataset = folder(str(wanted.folder), test_fraction=wanted.test_fraction)
+    directory = wanted.data_dir / wanted.folder.resolve().name
+    _claim(directory)
     # Looked at every time: the images stay the user's, and may have changed.
     manifest = scan(dataset, report)
-    directory = wanted.data_dir / wanted.folder.resolve().name
-    directory.mkdir(parents=True, exist_ok=True)
     write_manifest(directory, manifest)
     source = f"--config.data.source=folder --config.data.directory={wanted.folder}"
     return dataset, manifest, [f"manifest: {directory / MANIFEST}", f"train with {source}"]
@@ -89,6 +143,7 @@ def _folder(wanted: Wanted, report: Report) -> tuple[Dataset, dict[str, Any], li
 
 def _tfds(wanted: Wanted, report: Report) -> tuple[Dataset, dict[str, Any], list[str]]:
     name, data_dir = wanted.dataset, wanted.data_dir
+    _claim(data_dir)
     directory = find_built(data_dir, name)
     if directory is None:
         directory = _verified(wanted, report)
@@ -97,6 +152,7 @@ def _tfds(wanted: Wanted, report: Report) -> tuple[Dataset, dict[str, Any], list
     dataset = tfds(str(data_dir), name=name, **arguments)
     if manifest is None:  # built by TFDS itself, elsewhere
         manifest = _looked_at(wanted, dataset, directory, report)
+    check_counts(manifest, dataset, directory)
     given = "".join(f" --config.data.kwargs.{k}={v}" for k, v in arguments.items())
     source = (
         f"--config.data.source=tfds --config.data.directory={data_dir} "
@@ -147,11 +203,17 @@ def reported_split(info: Any, name: str) -> dict[str, str]:
 
 
 def _store(wanted: Wanted, dataset: Dataset, manifest: dict[str, Any], report: Report) -> list[str]:
-    name = wanted.folder.resolve().name if wanted.folder else wanted.dataset.replace("/", "-")
-    final = wanted.data_dir / f"{name}_{wanted.store}"
+    final = _place_of_store(wanted)
     if not (final / DESCRIPTION).is_file():
         assert wanted.store is not None
         build_store(dataset, manifest, final, wanted.store, report)
+    store(str(final))  # what was there already may be damaged
+    made_from = describe(final).made_from
+    if made_from != manifest["fingerprint"]:
+        raise InputError(
+            f"{final} was made from other images: their fingerprint was {made_from:.12}, now it is "
+            f"{manifest['fingerprint']:.12}; remove it, and it is made anew"
+        )
     size = sum(p.stat().st_size for p in final.rglob("*") if p.is_file())
     return [
         f"store: {final}, {size / 1e9:,.2f} GB",
@@ -159,7 +221,12 @@ def _store(wanted: Wanted, dataset: Dataset, manifest: dict[str, Any], report: R
     ]
 
 
+def _place_of_store(wanted: Wanted) -> Path:
+    name = wanted.folder.resolve().name if wanted.folder else wanted.dataset.replace("/", "-")
+    return wanted.data_dir / f"{name}_{wanted.store}"
+
+
 def _components(dataset: Dataset, report: Report) -> list[str]:
-    assert isinstance(dataset.train, RecordSplit)
+    assert not dataset.train.resident
     found = components_of(covariance_of_files(dataset.train, report))
     return [f"principal components of RGB: {json.dumps(found.to_tree())}"]

@@ -2,11 +2,15 @@
 
 import dataclasses
 import hashlib
+import io
 import shutil
 import tarfile
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cnn_jax.config.problems import InputError
 from cnn_jax.data.prepare import ilsvrc
@@ -143,3 +147,107 @@ def test_counts() -> None:
     with pytest.raises(InputError, match="49,999 images.*has 50,000(.|\n)*--allow_partial"):
         check_counts(manifest, False)
     assert len(check_counts(manifest, True)) == 1
+
+
+SYNSET = ilsvrc_tars.LABELS[0]
+IMAGE = f"{SYNSET}_1.JPEG"
+FIRST = "ILSVRC2012_val_00000001.JPEG"
+KINDS = {
+    tarfile.SYMTYPE: "a symbolic link",
+    tarfile.LNKTYPE: "a hard link",
+    tarfile.CHRTYPE: "a device",
+    tarfile.BLKTYPE: "a device",
+    tarfile.FIFOTYPE: "a pipe",
+    tarfile.DIRTYPE: "a folder",
+    tarfile.CONTTYPE: "of type b'7'",
+    b"Z": "of type b'Z'",
+}
+odd_names = ["../{}", "/{}", "./{}", "a/../{}", "{}/..", "/etc/{}", "{}\n", "x{}", "..", "{}\0"]
+names = st.one_of(st.sampled_from(odd_names), st.just("{}"))
+types = st.sampled_from([tarfile.REGTYPE, tarfile.AREGTYPE, *KINDS])
+
+
+def tar_of(members: list[tuple[str, bytes, bytes]]) -> bytes:
+    """A tar of members: name, type, content."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for name, kind, content in members:
+            member = tarfile.TarInfo(name)
+            member.type, member.size, member.linkname = kind, len(content), IMAGE
+            tar.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.sampled_from(["outer", "inner", "val"]), names, types, st.booleans())
+def test_members_are_files_with_their_own_names(
+    where: str, name: str, kind: bytes, first: bool
+) -> None:
+    """Whatever else is in a tar under a right name, or a file under another, is refused."""
+    right = {"outer": f"{SYNSET}.tar", "inner": IMAGE, "val": FIRST}[where]
+    good = {
+        "outer": ("n00000001.tar", tarfile.REGTYPE, tar_of([("n00000001_1.JPEG", b"0", b"a")])),
+        "inner": (f"{SYNSET}_2.JPEG", tarfile.REGTYPE, b"image"),
+        "val": ("ILSVRC2012_val_00000002.JPEG", tarfile.REGTYPE, b"image"),
+    }[where]
+    regular = kind in (tarfile.REGTYPE, tarfile.AREGTYPE)
+    content = b"" if not regular else tar_of([(IMAGE, b"0", b"a")]) if where == "outer" else b"a"
+    odd = (name.format(right), kind, content)
+    made = tar_of([odd, good] if first else [good, odd])
+    contents = {
+        TRAIN: tar_of([(f"{SYNSET}.tar", tarfile.REGTYPE, tar_of([(IMAGE, b"0", b"a")]))]),
+        VAL: tar_of([(FIRST, tarfile.REGTYPE, b"image")]),
+    }
+    if where == "inner":
+        contents[TRAIN] = tar_of([(f"{SYNSET}.tar", tarfile.REGTYPE, made)])
+    else:
+        contents[TRAIN if where == "outer" else VAL] = made
+    with tempfile.TemporaryDirectory() as directory:
+        for file, content in contents.items():
+            Path(directory, file).write_bytes(content)
+        if name in ("{}", "{}\0") and regular:
+            return verify(Path(directory), False, True, quiet)
+        with pytest.raises(InputError) as caught:
+            verify(Path(directory), False, True, quiet)
+    (problem,) = caught.value.problems
+    assert (VAL if where == "val" else TRAIN) in problem and "packed anew" in problem
+    if name == "{}":
+        assert f"{right!r}, which is no file but {KINDS[kind]}" in problem
+
+
+def test_a_class_that_is_damaged_is_named(tars: Path, official: tuple[Tar, ...]) -> None:
+    content = tar_of([(IMAGE, b"0", b"image"), (f"{SYNSET}_2.JPEG", b"0", b"image")])
+    second, said = 2 * tarfile.BLOCKSIZE, set()
+    for bad in (
+        content[:second] + b"x" * 99 + content[second + 99 :],  # a header
+        content[: second + 99],
+        content[:second],
+        b"",
+        b"text",
+        bytes(10240),
+        tar_of(2 * [(IMAGE, b"0", b"image")]),
+    ):
+        (tars / TRAIN).write_bytes(tar_of([(f"{SYNSET}.tar", tarfile.REGTYPE, bad)]))
+        (problem,) = problems(tars, official, partial=True)
+        assert f"{TRAIN}: {SYNSET}.tar in it " in problem
+        words = problem.partition(" in it ")[2].split(" ", 2)[:2]
+        said.add(" ".join(words).rstrip(":;"))
+    assert said == {"is damaged", "is cut", "is empty", f"holds {IMAGE!r}"}
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_headers_are_damaged(whole: Path, official: tuple[Tar, ...], data: st.DataObject) -> None:
+    """A damaged header in the middle is not taken for the end."""
+    content = (whole / VAL).read_bytes()
+    with tarfile.open(whole / VAL) as tar:
+        headers = [member.offset for member in tar]
+    at = data.draw(st.sampled_from(headers)) + data.draw(
+        st.integers(0, 153)
+    )  # then the checksum ends
+    changed = bytes([content[at] ^ data.draw(st.integers(1, 255))])
+    with tempfile.TemporaryDirectory() as directory:
+        (Path(directory) / TRAIN).symlink_to(whole / TRAIN)
+        (Path(directory) / VAL).write_bytes(content[:at] + changed + content[at + 1 :])
+        with pytest.raises(InputError, match=VAL):
+            verify(Path(directory), False, False, quiet, official)

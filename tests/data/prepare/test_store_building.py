@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cnn_jax.benchmark.photographs import jpeg
 from cnn_jax.config.problems import InputError
 from cnn_jax.data.folder import folder
 from cnn_jax.data.manifest import MANIFEST, read_manifest, scan
@@ -71,19 +72,45 @@ def test_a_killed_store_does_not_look_finished(
     assert sorted(p.name for p in (tmp_path / "data").iterdir()) == ["photographs", final.name]
 
 
-def test_a_damaged_store_is_named(photographs: Path, tmp_path: Path) -> None:
-    source = folder(str(photographs))
-    final = tmp_path / "store"
-    build_store(source, scan(source, quiet), final, "uint8_16", quiet)
-    images = final / "train" / "images.bin"
-    images.write_bytes(images.read_bytes()[:-7])
-    with pytest.raises(InputError, match="cut short; prepare the store anew"):
-        store(str(final))
-    with pytest.raises(InputError, match="is no store"):
-        store(str(tmp_path))
-
-
-@pytest.mark.parametrize("word", ["uint8", "png_256", "uint8_0", "uint8_x"])
+@pytest.mark.parametrize(
+    "word",
+    (
+        *("", "uint8", "png_256", "uint8_0", "uint8_x", "uint8_-1", "uint8_4097"),
+        *("jpeg_1000000000", "uint8_256_256", "uint8_²", "uint8_\u0661", "uint8_" + "9" * 5000),
+    ),
+)
 def test_store_formats(word: str, photographs: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="allowed: uint8_SIDE, jpeg_SIDE"):
-        prepare(Wanted("folder", tmp_path, folder=photographs, store=word), quiet)
+    data = tmp_path / "data"
+    with pytest.raises(InputError, match="allowed: uint8_SIDE, jpeg_SIDE .* 1 to 4,096 pixels"):
+        prepare(Wanted("folder", data, folder=photographs, store=word), quiet)
+    assert not data.exists()
+
+
+def test_an_image_that_would_become_too_large_is_unreadable_there(tmp_path: Path) -> None:
+    for part in ("train", "test"):
+        (tmp_path / "lines" / part / "a").mkdir(parents=True)
+        for name, shape in (("line", (1, 6000, 3)), ("square", (30, 30, 3))):
+            content = jpeg(np.zeros(shape, np.uint8))
+            (tmp_path / "lines" / part / "a" / f"{name}.jpg").write_bytes(content)
+    prepare(Wanted("folder", tmp_path, folder=tmp_path / "lines", store="uint8_200"), quiet)
+    manifest = read_manifest(tmp_path / "lines_uint8_200")
+    assert manifest is not None
+    assert manifest["store"]["unreadable"]["train"] == ["train/a/line.jpg"]
+
+
+def test_a_store_of_other_images_is_not_taken_for_theirs(photographs: Path, tmp_path: Path) -> None:
+    wanted = Wanted("folder", tmp_path / "data", folder=photographs, store="uint8_16")
+    prepare(wanted, quiet)
+    prepare(wanted, quiet)
+    (photographs / "val" / "kind_0" / "500.jpg").write_bytes(files.odd_files()["tiny"])
+    with pytest.raises(InputError, match="photographs_uint8_16 was made from other images.*remove"):
+        prepare(wanted, quiet)
+
+
+def test_images_without_a_class_make_no_store(photographs: Path, tmp_path: Path) -> None:
+    source = folder(str(photographs))
+    manifest = scan(source, quiet)
+    manifest["splits"]["test"]["images_of_class"]["-1"] = 4
+    with pytest.raises(InputError, match="'test' has images of label -1, .* none of the 3 classes"):
+        build_store(source, manifest, tmp_path / "store", "uint8_16", quiet)
+    assert not list(tmp_path.glob("*store*"))
