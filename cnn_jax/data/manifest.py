@@ -7,7 +7,6 @@ fingerprint of the content. A set without it was not prepared to the end.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator

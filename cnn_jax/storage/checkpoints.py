@@ -14,7 +14,6 @@ import os
 import re
 import threading
 import time
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -30,6 +29,7 @@ from cnn_jax.config.problems import InputError
 from cnn_jax.devices import distributed
 from cnn_jax.step.state import FORMAT_VERSION, TrainState
 from cnn_jax.storage.checkpoint_digest import SEALED, Digests, seal
+from cnn_jax.storage.resume_point import first_line, resume_point
 
 METRIC = "top1_error"
 LATEST, BEST = "latest", "best"
@@ -218,11 +218,7 @@ class Checkpoints:
         self._manager.close()
 
     def restore(self, like: TrainState) -> Restored | None:
-        """Returns the newest checkpoint that can be trusted; None when there is none at all.
-
-        Those after it are moved to `damaged_checkpoints` with a warning. A checkpoint without
-        digests, as a kill of an earlier version may have left one, is taken where no other is
-        there.
+        """Returns the newest checkpoint that can be trusted, see `resume_point`; None without any.
 
         Args:
             like: a state of the right shapes and placement.
@@ -230,77 +226,12 @@ class Checkpoints:
         Raises:
             InputError: there are checkpoints, and none can be read: nothing is moved.
         """
-        steps = sorted(self._manager.all_steps(), reverse=True)
-        harms: dict[int, str] = {}
-        for check in (self._digests.known, lambda step: True):
-            for step in steps:
-                if step in harms or not self._agreed(check(step)):
-                    continue
-                found, harms[step] = self._tried(step, like)
-                if found is not None:
-                    self._pass_over([s for s in steps if s > step], step, harms)
-                    return found
-        self._refuse_to_begin_anew(harms)
-        return None
-
-    def _agreed(self, said: bool) -> bool:
-        """Returns what process 0 says."""
-        return bool(distributed.gather([int(said)])[0, 0])
-
-    def _tried(self, step: int, like: TrainState) -> tuple[Restored | None, str]:
-        """Returns a checkpoint, or what is wrong with it; the same on all processes."""
-        # By the lead alone, so without the storage layer, in which all wait for one another.
-        harm, found = (self._digests.damage(step) if self._lead else ""), None
-        if self._agreed(bool(harm)):
-            return None, harm or "process 0 finds it damaged"
-        try:
-            found = self._read_sound(step, like)
-        except InputError:
-            raise
-        except Exception as error:  # whatever the storage layer makes of a damaged file
-            harm = _first_line(error)
-        if distributed.gather([int(bool(harm))]).any():
-            return None, harm or "another process cannot read it"
-        return found, ""
-
-    def _pass_over(self, newer: list[int], chosen: int, harms: dict[int, str]) -> None:
-        """Moves those after the chosen checkpoint out of the way, and tells why."""
-        if self._lead:
-            for step in newer:
-                harm = harms.get(step, "it has no digests")
-                where = self._digests.set_aside(step)
-                text = (
-                    f"checkpoint {step} cannot be read ({harm}); trying the one before, {chosen}: "
-                    f"it was moved to {where}"
-                )
-                warnings.warn(text, stacklevel=4)
-            if not self._digests.known(chosen):
-                text = (
-                    f"checkpoint {chosen} was written by an earlier version and has no digests; no "
-                    "other is there, and it is used unchecked"
-                )
-                warnings.warn(text, stacklevel=4)
-        distributed.wait_for_all(f"checkpoint {chosen} chosen")
-        if newer:
-            self._manager.reload()
-
-    def _refuse_to_begin_anew(self, harms: dict[int, str]) -> None:
-        aside = self.directory.parent / "damaged_checkpoints"
-        anew = (
-            f"Put a sound copy into {self.directory}, or, to begin again at step 0, remove "
-            f"{self.directory} and {aside}"
+        steps = self._manager.all_steps()
+        found = resume_point(
+            self.directory, steps, self._digests, lambda step: self._read_sound(step, like)
         )
-        if harms:
-            told = "; ".join(f"{step}: {harm}" for step, harm in harms.items())
-            raise InputError(
-                f"{self.directory}: none of the checkpoints can be read ({told}). Nothing was "
-                f"changed. {anew}"
-            )
-        if aside.is_dir() and any(aside.iterdir()):
-            raise InputError(
-                f"{self.directory} holds no checkpoint, and those in {aside} were found damaged. "
-                f"Nothing was changed. {anew}"
-            )
+        self._manager.reload()
+        return found
 
     def reading(self, which: str, read: Callable[[int], T]) -> T:
         """Returns what a function reads of a checkpoint, also while a run makes and deletes them.
@@ -384,7 +315,7 @@ class Checkpoints:
         except InputError:
             raise
         except Exception as error:  # whatever the storage layer makes of a damaged file
-            harm = _first_line(error)
+            harm = first_line(error)
         raise InputError(f"{self.directory}/{step} is damaged: {harm}")
 
     def _restore_state(self, step: int, abstract: Any) -> Any:
@@ -404,7 +335,3 @@ class Checkpoints:
         if record.get(SEALED) and not self._digests.known(step):
             raise DamagedError("its digests are missing")
         return record
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or repr(error)).splitlines()[0][:200]

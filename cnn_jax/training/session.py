@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
+import json
 import time
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cnn_jax.config.identity import config_hash, to_tree
 from cnn_jax.config.problems import InputError
-from cnn_jax.data.same_data import check_same_data
-from cnn_jax.devices.distributed import lead_says, wait_for_all
+from cnn_jax.data.same_data import check_same_data as check_data_of_run
+from cnn_jax.devices.distributed import lead_says, leave, text_from_lead, wait_for_all
 from cnn_jax.evaluation.exact import counted
+from cnn_jax.files import with_nan_at, write_text
 from cnn_jax.step.state import TrainState, bytes_on_device, parameter_count
 from cnn_jax.storage.checkpoints import Checkpoints
 from cnn_jax.storage.metrics_log import MetricsLog, read_metrics
 from cnn_jax.storage.parameter_table import parameter_summary, parameter_table, parameters_of
-from cnn_jax.storage.run_directory import RunDirectory, origin, read_json
+from cnn_jax.storage.run_directory import RunDirectory, check_directory, origin, read_json
+from cnn_jax.storage.unreadable_images import UnreadableImages
 from cnn_jax.storage.warm_start import FILE as INITIALISATION
 from cnn_jax.storage.warm_start import WarmStart, warm_start
 from cnn_jax.training.card import card
 from cnn_jax.training.data_dependent_init import check_section
+from cnn_jax.training.guard import DivergedError
 from cnn_jax.training.loop import Training
 from cnn_jax.training.preemption import Preemption
 from cnn_jax.training.progress import ProgressReport
 from cnn_jax.training.run import Run, prepare
+from cnn_jax.training.same_run import check_same_data, check_same_directory, check_same_program
+from cnn_jax.training.shape_check import check_shapes
+
+RESULT = "result.json"
+LOSSES = ("loss", "averaged_loss")  # what may be no number
 
 
 @dataclass(frozen=True)
@@ -76,21 +87,28 @@ def train(config: Any, workdir: str | Path, preemption: Preemption, began: float
         PreemptionRequested: a signal came; a checkpoint is saved.
         DivergedError: the guard stopped the run.
     """
+    # All that can be wrong is found out before the directory belongs to this config.
+    check_same_program(config)
     run = prepare(config)
+    check_same_data(run)
     check_section(config, run.dataset.train)
+    check_shapes(run)
     start = warm_start(config.init_from, Path(workdir), run.state_shapes)
     directory, problem = None, None
     if run.devices.lead:
         try:
             directory = RunDirectory(workdir)
-            directory.claim(to_tree(config))
-            if start is not None:
-                directory.write(INITIALISATION, start.to_tree())
+            check_directory(workdir, to_tree(config))
         except InputError as error:
             problem = str(error)
     try:
         lead_says(problem)
-        finished = read_json(Path(workdir) / "result.json")
+        check_same_directory(Path(workdir), run.devices.lead)
+        if directory is not None:
+            directory.claim(to_tree(config))
+            if start is not None:
+                directory.write(INITIALISATION, start.to_tree())
+        finished = read_result(Path(workdir))
         if finished and (finished["step"] == run.plan.total_steps or finished.get("plateau_end")):
             return Outcome(Path(workdir), finished, fresh=False, lead=run.devices.lead)
         result = _train(run, Path(workdir), preemption, began, start)
@@ -98,11 +116,27 @@ def train(config: Any, workdir: str | Path, preemption: Preemption, began: float
             draw(directory.path, config, result)
             log = read_metrics(directory.path / "metrics.jsonl")
             directory.write_text("card.md", card(run, result, log, origin()))
-            directory.write("result.json", result)
+            directory.write(RESULT, result)
+        lead_says(None)  # the others stay until the result is there: they could not tell of a fault
         return Outcome(Path(workdir), result, fresh=True, lead=run.devices.lead)
     finally:
         if directory is not None:
             directory.close()
+
+
+def read_result(directory: Path) -> dict[str, Any] | None:
+    """Returns what a finished run has left, None where it is not finished.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    try:
+        found = read_json(directory / RESULT)
+    except InputError as error:
+        raise InputError(
+            f"{error}. Remove it, and the same command writes it again from the last checkpoint"
+        ) from error
+    return None if found is None else with_nan_at(found, LOSSES)
 
 
 def _train(
@@ -116,28 +150,29 @@ def _train(
     if restored is None and config.data_dependent_init.name != "none":
         state = run.initial_state(initialisation.append)
     elif restored is not None:
-        check_same_data(restored[1], run.data_record())
+        check_data_of_run(restored.record, run.data_record())
         # The hyper-parameters are the config's: the run may have been made longer.
-        state = restored[0].replace(hyper=state.hyper)
+        state = restored.state.replace(hyper=state.hyper)
         preemption.saved_step = int(state.step)
     if restored is None and start is not None:
         state = run.devices.place(start.applied(state))
     step = int(state.step)
-    log = MetricsLog(directory, step, config.log.tensorboard, lead)
+    unreadable = UnreadableImages(directory, run.devices.process, _met(run))
+    log = MetricsLog(directory, step, config.log.tensorboard, lead, unreadable.keep)
     wait_for_all("log opened")
     progress = ProgressReport(run.plan.total_steps, step, config.log.progress_bar, lead)
     progress.say(_opening(run, state, restored is not None))
     for table in initialisation:
         progress.say(table)
         if lead:
-            (directory / "initialisation.txt").write_text(table + "\n")
+            write_text(directory / "initialisation.txt", table + "\n")
     if start is not None:
         progress.say(start.describe())
     listed = parameters_of(state.params, run.recipe.rules)
     decay = float(state.hyper["weight_decay"])
     progress.say("\n".join(parameter_summary(listed, decay)))
     if lead:
-        (directory / "parameters.txt").write_text(parameter_table(listed, decay))
+        write_text(directory / "parameters.txt", parameter_table(listed, decay))
     first_step_seconds: list[float] = []
 
     def on_first_step() -> None:
@@ -145,18 +180,24 @@ def _train(
         progress.say(f"first step after {first_step_seconds[0]:.1f} s")
 
     training = Training(run, state, checkpoints, log, progress, preemption, on_first_step)
-    try:
-        training.fit()
-        (test,) = training.errors("test")
-        epoch = run.plan.epoch(training.step)
-        log.write("test", training.step, epoch, test)
-    finally:
-        progress.close()
-        log.close()
-        checkpoints.close()
+    with ExitStack() as at_the_end:
+        for close in (checkpoints.close, log.close, progress.close):
+            at_the_end.callback(close)
+        try:
+            training.fit()
+            epoch = run.plan.epoch(training.step)
+            test = _test_errors(training, log)
+            log.write("test", training.step, epoch, test)
+        except DivergedError:
+            raise
+        except Exception as error:
+            leave(error)  # where others take part they do not wait for one another's files
+            raise
+    wait_for_all("images kept")
+    met = unreadable.of_all()
     return (
         test
-        | _unreadable(run)
+        | ({"unreadable_images": met} if met else {})
         | _origin_of_parameters(directory)
         | {
             "split": "test",
@@ -174,10 +215,15 @@ def _train(
     )
 
 
-def _unreadable(run: Run) -> dict[str, Any]:
-    """The images that this call met and could not read, name -> reason, where there are any."""
-    met = run.dataset.train.unreadable
-    return {"unreadable_images": dict(sorted(met.items()))} if met else {}
+def _test_errors(training: Training, log: MetricsLog) -> dict[str, Any]:
+    """Returns the errors on test: those of the log, where a call has come so far before."""
+    logged = json.loads(text_from_lead(json.dumps(log.values("test", training.step))))
+    return training.errors("test")[0] if logged is None else logged
+
+
+def _met(run: Run) -> Mapping[str, str]:
+    """The images that this process meets and cannot read, name -> reason."""
+    return run.dataset.train.unreadable
 
 
 def _origin_of_parameters(directory: Path) -> dict[str, Any]:
