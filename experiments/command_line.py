@@ -14,13 +14,14 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
 from absl import flags
-from ml_collections import ConfigDict, FrozenConfigDict
+from ml_collections import FrozenConfigDict
 
 from cnn_jax.config import schema
 from cnn_jax.config.ablation import Ablation
 from cnn_jax.config.arguments import fill_defaults
 from cnn_jax.config.changes import changed, overridden
 from cnn_jax.config.problems import InputError, hint
+from cnn_jax.config.schema import Config
 from cnn_jax.config.search import Search
 from cnn_jax.config.validate import validate
 from experiments.config_files import load_config_file, made_by
@@ -236,7 +237,7 @@ def _help(argv: list[str], usage: str, values: flags.FlagValues, keys: str = "")
 
 
 def _overridden(
-    config: ConfigDict, words: Words, usage: str, values: flags.FlagValues
+    config: Config, words: Words, usage: str, values: flags.FlagValues
 ) -> tuple[FrozenConfigDict, list[str]]:
     """Returns the validated config with the overrides of a command line, and what is no flag."""
     extra = parse(words.others, usage, values, ("config",))
