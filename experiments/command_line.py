@@ -9,20 +9,23 @@ from __future__ import annotations
 import ast
 import os
 import re
+import select
 import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
 from absl import flags
-from ml_collections import ConfigDict, FrozenConfigDict
+from ml_collections import FrozenConfigDict
 
 from cnn_jax.config import schema
 from cnn_jax.config.ablation import Ablation
 from cnn_jax.config.arguments import fill_defaults
 from cnn_jax.config.changes import changed, overridden
 from cnn_jax.config.problems import InputError, hint
+from cnn_jax.config.schema import Config
 from cnn_jax.config.search import Search
 from cnn_jax.config.validate import validate
+from experiments import INTERRUPTED, INTERRUPTION
 from experiments.config_files import load_config_file, made_by
 
 Plan = TypeVar("Plan", Ablation, Search)
@@ -30,7 +33,7 @@ EXAMPLES = {
     Ablation: "configs/ablations/init_x_batchnorm_x_dropout.py",
     Search: "configs/searches/digits_lenet5.py",
 }
-BAD_INPUT, INTERRUPTED, NOBODY_READS = 2, 130, 141  # the last two as a shell has them
+BAD_INPUT, NOBODY_READS = 2, 141  # the second as a shell has it
 HELP = {"--help", "-h", "-help", "--helpfull"}
 CONFIG_HELP = """
 
@@ -236,7 +239,7 @@ def _help(argv: list[str], usage: str, values: flags.FlagValues, keys: str = "")
 
 
 def _overridden(
-    config: ConfigDict, words: Words, usage: str, values: flags.FlagValues
+    config: Config, words: Words, usage: str, values: flags.FlagValues
 ) -> tuple[FrozenConfigDict, list[str]]:
     """Returns the validated config with the overrides of a command line, and what is no flag."""
     extra = parse(words.others, usage, values, ("config",))
@@ -275,17 +278,20 @@ def _flag_help() -> str:
 def run(main: Callable[[list[str]], int | None]) -> None:
     """Runs a binary and exits with its code.
 
-    Bad input, Ctrl-C and an output that nobody reads end without a traceback.
+    Bad input, Ctrl-C and an output that nobody reads end without a traceback; `experiments` itself
+    sees to a Ctrl-C that comes while a binary is imported.
     """
     try:
-        code = main(sys.argv) or 0
+        code: str | int | None = main(sys.argv)
         sys.stdout.flush()
+    except SystemExit as after_help:
+        code = after_help.code
     except InputError as error:
         for problem in error.problems:
             print(f"error: {problem}", file=sys.stderr)
         code = BAD_INPUT
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        print(INTERRUPTION, file=sys.stderr)
         code = INTERRUPTED
     except BrokenPipeError:
         if not _nobody_reads():
@@ -299,7 +305,9 @@ def run(main: Callable[[list[str]], int | None]) -> None:
 def _nobody_reads() -> bool:
     """Whether the reader of the output, such as `head`, has ended."""
     try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        return True
-    return False
+        output = sys.stdout.fileno()
+    except (AttributeError, OSError, ValueError):  # none, closed, or in memory
+        return False
+    poll = select.poll()
+    poll.register(output, 0)
+    return any(event & select.POLLERR for _, event in poll.poll(0))

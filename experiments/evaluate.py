@@ -26,7 +26,6 @@ from typing import Any
 from absl import flags
 
 from cnn_jax import files
-from cnn_jax.config.schema import Config
 from experiments import command_line
 
 WORKDIR = flags.DEFINE_multi_string("workdir", None, "run directory; several: an ensemble")
@@ -61,7 +60,7 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _by_counts(config: Config) -> dict[str, Any]:
+def _by_counts(config: command_line.Config) -> dict[str, Any]:
     """One view, counted on the device."""
     # Imported here: jax takes seconds, and a bad flag need not wait for it.
     from cnn_jax.inference.reports import evaluate_one
@@ -71,7 +70,7 @@ def _by_counts(config: Config) -> dict[str, Any]:
     return evaluate_one(restored, SPLIT.value, BATCH_SIZE.value, origin, FORCE.value)
 
 
-def _by_views(config: Config, arguments: dict[str, Any]) -> dict[str, Any]:
+def _by_views(config: command_line.Config, arguments: dict[str, Any]) -> dict[str, Any]:
     """Probabilities of all views and networks, averaged."""
     from cnn_jax.evaluation.exclusion import read_exclusion
     from cnn_jax.evaluation.predictions import averaged, load_predictions
@@ -91,7 +90,7 @@ def _by_views(config: Config, arguments: dict[str, Any]) -> dict[str, Any]:
     return report_members({name: replace(m, exclusion=exclusion) for name, m in members.items()})
 
 
-def _network(workdir: str | None, config: Config) -> Any:
+def _network(workdir: str | None, config: command_line.Config) -> Any:
     from cnn_jax.inference.trained_network import trained_network
 
     return trained_network(workdir, CHECKPOINT.value, WEIGHTS.value, config, DATA.value)

@@ -25,14 +25,13 @@ from absl import flags
 
 from cnn_jax.config.arguments import fill_defaults
 from cnn_jax.config.identity import to_tree
-from cnn_jax.config.schema import Config
 from cnn_jax.config.validate import validate
 from cnn_jax.storage.run_directory import RunDirectory, check_directory, origin
 from cnn_jax.training.preemption import PREEMPTED, Preemption, PreemptionRequested
 from experiments import command_line
+from experiments.command_line import Config
 
-BEGAN = time.time()
-DIVERGED = 3
+BEGAN, DIVERGED = time.time(), 3
 WORKDIR = flags.DEFINE_string("workdir", None, "run directory; default: runs/reproduced-<config>")
 CHECKPOINT = flags.DEFINE_string("checkpoint", None, "only evaluate: latest, best or a step")
 WEIGHTS = flags.DEFINE_string("weights", None, "only evaluate: torchvision's state dict, a file")

@@ -101,10 +101,10 @@ def default_of(path: str) -> Any:
 
 
 def _elsewhere(section: str, name: str) -> str | None:
-    """Returns the key that another section has under the name, or that others call so."""
+    """Returns an argument of the section, a key that others call so, or one of another section."""
     if section in REGISTRIES and any(name in taken for taken in arguments(section).values()):
         return f"{section}.kwargs.{name}"
+    if name.lower() in SYNONYMS:
+        return SYNONYMS[name.lower()]
     sections = [other for other, keys in SCHEMA.items() if name in keys and other != section]
-    if len(sections) == 1:
-        return f"{sections[0]}.{name}"
-    return SYNONYMS.get(name.lower())
+    return f"{sections[0]}.{name}" if len(sections) == 1 else None

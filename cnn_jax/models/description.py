@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
@@ -138,6 +139,7 @@ def describe_all() -> list[Description]:
 
 
 def _stay_on_cpu() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that waits
     jax.config.update("jax_platforms", "cpu")
 
 

@@ -1,10 +1,16 @@
 """Bad input ends in a sentence and exit code 2, before jax is imported."""
 
+import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from absl import flags
+
+from cnn_jax.config.problems import InputError
+from experiments import command_line
 
 CONFIG = "--config=configs/digits/lenet5.py"
 BAD = [
@@ -32,6 +38,10 @@ BAD = [
     ((CONFIG, "--config.model.kwargs.norm=bach"), "did you mean 'batch'"),
     ((CONFIG, "--config.model.name=lenet"), "did you mean 'lenet5'"),
     ((CONFIG, '--config.optim.kwargs={"rho": 0.9}'), "config.optim.kwargs.rho is not an argument"),
+    ((CONFIG, "--config.lr=0.1"), "did you mean 'optim.learning_rate', as in --config.optim.lea"),
+    (("--config", "--config.lr=0.1"), "--config has no file, as in --config=configs"),
+    ((CONFIG, "--config.model.kwargs.dropout_rate={'C5': 0.3"), "a map from names to float is n"),
+    ((CONFIG, "--config.seed.data=4294967296"), "--config.seed.data=0"),
     ((CONFIG, "stray"), "unexpected arguments: stray"),
 ]
 # The binary's own entry, and then a look at what it has loaded.
@@ -47,31 +57,120 @@ finally:
 
 
 @pytest.mark.parametrize(("arguments", "message"), BAD, ids=[message[:40] for _, message in BAD])
-def test_bad_input(arguments: tuple[str, ...], message: str, root: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, *arguments], capture_output=True, text=True, cwd=root
-    )
-    assert done.returncode == 2, done.stderr
-    assert message in done.stderr and "Traceback" not in done.stderr
-    assert done.stderr.endswith("False False\n")
+def test_bad_input(
+    arguments: tuple[str, ...], message: str, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(root)
+    values = flags.FlagValues()
+    flags.DEFINE_string("workdir", None, "", flag_values=values)
+    with pytest.raises(InputError) as caught:
+        command_line.parse_config(["train", *arguments], "", values)
+    assert len(caught.value.problems) in (1, 2) and message in caught.value.problems[0]
+    assert "\n" not in message
 
 
-def test_a_broken_config_file_is_named(tmp_path: Path, root: Path) -> None:
+def test_bad_input_ends_before_jax(root: Path) -> None:
+    for arguments, message in BAD[-3:]:
+        done = subprocess.run(
+            [sys.executable, "-c", PROGRAM, *arguments], capture_output=True, text=True, cwd=root
+        )
+        assert done.returncode == 2, done.stderr
+        assert message in done.stderr and "Traceback" not in done.stderr
+        assert done.stderr.endswith("False False\n")
+
+
+def test_a_broken_config_file_is_named_with_its_line(tmp_path: Path) -> None:
+    head = "from cnn_jax.config import schema\n\ndef get_config():\n"
+    made = f"{head}    config = schema.base_config()\n"
     for text, message in [
-        ("def get_config(:", "SyntaxError"),
-        ("x = 1", "the file defines no function get_config"),
-        ("def get_config():\n    return 3", "returned a int"),
-        ("import nothing_like_it", "ModuleNotFoundError"),
+        ("x = 1\ndef get_config(:", ", line 2: SyntaxError"),
+        ("x = 1", ": the file defines no function get_config"),
+        ("def get_config():\n    return 3", ": get_config returned a int"),
+        ("import nothing_like_it", ", line 1: ModuleNotFoundError: No module named"),
+        ("\n\nx = 1 / 0", ", line 3: ZeroDivisionError"),
+        (
+            f"{made}    config.train.epoch = 3.0",
+            ", line 5: there ",
+        ),
+        (f"{made}    config.lr = 3.0", "'optim.learning_rate'?"),
+        (f"{head}    schema.base_search().stage = ()", ", line 4: search.stage is unknown"),
+        (f"{head}    return schema.choose({{'a': 1}}, 'b')", ", line 4: variant 'b' is unknown"),
     ]:
         file = tmp_path / "broken.py"
         file.write_text(text)
-        done = subprocess.run(
-            [sys.executable, "-m", "experiments.train", f"--config={file}"],
-            capture_output=True,
-            text=True,
-            cwd=root,
-        )
-        assert done.returncode == 2 and message in done.stderr, done.stderr
+        with pytest.raises(InputError) as caught:
+            command_line.parse_config(["x", f"--config={file}"], "", flags.FlagValues())
+        said = str(caught.value)
+        assert said.startswith(f"--config={file}") and message in said and "\n" not in said
+
+
+def test_a_file_behind_a_space_or_an_equals_sign() -> None:
+    for argv in (
+        [
+            CONFIG,
+            "--config.train.epochs=3",
+            "--noconfig.log.progress_bar",
+            "a",
+            "--",
+            "--config.x=3",
+        ],
+        ["--config", CONFIG[9:], "--config.train.epochs", "3", "--noconfig.log.progress_bar", "a"],
+    ):
+        words = command_line.split(["x", *argv])
+        overrides = [("train.epochs", "3"), ("log.progress_bar", "false")]
+        assert words.files == [CONFIG[9:]] and words.overrides == overrides
+        assert words.others[:2] == ["x", "a"]
+    flag = command_line.split(["x", "--config.data.flip", "--workdir=y", "--config.a", "-3"])
+    assert flag.overrides == [("data.flip", "true"), ("a", "-3")]
+    for argv in (["--config"], ["--config="], ["--config", "--workdir=x"]):
+        with pytest.raises(InputError, match="has no file, as in --config=configs"):
+            command_line.split(["x", *argv])
+
+
+def exit_of(main: Callable[[list[str]], int | None]) -> int | str | None:
+    with pytest.raises(SystemExit) as caught:
+        command_line.run(main)
+    return caught.value.code
+
+
+def test_ctrl_c_and_a_closed_output_end_without_a_traceback(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def interrupted(argv: list[str]) -> None:
+        raise KeyboardInterrupt
+
+    def other_pipe(argv: list[str]) -> None:
+        raise BrokenPipeError("a worker's")
+
+    assert exit_of(interrupted) == 130
+    assert capsys.readouterr().err == "interrupted by Ctrl-C\n"
+    with pytest.raises(BrokenPipeError, match="a worker's"):
+        command_line.run(other_pipe)
+    assert exit_of(lambda argv: 3) == 3 and exit_of(lambda argv: None) in (0, None)
+
+
+@pytest.mark.parametrize(
+    ("program", "code"),
+    [
+        ("command_line.run(lambda argv: print('x' * 100_000))", 141),
+        ("command_line.run(lambda argv: print('x'))", 141),
+        ("command_line.run(lambda argv: command_line.parse(['x', '--help'], 'usage'))", 141),
+        ("raise KeyboardInterrupt", 130),
+    ],
+)
+def test_a_binary_of_which_nobody_reads(program: str, code: int, root: Path) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [sys.executable, "-c", f"from experiments import command_line; {program}"],
+        stdout=write,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=root,
+    )
+    os.close(write)
+    assert done.returncode == code and "Traceback" not in done.stderr
+    assert done.stderr == ("interrupted by Ctrl-C\n" if code == 130 else "")
 
 
 BINARIES = ["train", "evaluate", "predict", "seeds", "checkpoint", "chaos", "digits_svc"]
@@ -87,6 +186,8 @@ def test_help(name: str, root: Path) -> None:
         cwd=root,
     )
     assert done.returncode == 0 and f"python -m experiments.{name}" in done.stdout
+    if name not in ("checkpoint", "chaos", "digits_svc"):
+        assert "config files are Python code, which is run" in done.stdout
     if name in ("train", "seeds"):
         assert "--config.optim.learning_rate" in done.stdout
 
@@ -98,10 +199,6 @@ def test_importing_the_package_loads_neither_jax_nor_tensorflow() -> None:
 
 
 def test_another_builder_on_the_command_line_brings_its_own_arguments() -> None:
-    from absl import flags
-
-    from experiments import command_line
-
     words = ["x", CONFIG, "--config.data.kwargs.channels=1", "--config.data.source=folder"]
     words += ["--config.train_crop.kwargs.size=32", "--config.train_crop.name=random_resized"]
     _, config = command_line.parse_config(words, "", flags.FlagValues())
