@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 from absl import flags
+from ml_collections import ConfigDict
 
 from cnn_jax import files
 from cnn_jax.config.identity import config_hash, to_tree
@@ -60,7 +61,7 @@ def main(argv: list[str]) -> int:
 
 def with_seed(config: command_line.FrozenConfigDict, seed: int) -> command_line.FrozenConfigDict:
     """Returns the config with all three seeds set."""
-    changed = command_line.ConfigDict(config)
+    changed = ConfigDict(config)
     for name in ("init", "data", "dropout"):
         changed.seed[name] = seed
     return validate(changed)
