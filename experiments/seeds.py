@@ -62,8 +62,7 @@ def main(argv: list[str]) -> int:
 def with_seed(config: command_line.FrozenConfigDict, seed: int) -> command_line.FrozenConfigDict:
     """Returns the config with all three seeds set."""
     changed = ConfigDict(config)
-    for name in ("init", "data", "dropout"):
-        changed.seed[name] = seed
+    changed.seed.update(init=seed, data=seed, dropout=seed)
     return validate(changed)
 
 
