@@ -110,7 +110,7 @@ def _faults(case: BadInput, code: int | None, text: str, directory: Path) -> Ite
         yield f"exit code {code}"
     if TRACEBACK in text:
         yield "traceback"
-    if not case.claims and (directory / "run" / TAKEN).exists():
+    if code != 0 and not case.claims and (directory / "run" / TAKEN).exists():
         yield "the directory is taken"
 
 
