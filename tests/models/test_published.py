@@ -2,6 +2,7 @@
 
 import json
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +13,8 @@ from cnn_jax.models.facts import PLACE, Fact, facts
 from cnn_jax.models.layer_table import Row, layer_table
 
 TABLES = json.loads(Path(__file__).with_name("layer_tables.json").read_text())
+# Tables of networks of many equal blocks, a line a stage; reading such a network takes seconds.
+COLLAPSED = [name for name, lines in TABLES.items() if "repeat" in str(lines)]
 KINDS = {
     "conv": "conv",
     "dense": "dense",
@@ -52,6 +55,12 @@ def table(reference_id: str) -> list[Row]:
     return layer_table(build(fact), fact.input_size)
 
 
+def one_worker(reference_id: str) -> Any:
+    """The tests of a deep network run in one process, which keeps its table."""
+    deep = reference_id in COLLAPSED
+    return pytest.param(reference_id, marks=pytest.mark.xdist_group(reference_id) if deep else ())
+
+
 def line(kind: str, window: str, output: tuple[int, ...], *numbers: int) -> Line:
     output = (1,) * (3 - len(output)) + output
     # A filter as large as its input is a fully connected layer: papers write it either way.
@@ -83,7 +92,7 @@ def ours(rows: list[Row]) -> list[Line]:
     return found
 
 
-@pytest.mark.parametrize("reference_id", facts())
+@pytest.mark.parametrize("reference_id", [one_worker(name) for name in facts()])
 def test_counts_and_operations_are_the_published_ones(reference_id: str) -> None:
     fact, rows = facts()[reference_id], table(reference_id)
     trunk = [row for row in rows if not row.auxiliary]
@@ -97,7 +106,27 @@ def test_counts_and_operations_are_the_published_ones(reference_id: str) -> None
         assert counted == said, f"{PLACE}: row {reference_id!r} has {key} {said:,}, not {counted:,}"
 
 
-@pytest.mark.parametrize("reference_id", [i for i, t in TABLES.items() if "repeat" not in str(t)])
+@pytest.mark.parametrize("reference_id", [name for name in TABLES if name not in COLLAPSED])
 def test_every_layer_is_that_of_the_published_table(reference_id: str) -> None:
     # Branches may be listed in another order: the layers are compared as a collection.
     assert sorted(ours(table(reference_id))) == sorted(printed(reference_id))
+
+
+@pytest.mark.parametrize("reference_id", [one_worker(name) for name in COLLAPSED])
+def test_blocks_are_those_of_the_published_table(reference_id: str) -> None:
+    found = {}
+    rows = table(reference_id)
+    for part, group in groupby(rows, key=lambda row: row.name.split("/")[0].removesuffix("_bn")):
+        of_part = list(group)
+        numbers = sum(row.parameters for row in of_part), sum(row.macs for row in of_part)
+        found[part] = (*numbers, of_part[-1].output)
+    expected = {}
+    for line in TABLES[reference_id]:
+        stage, _, first = line["first"].partition("_")
+        names = [line["first"]]
+        if first:
+            names = [f"{stage}_{int(first) + i}" for i in range(line["repeat"])]
+        output = tuple(line["out"][2:] if line["first"] in ("gap", "logits") else line["out"])
+        expected |= dict.fromkeys(names, (line["params_each"], line["macs_each"], output))
+        assert names[-1] == line["last"]
+    assert found == expected
