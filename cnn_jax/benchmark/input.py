@@ -186,7 +186,7 @@ def _requests(split: RecordSplit, batch: int, steps: int) -> Iterator[Request]:
 def first_images(dataset: Dataset, request: InputRequest, workers: int) -> RecordSplit:
     """Returns the images of the train split that are timed, to be cropped at random."""
     split = dataset.train
-    assert isinstance(split, RecordSplit)
+    assert not split.resident
     shape = (request.size, request.size, split.records.channels)
     reading = Reading(
         RandomResized(request.size), ShorterSide(request.size, request.size), workers=workers

@@ -9,8 +9,9 @@
 - Of an animation or of many pages: the first.
 - A file that is empty, no image, cut short or beyond the limits of `image_headers` is unreadable.
 
-A JPEG is unreadable where libjpeg-turbo reports anything odd: data that is corrupt, that ends too
-early, or bytes that belong to nothing. No second decoder is asked for what the first refused.
+A JPEG is unreadable where libjpeg-turbo reports anything odd but in its metadata: data that is
+corrupt, that ends too early, or bytes that belong to nothing. No second decoder is asked for what
+the first refused.
 Pillow decodes what simplejpeg cannot, CMYK (once simplejpeg has found nothing odd in it) and
 unusual subsampling (of that alone nobody reports what is odd).
 
@@ -45,10 +46,12 @@ from cnn_jax.data.image_headers import (
     format_of,
     has_exif,
     unusual_subsampling,
+    without_metadata,
 )
 from cnn_jax.data.unreadable import UnreadableError
 
 ORIENTATION = 0x0112
+ABOUT_METADATA = ("ICC marker", "JFIF revision")  # what libjpeg finds odd and no pixel depends on
 PLAIN, INKS = {"YCbCr", "Gray", "RGB"}, {"CMYK", "YCCK"}
 CHECKS = {"JPEG": check_jpeg, "PNG": check_png, "WEBP": check_webp}
 BITS, SAMPLES, TILE_WIDTH, TILE_HEIGHT = 258, 277, 322, 323  # tags of TIFF 6.0
@@ -78,6 +81,15 @@ def decode(data: bytes, channels: int = 3) -> np.ndarray:
 
 def _plain_jpeg(data: bytes, channels: int) -> np.ndarray | None:
     """The pixels as they lie in the file; None where nothing is odd and Pillow is to decode it."""
+    try:
+        return _by_simplejpeg(data, channels)
+    except UnreadableError as error:
+        if not any(words in str(error) for words in ABOUT_METADATA):
+            raise
+    return _by_simplejpeg(without_metadata(data), channels)
+
+
+def _by_simplejpeg(data: bytes, channels: int) -> np.ndarray | None:
     try:
         _, _, colour, _ = simplejpeg.decode_jpeg_header(data)
         if colour in PLAIN:

@@ -34,6 +34,9 @@ PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
 START_OF_SCAN, END_OF_IMAGE, TEMPORARY = 0xDA, 0xD9, 0x01  # the last has no length
 FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
+METADATA = (frozenset(range(0xE0, 0xF0)) - {0xEE}) | {0xFE}  # 0xEE: Adobe's, about the colours
+HEADER = 4  # bytes before the content of a segment: marker and length
+JFIF = b"\xff\xe0\0\x10JFIF\0\1\1\0\0\1\0\1\0\0"  # version 1.01, square pixels, no thumbnail
 COEFFICIENTS = 64  # of a block
 USUAL = frozenset({0x11, 0x21, 0x12, 0x22, 0x41, 0x14})  # samples of luma across and down, a unit
 # In coded data 0xFF is followed by 0 or by the number of a restart; anything else ends it.
@@ -121,7 +124,10 @@ def check_jpeg(data: bytes) -> None:
     """
     missing: dict[int, list[int]] = {}  # component -> bits of each coefficient still to come
     progressive, scans = False, 0
-    for marker, content in _segments(data):
+    for marker, at, end in _segments(data):
+        if marker != START_OF_SCAN and marker not in FRAMES:
+            continue
+        content = data[at + HEADER : end]
         if marker in FRAMES and len(content) > 5:
             missing = {number: [1] * COEFFICIENTS for number in content[6 : 6 + 3 * content[5] : 3]}
             progressive = marker in PROGRESSIVE
@@ -149,7 +155,8 @@ def check_jpeg(data: bytes) -> None:
 
 def unusual_subsampling(data: bytes) -> bool:
     """Returns whether the components of a JPEG are sampled as TurboJPEG knows no name for."""
-    for marker, content in _segments(data):
+    for marker, at, end in _segments(data):
+        content = data[at + HEADER : end]
         if marker in FRAMES and len(content) > 5:
             first, *others = content[7 : 7 + 3 * content[5] : 3] or b"\x11"
             # Chroma once a unit; the fourth component, black, as often as luma.
@@ -159,16 +166,30 @@ def unusual_subsampling(data: bytes) -> bool:
 
 def has_exif(data: bytes) -> bool:
     """Returns whether one of the segments at the head of a JPEG is EXIF."""
-    for marker, content in _segments(data):
+    for marker, at, _ in _segments(data):
         if marker == START_OF_SCAN:
             return False
-        if marker in range(0xE0, 0xF0) and content.startswith(b"Exif\0\0"):
+        if marker in METADATA and data.startswith(b"Exif\0\0", at + HEADER):
             return True
     return False
 
 
-def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Marker and content of the segments of a JPEG, up to its end or what is no segment."""
+def without_metadata(data: bytes) -> bytes:
+    """Returns a JPEG without what its pixels do not depend on: EXIF, profiles, comments."""
+    kept = [data[:2]]
+    for marker, at, end in _segments(data):
+        if marker == START_OF_SCAN:
+            kept.append(data[at:])
+            break
+        if marker == JFIF[1] and data.startswith(JFIF[HEADER:][:5], at + HEADER):
+            kept.append(JFIF)  # its presence says what the colours are
+        elif marker not in METADATA:
+            kept.append(data[at:end])
+    return b"".join(kept)
+
+
+def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Marker, begin and end of the segments of a JPEG, up to its end or what is no segment."""
     at = 2  # after the start of the image
     while at + 4 <= len(data) and data[at] == 0xFF:
         marker = data[at + 1]
@@ -181,7 +202,7 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
             at += 2
             continue
         end = at + 2 + _big(data, at + 2, 2)
-        yield marker, data[at + 4 : end]
+        yield marker, at, end
         at = end
         if marker == START_OF_SCAN:
             following = MARKER.search(data, end)

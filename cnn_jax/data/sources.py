@@ -50,8 +50,8 @@ def load(data: Any) -> Dataset:
         data: `config.data`, validated.
 
     Raises:
-        InputError: the source cannot be read, or more training examples are asked for than there
-            are.
+        InputError: the source or its manifest cannot be read, or more training examples are asked
+            for than there are.
     """
     where = (data.directory,) if data.source in ON_DISK else ()
     dataset = carve_validation(
@@ -60,6 +60,7 @@ def load(data: Any) -> Dataset:
         data.validation_fold,
         data.validation_rule,
     )
+    manifest_of(data)  # a damaged one is refused before a run begins, and not at its end
     wanted = data.train_examples
     if wanted is None:
         return dataset
@@ -76,6 +77,9 @@ def manifest_of(data: Any) -> dict[str, Any] | None:
 
     Args:
         data: `config.data`, validated.
+
+    Raises:
+        InputError: it is damaged.
     """
     if data.directory is None or data.source not in ("store", "tfds"):
         return None

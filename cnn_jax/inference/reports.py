@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cnn_jax.data import sources
+from cnn_jax.data.regular_files import printable
 from cnn_jax.evaluation.exact import Evaluation, counted, evaluate
 from cnn_jax.evaluation.predictions import Predictions, averaged
 from cnn_jax.inference.multi_view import check_record
@@ -56,7 +57,9 @@ def report_members(members: Mapping[str, Predictions]) -> dict[str, Any]:
         result["members"] = {name: one.evaluation().to_tree() for name, one in members.items()}
     classes = whole.errors_of_classes()
     worst = sorted(classes, key=lambda name: (-classes[name]["top1_error"], name))[:5]
-    listed = ", ".join(f"{name} {100 * classes[name]['top1_error']:.1f} %" for name in worst)
+    listed = ", ".join(
+        f"{printable(name)} {100 * classes[name]['top1_error']:.1f} %" for name in worst
+    )
     print(f"classes with the largest top-1 errors: {listed}")
     return result | {"classes": classes}
 

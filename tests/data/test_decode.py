@@ -158,6 +158,21 @@ def test_bytes_that_belong_to_nothing(odd: bytes) -> None:
     np.testing.assert_array_equal(decode(content + odd), decode(content))
 
 
+def test_metadata_may_be_odd() -> None:
+    """A profile or a version that libjpeg takes for corrupt changes no pixel."""
+    profiled = encoded(SMALL, "JPEG", subsampling=2, icc_profile=b"profile" * 9)
+    number = profiled.index(b"ICC_PROFILE\0") + 12
+    for odd in (
+        profiled[:number] + b"\0\0" + profiled[number + 2 :],
+        JPEGS["jpeg"][:11] + b"\3" + JPEGS["jpeg"][12:],
+    ):
+        with pytest.raises(ValueError, match="ICC|JFIF"):
+            simplejpeg.decode_jpeg_header(odd)
+        np.testing.assert_array_equal(decode(odd), decode(JPEGS["jpeg"]))
+        with pytest.raises(UnreadableError, match="truncated"):
+            decode(odd[:-60] + END)
+
+
 @pytest.mark.parametrize("kind", ["cmyk", "progressive_cmyk"])
 def test_cmyk_too_is_refused_where_something_is_odd(kind: str) -> None:
     content = JPEGS[kind]

@@ -1,3 +1,4 @@
+import time
 from pathlib import Path
 
 import numpy as np
@@ -76,3 +77,15 @@ def test_find_images(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="no images inside"):
         find_images([str(tmp_path / "empty")])
+
+
+@pytest.mark.parametrize("kind", files.ODD_ENTRIES)
+def test_odd_entries_are_named_and_never_waited_for(kind: str, tmp_path: Path) -> None:
+    files.ODD_ENTRIES[kind](tmp_path / "odd.png")
+    Image.new("L", (8, 8)).save(tmp_path / "good.png")
+    began = time.monotonic()
+    found = find_images([str(tmp_path)])
+    assert [path.name for path in found] == ["good.png", "odd.png"]
+    with pytest.raises(InputError, match="odd.png cannot be read: "):
+        load_image(found[1], GREY, Whole())
+    assert time.monotonic() - began < 1
