@@ -21,10 +21,11 @@ from cnn_jax.config import schema
 from cnn_jax.config.ablation import Ablation
 from cnn_jax.config.arguments import fill_defaults
 from cnn_jax.config.changes import changed, overridden
-from cnn_jax.config.problems import InputError, hint
+from cnn_jax.config.problems import InputError, hint, shown
 from cnn_jax.config.schema import Config
 from cnn_jax.config.search import Search
 from cnn_jax.config.validate import validate
+from cnn_jax.config.values import Limits
 from experiments import INTERRUPTED, INTERRUPTION
 from experiments.config_files import load_config_file, made_by
 
@@ -115,7 +116,7 @@ def parse(
         print(f"{usage.strip()}\n\nFlags:\n{_flag_help()}")
         sys.exit(0)
     try:
-        return values(argv)[1:]
+        extra = values(argv)[1:]
     except flags.UnrecognizedFlagError as error:
         modules = values.flags_by_module_dict()
         own = [flag.name for name in modules if "absl" not in name for flag in modules[name]]
@@ -123,6 +124,12 @@ def parse(
         raise InputError(f"--{error.flagname} is unknown{near}") from error
     except Exception as error:  # absl and ml_collections raise many kinds; all are bad input
         raise InputError(" ".join(str(error).split()) or repr(error)) from error
+    for name in values:
+        value = values[name].value
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if is_number and (problem := Limits().problem(value)):
+            raise InputError(f"--{name}={shown(value)}{problem}")
+    return extra
 
 
 def parse_config(
@@ -264,7 +271,7 @@ def assignments(flag: str, texts: list[str]) -> dict[str, Any]:
             raise InputError(f"{flag}={text}: give a name and a value, as in {flag}=depth=50")
         try:
             found[name] = ast.literal_eval(value)
-        except (ValueError, SyntaxError):
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
             found[name] = value
     return found
 

@@ -8,10 +8,13 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from cnn_jax.config.problems import InputError, hint
+from cnn_jax.config.problems import InputError, hint, shown
+from cnn_jax.config.values import count
 
 Changes = Mapping[str, Any]  # dotted key of a config -> value, as {"model.kwargs.norm": "batch"}
 Factors = Mapping[str, Mapping[str, Changes]]  # name -> label of the level -> changes
+
+SEEDS = count("every one is a run of every cell", high=100_000)
 
 
 @dataclass
@@ -46,8 +49,8 @@ class Ablation:
         found = []
         if not isinstance(self.base, str | ConfigDict) or self.base == "":
             found.append(f"ablation.base = {self.base!r}: a config, or the path of its file")
-        if not _is_count(self.seeds):
-            found.append(f"ablation.seeds = {self.seeds!r}: a whole number of at least 1 is needed")
+        if problem := SEEDS.problem(self.seeds):
+            found.append(f"ablation.seeds = {shown(self.seeds)}{problem}, as in --seeds=10")
         if not _is_changes(self.changes):
             found.append(f"ablation.changes = {self.changes!r}: a dict from keys to values")
         if not isinstance(self.factors, Mapping) or not self.factors:
@@ -91,10 +94,6 @@ class Ablation:
             if len(set(counts.values())) > 1:
                 found.append(f"ablation.paired: {counts}: paired factors have equally many levels")
         return found
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
 def _is_changes(value: Any) -> bool:

@@ -145,8 +145,12 @@ def _set(config: ConfigDict, parts: Sequence[str], value: Any) -> None:
                 here[name] = ConfigDict()
         here = here.get(name)
         if not isinstance(here, ConfigDict):
-            where = ".".join(parts[:i])
-            raise InputError(f"config.{'.'.join(parts)}: config.{where} holds no keys")
+            values_at(config, ".".join(parts))  # tells, if no map can stand there
+            where, whole = ".".join(parts[:i]), {".".join(parts[i:]): value}
+            raise InputError(
+                f"config.{'.'.join(parts)}: config.{where} = {shown(here)} is no map that has "
+                f"entries{as_in(where, whole)}"
+            )
     try:
         with here.unlocked(), here.ignore_type():
             here[parts[-1]] = value
@@ -167,4 +171,5 @@ def _stands_for_no_entries(config: ConfigDict, parts: Sequence[str]) -> bool:
     accepted = arguments(section).get(_builder(config, section), {})
     if argument not in accepted or accepted[argument].values.entries is None:
         return False
-    return config[section][name].get(argument) == accepted[argument].default
+    default = accepted[argument].default
+    return config[section][name].get(argument, default) == default

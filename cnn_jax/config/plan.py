@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from cnn_jax.config.arguments import argument_of
 from cnn_jax.config.keys import Config
 from cnn_jax.config.problems import InputError
+from cnn_jax.config.values import INT32
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def make_plan(config: Config, train_examples: int) -> RunPlan:
     """Returns the plan of a validated config over `train_examples` examples.
 
     Raises:
-        InputError: there is nothing to train on.
+        InputError: there is nothing to train on, or there are more steps than a run counts.
     """
     if train_examples < 1:
         raise InputError("the train split is empty: nothing to train on")
@@ -54,6 +55,12 @@ def make_plan(config: Config, train_examples: int) -> RunPlan:
     def steps(epochs: float) -> int:
         return max(1, _steps(epochs, train_examples, batch))
 
+    if steps(config.train.epochs) > INT32:
+        raise InputError(
+            f"config.train.epochs = {config.train.epochs}: {steps(config.train.epochs)} steps of "
+            f"{batch} of {train_examples} examples, and int32 counts at most {INT32}, as in "
+            f"--config.train.epochs={INT32 * batch // train_examples}"
+        )
     warmup = config.schedule.warmup_epochs
     return RunPlan(
         train_examples=train_examples,

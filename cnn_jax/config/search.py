@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 from ml_collections import ConfigDict
 
-from cnn_jax.config.problems import InputError, hint
+from cnn_jax.config.keys import SCHEMA
+from cnn_jax.config.problems import InputError, hint, shown
+from cnn_jax.config.values import Limits, Values, count
+
+SET_BY_A_STAGE = "train.epochs"
+TRIALS = count("every one is a run", high=100_000)
+SEED = count("that is the largest int32", low=0)
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,7 @@ class Uniform:
 
     def problem(self) -> str:
         """Returns what is wrong with it, or the empty string."""
-        if not all(_is_number(end) for end in (self.low, self.high)):
+        if any(Values(number=Limits()).problem(end) for end in (self.low, self.high)):
             return "two finite numbers are needed"
         return "" if self.low < self.high else "the first number must be below the second"
 
@@ -65,7 +70,6 @@ class Choice:
 
 
 Range = Uniform | LogUniform | Choice
-SET_BY_A_STAGE = "train.epochs"
 
 
 @dataclass(frozen=True)
@@ -84,15 +88,14 @@ class Stage:
 
     def problems(self, where: str) -> list[str]:
         """Returns what is wrong with it, one sentence each."""
-        found = []
-        if not _is_count(self.trials):
-            found.append(
-                f"{where}.trials = {self.trials!r}: a whole number of at least 1 is needed"
-            )
-        if not _is_number(self.epochs) or self.epochs <= 0:
-            found.append(f"{where}.epochs = {self.epochs!r}: a number above 0 is needed")
-        if not _is_count(self.kept) or (not found and self.kept > self.trials):
-            found.append(f"{where}.kept = {self.kept!r}: 1 to as many as there are trials")
+        taken = {"trials": TRIALS, "epochs": SCHEMA["train"]["epochs"].values, "kept": TRIALS}
+        found = [
+            f"{where}.{name} = {shown(getattr(self, name))}{problem}"
+            for name, values in taken.items()
+            if (problem := values.problem(getattr(self, name)))
+        ]
+        if not found and self.kept > self.trials:
+            found.append(f"{where}.kept = {self.kept}: there are {self.trials} trials")
         return found
 
 
@@ -135,8 +138,8 @@ class Search:
         )
         if not isinstance(base, str | ConfigDict) or base == "":
             found.append(f"search.base = {base!r}: a config, or the path of its file")
-        if not _is_count(self.seed, least=0):
-            found.append(f"search.seed = {self.seed!r}: a whole number from 0 is needed")
+        if problem := SEED.problem(self.seed):
+            found.append(f"search.seed = {shown(self.seed)}{problem}")
         if not isinstance(changes, Mapping):
             return [*found, f"search.trial_changes = {changes!r}: a dict from keys to values"]
         if not isinstance(ranges, Mapping) or not ranges:
@@ -163,12 +166,3 @@ class Search:
                 else [f"stage {i} = {stage!r}: a Stage is needed"]
             )
         return found
-
-
-def _is_number(value: Any) -> bool:
-    right = isinstance(value, int | float) and not isinstance(value, bool)
-    return right and math.isfinite(value)
-
-
-def _is_count(value: Any, least: int = 1) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least

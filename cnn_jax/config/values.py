@@ -265,6 +265,11 @@ class NumberMap:
         return Values(entries=Values(number=Limits(low=0)))
 
 
+def count(why: str, low: int = 1, high: int = INT32) -> Values:
+    """Returns the values of a whole number from `low` on that is no larger than `high`."""
+    return Values(number=Limits(low=low, high=high, why=why), whole=True)
+
+
 # Hidden units or filters of a layer, and what all of them in a network are multiplied by.
 Width = Annotated[
     int, Limits(low=1, high=1_048_576, why="two layers as wide have 4 TiB of weights between them")

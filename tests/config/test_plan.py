@@ -36,6 +36,12 @@ def test_fractions_of_epochs_do_not_round_up() -> None:
     assert make_plan(config(0.1 * 3, 10), 100).total_steps == 3
 
 
+def test_more_steps_than_a_run_counts() -> None:
+    assert make_plan(config(2_147.0, 1), 1_000_000).total_steps == 2_147_000_000
+    with pytest.raises(InputError, match="int32 counts at most.*--config.train.epochs=2147$"):
+        make_plan(config(2_148.0, 1), 1_000_000)
+
+
 def test_empty_train_split() -> None:
     with pytest.raises(InputError, match="nothing to train on"):
         make_plan(config(1.0, 8), 0)

@@ -43,7 +43,14 @@ def test_a_search_as_it_should_be() -> None:
         ({"stages": (5,)}, "stage 1 = 5"),
         ({"stages": (schema.Stage(0, 1.0, 1),)}, "stage 1.trials = 0"),
         ({"stages": (schema.Stage(9, 1.0), schema.Stage(9, 0.0))}, "stage 2.epochs = 0.0"),
-        ({"stages": (schema.Stage(3, 1.0, 4),)}, "stage 1.kept = 4"),
+        ({"stages": (schema.Stage(3, 1.0, 4),)}, "stage 1.kept = 4: there are 3 trials"),
+        ({"stages": (schema.Stage(3, float("nan"), 1),)}, "stage 1.epochs = nan: a finite number"),
+        (
+            {"stages": (schema.Stage(10**20, 1.0),)},
+            "at most 100000, for every one is a run",
+        ),
+        ({"trial_changes": {"train.epochs": 3.0}}, "search.trial_changes: train.epochs: every"),
+        ({"ranges": {"train.epochs": schema.Uniform(1.0, 2.0)}}, "search.ranges: train.epochs"),
     ],
 )
 def test_what_is_wrong_is_named(changes: dict[str, Any], problem: str) -> None:

@@ -9,10 +9,15 @@ from pathlib import Path
 import pytest
 from absl import flags
 
+from cnn_jax.ablation.factors import members_of
+from cnn_jax.ablation.search import check, member_of
+from cnn_jax.config.ablation import Ablation
 from cnn_jax.config.problems import InputError
+from cnn_jax.config.search import Search
 from experiments import command_line
 
 CONFIG = "--config=configs/digits/lenet5.py"
+fresh = flags.FlagValues
 BAD = [
     ((), "--config is missing"),
     (
@@ -69,6 +74,15 @@ def test_bad_input(
     assert "\n" not in message
 
 
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf", "1e39", "1" * 400])
+def test_a_flag_takes_finite_numbers_alone(number: str) -> None:
+    values = fresh()
+    flags.DEFINE_float("memory_gib", None, "", flag_values=values)
+    with pytest.raises(InputError, match="--memory_gib="):
+        command_line.parse(["x", f"--memory_gib={number}"], "", values)
+    assert command_line.parse(["x", "--memory_gib=0.5", "word"], "", values) == ["word"]
+
+
 def test_bad_input_ends_before_jax(root: Path) -> None:
     for arguments, message in BAD[-3:]:
         done = subprocess.run(
@@ -99,7 +113,7 @@ def test_a_broken_config_file_is_named_with_its_line(tmp_path: Path) -> None:
         file = tmp_path / "broken.py"
         file.write_text(text)
         with pytest.raises(InputError) as caught:
-            command_line.parse_config(["x", f"--config={file}"], "", flags.FlagValues())
+            command_line.parse_config(["x", f"--config={file}"], "", fresh())
         said = str(caught.value)
         assert said.startswith(f"--config={file}") and message in said and "\n" not in said
 
@@ -201,45 +215,96 @@ def test_importing_the_package_loads_neither_jax_nor_tensorflow() -> None:
 def test_another_builder_on_the_command_line_brings_its_own_arguments() -> None:
     words = ["x", CONFIG, "--config.data.kwargs.channels=1", "--config.data.source=folder"]
     words += ["--config.train_crop.kwargs.size=32", "--config.train_crop.name=random_resized"]
-    _, config = command_line.parse_config(words, "", flags.FlagValues())
+    _, config = command_line.parse_config(words, "", fresh())
     assert config.data.source == "folder"
     assert config.data.kwargs.to_dict() == {"channels": 1, "test_fraction": 0.1}
     assert config.train_crop.kwargs.size == 32 and config.train_crop.kwargs.smallest_area == 0.08
-    _, config = command_line.parse_config(["x", CONFIG], "", flags.FlagValues())
+    _, config = command_line.parse_config(["x", CONFIG], "", fresh())
     assert config.data.source == "digits" and config.data.kwargs.to_dict() == {"size": 32}
 
 
-def test_a_broken_range_of_a_search_ends_before_jax(tmp_path: Path, root: Path) -> None:
-    text = (root / "configs/searches/digits_lenet5.py").read_text()
+def test_a_broken_search_is_named(
+    tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(root)
+    text = Path("configs/searches/digits_lenet5.py").read_text()
+    rate = '"optim.learning_rate": schema.LogUniform(1e-4, 1.0)'
     for old, new, message in [
         ("optim.weight_decay", "optim.weight_decy", "did you mean 'weight_decay'"),
         ("1e-4, 1.0", "-1e-4, 1.0", "range of optim.learning_rate: LogUniform(low=-0.0001"),
         ("kept=6", "kept=60", "stage 1.kept = 60"),
+        (
+            rate,
+            '"train.loss": schema.LogUniform(1.0, 2.0)',
+            "'lecun_1998' is needed, this is float",
+        ),
+        (rate, '"train.batch_size": schema.Uniform(8, 64)', "draws fractions: Choice((1, 2, 3))"),
+        (rate, '"train.loss": schema.Choice(("softmx",))', "did you mean 'softmax'"),
+        (rate, '"train.epochs": schema.Uniform(1.0, 9.0)', "train.epochs: every stage sets this"),
+        (rate, '"schedule.warmup_epochs": schema.Uniform(0.0, 5.0)', "longer than the run"),
+        (rate, '"model.kwargs.kernel_init.C9.x": schema.Choice((1,))', "C9.x"),
     ]:
         assert old in text
         file = tmp_path / "broken.py"
-        file.write_text(text.replace(old, new))
-        done = subprocess.run(
-            [sys.executable, "-X", "importtime", "-m", "experiments.search", f"--config={file}"],
-            capture_output=True,
-            text=True,
-            cwd=root,
-        )
-        assert done.returncode == 2 and message in done.stderr, done.stderr
-        imported = {line.split("|")[-1].strip() for line in done.stderr.splitlines()}
-        assert "ml_collections" in imported and "jax" not in imported
+        file.write_text(text.replace(old, new, 1))
+        with pytest.raises(InputError) as caught:
+            check(command_line.parse_plan(["x", f"--config={file}"], "", Search, fresh())[1])
+        assert message in str(caught.value)
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "experiments.search", f"--config={file}"],
+        capture_output=True,
+        text=True,
+        cwd=root,
+    )
+    assert done.returncode == 2 and message in done.stderr, done.stderr
+    imported = {line.split("|")[-1].strip() for line in done.stderr.splitlines()}
+    assert "ml_collections" in imported and "jax" not in imported
 
 
-def test_a_plan_is_run_by_its_own_binary(root: Path) -> None:
-    for binary, file, message in [
-        ("train", "searches/digits_lenet5", "is a search; python -m experiments.search"),
-        ("search", "ablations/dropout", "is an ablation; python -m experiments.ablate"),
-        ("ablate", "digits/linear", "is a config; python -m experiments.train"),
+def test_what_a_plan_sets_is_not_overridden(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(root)
+    file = "--config=configs/searches/digits_lenet5.py"
+    for override, message in [
+        ("optim.learning_rate=1", "a range of the search sets config.optim.learning_rate"),
+        ("data.validation_folds=5", "the search, for its trials, sets"),
+        ("train.epochs=5", "every stage of the search sets config.train.epochs"),
+        ("optim={}", "--config.optim: a range of the search sets config.optim."),
     ]:
-        done = subprocess.run(
-            [sys.executable, "-m", f"experiments.{binary}", f"--config=configs/{file}.py"],
-            capture_output=True,
-            text=True,
-            cwd=root,
-        )
-        assert done.returncode == 2 and message in done.stderr, done.stderr
+        with pytest.raises(InputError, match=message):
+            command_line.parse_plan(["x", file, f"--config.{override}"], "", Search, fresh())
+
+
+def test_a_range_and_a_level_may_name_an_entry_of_a_map(tmp_path: Path) -> None:
+    key = "model.kwargs.dropout_rate.C5"
+    file = tmp_path / "plan.py"
+    file.write_text(
+        "from cnn_jax.config import schema\n\ndef get_config(word):\n"
+        "    plan = schema.base_search() if word == 'search' else schema.base_ablation()\n"
+        "    plan.base = schema.base_config()\n"
+        f"    if word == 'search':\n        plan.ranges = {{{key!r}: schema.Uniform(0.0, 0.5)}}\n"
+        f"    else:\n        plan.factors = {{'rate': {{'low': {{{key!r}: 0.1}}, 'init': "
+        "{'model.kwargs.kernel_init': {'*': 'orthogonal'}}}}\n"
+        "        plan.seeds = 1\n    return plan\n"
+    )
+    search = command_line.parse_plan(["x", f"--config={file}:search"], "", Search, fresh())[1]
+    member = member_of(search, search.stages[0], 0, {key: 0.25})
+    assert member.config.model.kwargs.dropout_rate.to_dict() == {"C5": 0.25}
+    check(search)
+    ablation = command_line.parse_plan(["x", f"--config={file}:ablation"], "", Ablation, fresh())[1]
+    low, init = members_of(ablation)
+    assert low.config.model.kwargs.dropout_rate.to_dict() == {"C5": 0.1}
+    assert init.config.model.kwargs.kernel_init.to_dict() == {"*": "orthogonal"}
+
+
+def test_a_plan_is_run_by_its_own_binary(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(root)
+
+    def asked(file: str) -> list[str]:
+        return ["x", f"--config=configs/{file}.py"]
+
+    with pytest.raises(InputError, match="is a search; python -m experiments.search"):
+        command_line.parse_config(asked("searches/digits_lenet5"), "", fresh())
+    with pytest.raises(InputError, match="is an ablation; python -m experiments.ablate"):
+        command_line.parse_plan(asked("ablations/dropout"), "", Search, fresh())
+    with pytest.raises(InputError, match="is a config; python -m experiments.train"):
+        command_line.parse_plan(asked("digits/linear"), "", Ablation, fresh())
