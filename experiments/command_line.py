@@ -126,8 +126,9 @@ def parse(
         raise InputError(" ".join(str(error).split()) or repr(error)) from error
     for name in values:
         value = values[name].value
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if is_number and (problem := Limits().problem(value)):
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            continue
+        if problem := Limits().problem(value):
             raise InputError(f"--{name}={shown(value)}{problem}")
     return extra
 
