@@ -64,6 +64,7 @@ def call_roll(distributed: Any) -> str:
             if not _is_ours(said):  # whoever else knocks at ports
                 caller.close()
                 continue
+            came = _waiting(came)
             if problem is None and (problem := _wrong(distributed, said, dict(came))):
                 # The others are on their way, and shall hear it, too.
                 deadline = min(deadline, time.monotonic() + SECONDS_FOR_A_LINE)
