@@ -77,8 +77,8 @@ def main(argv: list[str]) -> int:
         except Exception as error:
             distributed.leave(error)
             raise
-    if outcome.lead:
-        print(outcome.describe())
+        if outcome.lead:
+            print(outcome.describe(), flush=True)
     return 0
 
 

@@ -12,7 +12,7 @@ import errno
 import json
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from cnn_jax.config.problems import InputError
@@ -51,26 +51,25 @@ def call_roll(distributed: Any) -> str:
     """
     deadline = time.monotonic() + distributed.timeout_seconds
     with _listening(distributed.coordinator) as server:
-        came: dict[int, socket.socket] = {}
+        came: list[tuple[int, socket.socket]] = []
         problem = None
-        while len(came) < distributed.processes - 1 and problem is None:
+        while len(came := _waiting(came)) < distributed.processes - 1:
             server.settimeout(max(0.01, deadline - time.monotonic()))
             try:
                 caller, _ = server.accept()
             except TimeoutError:
-                problem = _absent(distributed, came)
+                problem = problem or _absent(distributed, {number for number, _ in came})
                 break
             said = _line(caller, min(deadline, time.monotonic() + SECONDS_FOR_A_LINE))
             if not _is_ours(said):  # whoever else knocks at ports
                 caller.close()
                 continue
-            number = said["process"]
-            if number in came and _gone(came[number]):  # it was started again meanwhile
-                came.pop(number).close()
-            problem = _wrong(distributed, said, came)
-            # One that comes twice is told, too.
-            came[number if number not in came else -1] = caller
-        for caller in came.values():
+            came = _waiting(came)
+            if problem is None and (problem := _wrong(distributed, said, dict(came))):
+                # The others are on their way, and shall hear it, too.
+                deadline = min(deadline, time.monotonic() + SECONDS_FOR_A_LINE)
+            came.append((said["process"], caller))
+        for _, caller in came:
             with contextlib.suppress(OSError):
                 caller.sendall(json.dumps({"problem": problem}).encode() + b"\n")
             caller.close()
@@ -111,6 +110,17 @@ def _is_ours(said: Mapping[str, Any]) -> bool:
     return said.get("to") == GREETING and numbers and isinstance(said.get("host"), str)
 
 
+def _waiting(came: list[tuple[int, socket.socket]]) -> list[tuple[int, socket.socket]]:
+    """Returns those that still wait: one that has ended may be started again, and come then."""
+    waiting = []
+    for number, caller in came:
+        if _gone(caller):
+            caller.close()
+        else:
+            waiting.append((number, caller))
+    return waiting
+
+
 def _gone(caller: socket.socket) -> bool:
     """Whether the other end has ended; it says nothing more as long as it waits."""
     caller.settimeout(0.0)
@@ -122,7 +132,7 @@ def _gone(caller: socket.socket) -> bool:
         return True
 
 
-def _wrong(distributed: Any, said: Mapping[str, Any], came: Mapping[int, Any]) -> str | None:
+def _wrong(distributed: Any, said: Mapping[str, Any], came: Container[int]) -> str | None:
     number, count = said["process"], distributed.processes
     who = f"a process on {said['host']}"
     if said["processes"] != count:
@@ -140,8 +150,8 @@ def _wrong(distributed: Any, said: Mapping[str, Any], came: Mapping[int, Any]) -
     return None
 
 
-def _absent(distributed: Any, came: Mapping[int, Any]) -> str:
-    absent = sorted(set(range(1, distributed.processes)) - set(came))
+def _absent(distributed: Any, came: set[int]) -> str:
+    absent = sorted(set(range(1, distributed.processes)) - came)
     return (
         f"process {', '.join(map(str, absent))} of {distributed.processes} did not come within "
         f"{distributed.timeout_seconds:g} s to process 0 at {distributed.coordinator}: is it "

@@ -12,7 +12,6 @@ import asyncio
 import logging
 import os
 import re
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -60,6 +59,16 @@ class _Sealed(ocp.path.atomicity.AtomicRenameTemporaryPath):
 
 
 class _Manager(ocp.CheckpointManager):
+    failed: Callable[[Exception], None] = staticmethod(lambda problem: None)
+
+    def _wait_for_checkpointers(self) -> None:
+        """Tells of a save that has failed, before it is waited for that all processes say so."""
+        try:
+            super()._wait_for_checkpointers()
+        except Exception as problem:
+            self.failed(problem)
+            raise
+
     def metrics(self, step: int) -> Any:
         """Returns the metrics of a step, None where they are damaged: that is said by `restore`."""
         try:
@@ -83,7 +92,7 @@ class Checkpoints:
     """
 
     def __init__(self, run: Path, keep: int = 3, read_only: bool = False):
-        logging.getLogger("absl").setLevel(logging.ERROR)
+        logging.getLogger("absl").setLevel(logging.CRITICAL)  # what it tells of is raised, too
         self.directory = (run / "checkpoints").resolve()
         for name in ("checkpoints", "checkpoint_digests", "damaged_checkpoints"):
             if (run / name).is_file():
@@ -123,6 +132,9 @@ class Checkpoints:
                 "record": ocp.JsonCheckpointHandler(),
             },
         )
+
+        # Where others take part, all end at once: they would wait for minutes.
+        self._manager.failed = lambda problem: distributed.leave(self._cannot_write(problem))
 
     @property
     def latest(self) -> int | None:
@@ -167,8 +179,6 @@ class Checkpoints:
             raise InputError(
                 f"checkpoint {step} was not written: {self.directory} holds {self.latest} already"
             )
-        if jax.process_count() > 1:
-            threading.Thread(target=self._watch, name=f"save {step}", daemon=True).start()
 
     def makes_way(self, step: int, error: float | None) -> bool:
         """Deletes `step` if it was saved before this error was known, and is not the only one."""
@@ -191,13 +201,6 @@ class Checkpoints:
             self._manager.check_for_errors()
         except Exception as problem:  # whatever the storage layer makes of a disk
             raise self._cannot_write(problem) from problem
-
-    def _watch(self) -> None:
-        """Waits for a save, beside the training: all learn at once that one has failed."""
-        try:
-            self.wait()
-        except InputError as error:
-            distributed.leave(error)
 
     def _cannot_write(self, problem: Exception) -> InputError:
         cause: BaseException = problem

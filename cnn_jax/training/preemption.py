@@ -1,23 +1,26 @@
-"""SIGTERM and Ctrl-C: heard at any moment, answered within a deadline.
+"""SIGTERM, SIGHUP and Ctrl-C: heard at any moment, answered within a deadline.
 
 A Python signal handler runs between two bytecodes of the main thread, so a long compilation would
 keep it waiting. The signal's number is therefore also written to a pipe by the interpreter's C
 handler, and a thread reads it. The loop polls; if it cannot (it compiles, or a step is long), the
 thread ends the process at the deadline: the newest checkpoint is then all there is, and valid.
+
+What is printed may be lost with the terminal, or on a full disk; the run may not.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
 import sys
 import threading
 from types import TracebackType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 PREEMPTED = 75  # exit code: a checkpoint is saved, run the same command again
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class PreemptionRequested(BaseException):
@@ -28,9 +31,10 @@ class PreemptionRequested(BaseException):
 
 
 class Preemption:
-    """A context in which the process ends in good order on SIGTERM and SIGINT.
+    """A context in which the process ends in good order on SIGTERM, SIGINT and SIGHUP.
 
-    A second signal ends it at once.
+    A second signal ends it at once. A signal that is ignored, as SIGHUP under nohup, stays so. What
+    is printed and cannot be written any more is dropped.
 
     Attributes:
         grace_seconds: longest wait for the main thread to poll after the signal.
@@ -45,6 +49,7 @@ class Preemption:
         self._read, self._write = socket.socketpair()
         self._before: dict[int, object] = {}
         self._wakeup = -1
+        self._screen: tuple[Any, Any] = (None, None)
 
     @property
     def requested(self) -> bool:
@@ -63,7 +68,11 @@ class Preemption:
 
     def __enter__(self) -> Preemption:
         self._write.setblocking(False)
+        self._screen = sys.stdout, sys.stderr
+        sys.stdout, sys.stderr = Droppable(sys.stdout), Droppable(sys.stderr)
         for number in SIGNALS:
+            if signal.getsignal(number) is signal.SIG_IGN:
+                continue
             # An empty handler: the C handler writes to the pipe only for signals that have one.
             self._before[number] = signal.signal(number, lambda *_: None)
         self._wakeup = signal.set_wakeup_fd(self._write.fileno())
@@ -80,6 +89,7 @@ class Preemption:
         signal.set_wakeup_fd(self._wakeup)
         for number, handler in self._before.items():
             signal.signal(number, handler)  # type: ignore[arg-type]
+        sys.stdout, sys.stderr = self._screen
         self._write.close()
 
     def _listen(self) -> None:
@@ -106,6 +116,40 @@ class Preemption:
             f"the checkpoint of step {self.saved_step} stands; run the same command again"
         )
         os._exit(PREEMPTED)
+
+
+class Droppable:
+    """A stream that drops what it cannot write, and says nothing of it.
+
+    Args:
+        stream: stands for the rest of it.
+    """
+
+    def __init__(self, stream: Any):
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Writes text, as far as somebody takes it."""
+        try:
+            self._stream.write(text)
+        except (OSError, ValueError):  # broken, full or closed
+            self._drop()
+        return len(text)
+
+    def flush(self) -> None:
+        """Brings out what was written."""
+        try:
+            self._stream.flush()
+        except (OSError, ValueError):
+            self._drop()
+
+    def _drop(self) -> None:
+        """Lets all go nowhere from now on, also what is waiting to be written."""
+        with open(os.devnull, "w") as nowhere, contextlib.suppress(OSError, ValueError):
+            os.dup2(nowhere.fileno(), self._stream.fileno())
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def _say(text: str) -> None:

@@ -105,13 +105,13 @@ def check_same_directory(directory: Path, lead: bool) -> None:
     told, problem = json.loads(text_from_lead(json.dumps([told, problem])))
     if problem is not None:
         raise InputError(problem)
-    seen = gather_texts("yes" if _sees(mark, told) else f"no, as {directory.absolute()}")
+    seen = gather_texts("yes" if _sees(mark, told) else str(directory.absolute()))
     if lead:
         mark.unlink(missing_ok=True)
-    if blind := [f"process {i}: {text}" for i, text in enumerate(seen) if text != "yes"]:
+    if blind := [f"process {i} in {text}" for i, text in enumerate(seen) if text != "yes"]:
         raise InputError(
-            f"--workdir={directory}: not all processes see what process 0 writes there; it must "
-            f"lie on a disk that all of them share. Who sees it: {'; '.join(blind)}"
+            f"--workdir={directory}: what process 0 writes there is not seen by "
+            f"{'; '.join(blind)}; it must be one directory, on a disk that all of them share"
         )
 
 

@@ -4,12 +4,14 @@
       python -m experiments.train --config=configs/digits/lenet5.py --workdir=runs/two
 
 The command gets the flags that make the processes one run. Every line of output is preceded by the
-number of its process. SIGTERM and Ctrl-C are handed to all. When a process is lost it is named, and
-the exit code is that of the run: the same from all, or 1 with the first that failed on its own.
+number of its process. SIGTERM, SIGHUP and Ctrl-C are handed to all, and all end with the launcher,
+whatever ends it. When a process is lost it is named, and the exit code is that of the run: the same
+from all, or 1 with the first that failed on its own.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -22,6 +24,7 @@ from typing import IO
 from absl import flags
 
 from experiments import command_line
+from experiments.launch import tied
 
 PROCESSES = flags.DEFINE_integer("processes", 2, "how many processes", lower_bound=1)
 DEVICES = flags.DEFINE_integer("devices_per_process", 4, "simulated CPU devices", lower_bound=1)
@@ -38,8 +41,9 @@ def main(argv: list[str]) -> int:
     if extra or not command:
         raise command_line.InputError("a command is missing, as in -- python -m experiments.train")
     processes = start(command, PROCESSES.value, DEVICES.value, HEARTBEAT.value)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda received, _: hand_on(processes, received))
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as by nohup
+            signal.signal(number, lambda received, _: hand_on(processes, received))
     return exit_code(wait(processes, HEARTBEAT.value + EXTRA_SECONDS))
 
 
@@ -56,6 +60,8 @@ def start(
         "JAX_PLATFORMS": "cpu",
         "PYTHONUNBUFFERED": "1",
     }
+    ends_with_us, _ours = os.pipe()  # the other end closes when this process ends, however it does
+    tie = [sys.executable, "-S", tied.__file__, str(ends_with_us), "--"]
     started = []
     for i in range(count):
         together = [
@@ -65,8 +71,9 @@ def start(
             f"--config.distributed.heartbeat_seconds={heartbeat}",
         ]
         process = subprocess.Popen(
-            [*command, *(together if count > 1 else [])],
+            [*tie, *command, *(together if count > 1 else [])],
             env=environment,
+            pass_fds=(ends_with_us,),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -76,13 +83,25 @@ def start(
         assert process.stdout is not None
         threading.Thread(target=pass_on, args=(i, process.stdout), daemon=True).start()
         started.append(process)
+    os.close(ends_with_us)
     return started
 
 
 def pass_on(number: int, lines: IO[str]) -> None:
-    """Prints the lines of a process behind its number."""
+    """Prints the lines of a process after its number; they are read even if nobody takes them."""
     for line in lines:
-        print(f"[{number}] {line}", end="", flush=True)
+        say(f"[{number}] {line}")
+
+
+def say(text: str, stream: IO[str] | None = None) -> None:
+    """Prints text; where nobody takes it any more it is dropped, and no process is lost for it."""
+    stream = stream or sys.stdout
+    try:
+        stream.write(text)
+        stream.flush()
+    except (OSError, ValueError):
+        with open(os.devnull, "w") as nowhere, contextlib.suppress(OSError, ValueError):
+            os.dup2(nowhere.fileno(), stream.fileno())
 
 
 def hand_on(processes: list[subprocess.Popen[str]], received: int) -> None:
@@ -110,10 +129,10 @@ def wait(processes: list[subprocess.Popen[str]], patience: float) -> list[int]:
             if not ended:
                 deadline = time.monotonic() + patience
             if code not in (0, PREEMPTED) and set(ended) <= {0, PREEMPTED}:
-                print(f"process {i} was lost: {meaning(code)}", file=sys.stderr, flush=True)
+                say(f"process {i} was lost: {meaning(code)}\n", sys.stderr)
             ended.append(code)
         if time.monotonic() > deadline:
-            print(f"processes {sorted(running)} did not end: killed", file=sys.stderr, flush=True)
+            say(f"processes {sorted(running)} did not end: killed\n", sys.stderr)
             hand_on(processes, signal.SIGKILL)
             deadline = float("inf")
         time.sleep(0.05)

@@ -1,9 +1,10 @@
-"""What a signal does to a process that cannot poll."""
+"""What a signal does to a process that cannot poll, and a lost screen to one that prints."""
 
 import signal
 import subprocess
 import sys
 import time
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ def busy(grace: float, saved: object) -> subprocess.Popen[str]:
     return process
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_deadline_ends_a_process_that_computes(number: signal.Signals) -> None:
     process = busy(grace=1.0, saved=120)
     began = time.monotonic()
@@ -53,3 +54,57 @@ def test_a_second_signal_ends_at_once() -> None:
     process.send_signal(signal.SIGTERM)
     _, said = process.communicate(timeout=10)
     assert process.returncode == 128 + signal.SIGTERM and "stopping at once" in said
+
+
+LISTENS = """
+import os, signal, sys, time
+from cnn_jax.training.preemption import Preemption, PreemptionRequested
+with Preemption() as preemption:
+    preemption.saved_step = 1
+    print("ready", flush=True)
+    try:
+        for _ in range(20):
+            preemption.poll()
+            print("a line")
+            print("another", file=sys.stderr)
+            time.sleep(0.05)
+    except PreemptionRequested:
+        os._exit(75)
+    sys.stdout.flush()
+sys.exit(7)
+"""
+
+
+def listening(**how: Any) -> subprocess.Popen[str]:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | how
+    return subprocess.Popen([sys.executable, "-c", LISTENS], text=True, **pipes)
+
+
+def test_a_lost_terminal_is_a_preemption() -> None:
+    process = listening()
+    assert process.stdout is not None and process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGHUP)
+    process.communicate(timeout=20)
+    assert process.returncode == 75
+
+
+def test_under_nohup_it_is_none() -> None:
+    process = listening(preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    assert process.stdout is not None and process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGHUP)
+    process.communicate(timeout=20)
+    assert process.returncode == 7
+
+
+def test_nobody_who_reads_is_no_end() -> None:
+    process = listening()
+    assert process.stdout is not None and process.stderr is not None
+    assert process.stdout.readline() == "ready\n"
+    process.stdout.close()
+    process.stderr.close()
+    assert process.wait(timeout=20) == 7
+
+
+def test_a_full_disk_under_the_output_is_no_end() -> None:
+    with open("/dev/full", "w") as full:
+        assert listening(stdout=full, stderr=full).wait(timeout=20) == 7
