@@ -49,7 +49,7 @@ class InputRequest:
         against: `torch` to time a DataLoader beside it, or None.
         needed: images/s that a step takes in, or None.
         rounds: turns of each contender.
-        seconds: of a turn.
+        seconds: length of one turn.
     """
 
     folder: str | None = None

@@ -32,7 +32,7 @@ class OneLayer(Part):
 
     Attributes:
         kind: method of `Layered`.
-        options: its arguments.
+        options: arguments of that method.
     """
 
     kind: str = "conv"

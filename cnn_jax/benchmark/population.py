@@ -47,8 +47,8 @@ class PopulationRequest:
 
     Attributes:
         model: a key of `NETWORKS`; None: all of them.
-        members: of a population.
-        epochs: of a member.
+        members: how many members a population has.
+        epochs: passes over train of each member.
         batch_size: examples in a step of a member.
         rounds: turns of each strategy.
         alone: how many members are run by `experiments.train`; 0: none.
@@ -67,7 +67,7 @@ class Contender:
 
     Args:
         strategy: its name.
-        group: the members.
+        group: the members that are trained together.
     """
 
     def __init__(self, strategy: str, group: Group):

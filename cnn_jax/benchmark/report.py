@@ -36,13 +36,13 @@ class Request:
         arguments: of the network or layer.
         batch_size: examples a step.
         size: height and width, pixels.
-        channels: of an image.
+        channels: number of channels of an image.
         classes: width of the last layer.
         dtype: of the computation.
-        devices: how many to use.
+        devices: number of devices to use.
         against: `torch`, `loop` or None.
         rounds: turns of each contender.
-        seconds: of a turn.
+        seconds: length of one turn.
     """
 
     model: str | None

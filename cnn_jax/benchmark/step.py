@@ -37,7 +37,7 @@ class Workload:
 
     Attributes:
         model: key of `MODELS`.
-        kwargs: its arguments.
+        kwargs: arguments of the network.
         batch_size: examples a step.
         image_shape: (H, W, C).
         classes: width of the last layer.
@@ -85,7 +85,7 @@ class FirstStep:
 
     Attributes:
         trace: from Python to the compiler's language.
-        compile: by the compiler.
+        compile: seconds in the compiler.
         total: until the first step is done.
     """
 
@@ -98,7 +98,7 @@ class StepBenchmark:
     """A train step, ready to be timed.
 
     Args:
-        workload: what to run.
+        workload: the network, and what it is fed.
     """
 
     def __init__(self, workload: Workload):

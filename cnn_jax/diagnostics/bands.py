@@ -66,7 +66,7 @@ def band_of_spread(mean: float, deviation: float, runs: int) -> Band:
     Args:
         mean: of the errors of the runs.
         deviation: their standard deviation s, with n - 1.
-        runs: how many, n.
+        runs: number of runs, n.
     """
     t = float(stats.t.ppf((1 + LEVEL) / 2, runs - 1))
     reach = t * deviation * sqrt(1 + 1 / runs)
@@ -80,8 +80,8 @@ def band_of_images(error: float, n: int) -> Band:
     It knows nothing of the spread over seeds, and is too narrow for it on large test sets.
 
     Args:
-        error: published.
-        n: images evaluated.
+        error: the published error, a fraction.
+        n: number of images evaluated.
     """
     tail = (1 - LEVEL) / 2
     low, high = (float(stats.binom.ppf(q, n, error)) / n for q in (tail, 1 - tail))

@@ -36,13 +36,13 @@ class Estimate:
 
     Attributes:
         title: network, data, batch and devices.
-        parameters: how many numbers.
+        parameters: how many numbers are trained.
         parameter_bytes: of the parameters; the gradients are as large.
         optimizer_bytes: of the optimizer's state.
         other_bytes: of running statistics and averages.
         data_bytes: of the training images, where they live on the device.
         devices: over which the batch is divided.
-        batch_size: over all devices.
+        batch_size: examples of one step, over all devices.
         batch_step: what a batch size must be a multiple of.
         image_bytes: activations of one image that the backward pass needs, by the layer table.
         compiled: batch size -> bytes of the step with its states, as compiled; empty where it is
@@ -137,7 +137,7 @@ def estimate(config: Config, compiled: bool = True) -> Estimate:
     """Returns what the run of a config would need; no array is made on a device.
 
     Args:
-        config: validated.
+        config: the whole config, validated.
         compiled: whether the train step is compiled, twice, to learn its memory; else the layer
             table tells.
 

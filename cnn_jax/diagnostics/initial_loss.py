@@ -22,7 +22,7 @@ class InitialLoss:
 
     Attributes:
         reference_id: of the published network.
-        classes: C.
+        classes: number of classes, C.
         loss: mean over examples and classes of logsumexp(logits) - logit, nats.
         logits_std: standard deviation of the logits.
     """
@@ -47,7 +47,7 @@ def initial_loss(fact: Fact, seed: int = 0, batch_size: int = BATCH_SIZE) -> Ini
     """Measures a published network at its published size, in training mode without dropout.
 
     Args:
-        fact: the network.
+        fact: the published network.
         seed: of the parameters and the images.
         batch_size: images; each is drawn from N(0, 1), pixel by pixel.
     """

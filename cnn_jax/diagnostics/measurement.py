@@ -30,7 +30,7 @@ def protocols_needed(config_file: str, config: Config) -> list[Shown]:
 
     Args:
         config_file: as `--config` has it.
-        config: validated.
+        config: the whole config, validated.
     """
     rows = rows_for(recipe_of(config_file), sources.dataset_name(config.data))
     needed = dict.fromkeys(row.shown for row in rows if row.shown.measurable)
@@ -44,7 +44,7 @@ def measure_others(
 
     Args:
         config_file: as `--config` has it.
-        config: validated.
+        config: the whole config, validated.
         workdir: a finished run, whose newest checkpoint is taken if `restored` is None.
         restored: the network.
     """

@@ -33,7 +33,7 @@ def report(description: Description, batch_size: int) -> RenderableType:
     """Returns the layer table with its totals, and all that is known of the network.
 
     Args:
-        description: of the network.
+        description: the network, as `describe` returns it.
         batch_size: examples for which the activation memory is told.
     """
     network = description.network

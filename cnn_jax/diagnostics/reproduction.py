@@ -131,7 +131,7 @@ def judge(
     Args:
         config_file: as `--config` has it.
         as_in_file: the config of the file, validated, without overrides.
-        config: that of the run.
+        config: the config of the run, validated.
         result: `top1_error` and `top5_error` as fractions, `n`, `step`; with `averaged_` in front
             those of averaged parameters, which then count.
         by_protocol: results by other protocols than one view, by their names.

@@ -31,7 +31,7 @@ def compare_schemes(config: Config, schemes: Sequence[str]) -> dict[str, Statist
     All schemes see the same batch, and go through one compiled program.
 
     Args:
-        config: validated.
+        config: the whole config, validated.
         schemes: each an initialiser for all kernels, as `he_normal(mode=fan_out)`; `published`,
             what the config says; or a data-dependent initialisation, as `lsuv`.
 

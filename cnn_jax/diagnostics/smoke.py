@@ -27,7 +27,7 @@ def smoke(config: Config) -> Outcome:
     """Makes two steps and an evaluation of a config in small.
 
     Args:
-        config: validated.
+        config: the whole config, validated.
 
     Raises:
         InputError: the parts of the run do not fit one another.
@@ -55,7 +55,7 @@ def in_small(config: Config) -> Config:
     """Returns a config in small, validated.
 
     Args:
-        config: validated.
+        config: the whole config, validated.
     """
     small = ConfigDict(config)
     form = small_form(config.model.name)

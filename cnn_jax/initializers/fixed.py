@@ -237,7 +237,7 @@ def random_walk(activation: str = "relu", gain: float | None = None) -> Initiali
 
     Args:
         activation: `'relu'` or `'linear'`; without effect where `gain` is given.
-        gain: g itself.
+        gain: the factor g, in place of these formulas.
 
     Example:
         >>> weights = random_walk()(jax.random.key(0), (300, 200))

@@ -67,7 +67,7 @@ class Reached:
         layer: the module, unbound.
         leaves: its parameters by name.
         inputs: arguments of its call; the first is the batch, (N, ..., C).
-        key: its own key.
+        key: the layer's own random key.
     """
 
     name: str

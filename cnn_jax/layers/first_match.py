@@ -20,7 +20,7 @@ def first_match_max_pool(x: jax.Array, window: Pair, strides: Pair, borders: Bor
 
     Args:
         x: (N, H, W, C), floating.
-        window: (height, width).
+        window: (height, width), pixels.
         strides: (vertical, horizontal).
         borders: padding ((top, bottom), (left, right)), each smaller than the window.
 

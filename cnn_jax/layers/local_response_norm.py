@@ -26,7 +26,7 @@ def local_response_norm(
         size: channels in the sum, odd.
         k: added to the sum; the paper's k, Caffe's `k`, cuda-convnet's `minDiv`.
         alpha: weight of the sum.
-        beta: exponent.
+        beta: exponent of the divisor.
         alpha_is_divided_by_size: whether the weight is alpha / size.
 
     Returns:

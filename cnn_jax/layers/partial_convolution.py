@@ -47,7 +47,7 @@ class PartialConv(nn.Module):
         """Convolve, without padding, at every position.
 
         Args:
-            x: (N, H, W, C).
+            x: images or maps (N, H, W, C).
 
         Returns:
             (N, H - kh + 1, W - kw + 1, outputs) of dtype `self.dtype`.

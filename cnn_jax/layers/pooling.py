@@ -114,7 +114,7 @@ def global_average_pool(x: jax.Array) -> jax.Array:
     """Average each map over the image (Lin et al. 2013, arXiv:1312.4400, section 3.2).
 
     Args:
-        x: (N, H, W, C).
+        x: images or maps (N, H, W, C).
 
     Returns:
         (N, C) of the dtype of `x`, summed in float32 at least.

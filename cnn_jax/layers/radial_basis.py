@@ -12,7 +12,7 @@ def squared_distances(x: jax.Array, centres: ArrayLike) -> jax.Array:
 
     Args:
         x: (N, F), floating.
-        centres: (units, F).
+        centres: one a unit, (units, F).
 
     Returns:
         (N, units), in float32 at least.

@@ -46,7 +46,7 @@ class SubSampling(nn.Module):
         """Sub-sample.
 
         Args:
-            x: (N, H, W, C).
+            x: images or maps (N, H, W, C).
 
         Returns:
             (N, H // window, W // window, C) of dtype `self.dtype`.

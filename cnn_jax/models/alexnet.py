@@ -87,12 +87,12 @@ class Form(NamedTuple):
     Attributes:
         published: initialisers and dropout.
         after_conv1: the operations there, in their order.
-        after_conv2: the same.
+        after_conv2: the operations after conv2.
         maps: of conv1 to conv5.
         groups: of conv2, conv4 and conv5.
         norm: constants of the local response normalisation.
         conv1: its padding and rounding.
-        pool_rounding: of all pooling.
+        pool_rounding: `floor` or `ceil`, in all pooling.
     """
 
     published: Published

@@ -62,7 +62,7 @@ def stages(variant: str) -> tuple[Layer, ...]:
     """Returns the layers of the first two stages.
 
     Args:
-        variant: of `AllCNN`.
+        variant: a variant of `AllCNN`.
     """
     kind, _, letter = variant.rpartition("_")
     layers: list[Layer] = []

@@ -32,7 +32,7 @@ class Description:
         kwargs: arguments that make it this one.
         network: the network itself.
         input_size: (H, W, C).
-        rows: its layers.
+        rows: the layers, in the order of `layer_table`.
         fact: the published network that it is, or None.
         citation: of its paper, or None.
         departures: the paragraphs of its file on what differs from the paper, line by line.
@@ -90,7 +90,7 @@ def describe(
 
     Args:
         model: key of `MODELS`.
-        kwargs: its arguments.
+        kwargs: arguments of the network.
         input_size: (H, W, C); None: that of the published network, or of its nearest relative.
         num_classes: width of the last layer; None: as `input_size`.
         dtype: of the computation.

@@ -30,7 +30,7 @@ class Spread:
     Attributes:
         mean: of the errors.
         std: standard deviation of the errors.
-        runs: how many.
+        runs: number of runs.
     """
 
     mean: float
@@ -45,7 +45,7 @@ class Result:
     Attributes:
         split: on which it was measured, in the paper's words.
         protocol: of training and evaluation, in the paper's words.
-        table: table or section.
+        table: table or section of the paper in which it stands.
         status: `read`, or `unverified` where the figure could not be read at its source.
         evaluation: how the images were shown: a key of `evaluation.protocols.PROTOCOLS`, or words
             for what is none of them.
@@ -54,9 +54,9 @@ class Result:
         recipes: the configs that repeat this line: directory, file and word of the config, as in
             `imagenet/resnet:50`.
         top1_error: percent; None where none is printed, or a bound.
-        top5_error: the same.
+        top5_error: percent; None where none is printed.
         top1_printed: as printed, where that is more than the number.
-        top5_printed: the same.
+        top5_printed: the same of the top-5 error.
         spread: of the top-1 error.
     """
 
@@ -90,13 +90,13 @@ class Fact:
     """One published network.
 
     Attributes:
-        reference_id: its name here.
+        reference_id: the name of the network here.
         model: key of `MODELS`.
         kwargs: arguments of the network that make it this one.
         input_size: (H, W, C).
         num_classes: width of its last layer.
         parameters: trained ones, without auxiliary heads.
-        parameters_with_aux: with them.
+        parameters_with_aux: trained ones, auxiliary heads counted in.
         macs: multiply-accumulates of convolutions and fully connected layers for one image.
         macs_with_aux: with auxiliary heads.
         citation: authors, year, title, venue, arxiv; None where there is no paper.

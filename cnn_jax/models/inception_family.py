@@ -31,7 +31,7 @@ class AuxiliaryHead(Part):
         """Checks that the maps are large enough for the head.
 
         Args:
-            x: (B, H, W, C).
+            x: maps (B, H, W, C).
             least: height and width that the head needs, pixels.
 
         Raises:

@@ -48,8 +48,8 @@ class Towers(Part):
         """Returns a convolution with its nonlinearity: on the same grid, or unpadded and strided.
 
         Args:
-            name: of the layer.
-            x: (B, H, W, C).
+            name: of the layer in the paper.
+            x: maps (B, H, W, C).
             maps: number of filters, before `width`.
             size: of the filters, pixels.
             train: whether batch norm takes statistics of the batch.

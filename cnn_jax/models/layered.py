@@ -117,8 +117,8 @@ class Layered(nn.Module):
         """Returns the convolution `name` of x, before any nonlinearity, and taps it.
 
         Args:
-            name: of the layer.
-            x: (B, H, W, C).
+            name: of the layer in the paper.
+            x: maps (B, H, W, C).
             features: number of filters.
             kernel_size: of the filters, pixels.
             use_bias: whether it has biases; None: unless batch norm follows and

@@ -165,7 +165,7 @@ def output_codes(classes: int, units: int) -> np.ndarray:
     """Returns the code of each class.
 
     Args:
-        classes: how many.
+        classes: number of classes.
         units: width of F6.
 
     Returns:

@@ -63,7 +63,7 @@ def overfeat_maps(network: Network, images: jax.Array, train: bool) -> jax.Array
 
     Args:
         network: whose layers these are.
-        images: (B, H, W, C).
+        images: a batch (B, H, W, C).
         train: whether batch norm, if any, looks at the batch.
     """
     x = network.conv_unit("conv1", images, network.hidden(96), 7, train, strides=2)

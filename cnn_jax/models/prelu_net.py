@@ -60,9 +60,9 @@ class Form(NamedTuple):
         maps: of conv1, and of each later stage.
         convolutions: in each later stage.
         size: of a later convolution.
-        conv1: padding of conv1.
+        conv1: padding of conv1, pixels.
         pool1: window and stride of pool1.
-        levels: of the pyramid.
+        levels: bins along a side in each level of the pyramid.
     """
 
     maps: tuple[int, ...]

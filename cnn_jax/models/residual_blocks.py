@@ -96,7 +96,7 @@ class ResidualBlock(Residual):
         """Returns the maps after the block.
 
         Args:
-            x: (B, H, W, C).
+            x: maps (B, H, W, C).
             train: whether batch norm takes the statistics of the batch.
         """
         *inner, (last, features, geometry) = self.layers()

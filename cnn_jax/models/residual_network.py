@@ -82,10 +82,10 @@ class ResidualNetwork(Network):
         """Returns x after the blocks `name`_1, `name`_2 and so on.
 
         Args:
-            kind: of the blocks.
-            name: of the stage.
-            blocks: how many.
-            x: (B, H, W, C).
+            kind: class of the blocks.
+            name: of the stage; the names of its blocks begin with it.
+            blocks: how many blocks the stage has.
+            x: maps (B, H, W, C).
             train: passed on to the blocks.
             first: fields of the first block alone.
             **fields: of all blocks.

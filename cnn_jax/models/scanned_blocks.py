@@ -38,7 +38,7 @@ def scan_blocks(
             takes in shape and dtype. It may use the collections `params` and `batch_stats`, and
             nothing random.
         names: of the blocks, in the order in which they run.
-        x: (B, H, W, C).
+        x: maps (B, H, W, C).
         train: passed on to the blocks.
     """
     assert network.scope is not None

@@ -72,7 +72,7 @@ def zf_maps(network: Network, images: jax.Array, maps: tuple[int, ...], train: b
 
     Args:
         network: whose layers these are.
-        images: (B, H, W, C).
+        images: a batch (B, H, W, C).
         maps: numbers of maps of conv3, conv4 and conv5.
         train: whether batch norm, if any, looks at the batch.
     """

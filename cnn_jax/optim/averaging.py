@@ -47,7 +47,7 @@ def averaged(weight: Weight, average: Any, new: Any, made: jax.Array, decay: jax
 
     Args:
         weight: the kind of average.
-        average: before the step.
+        average: tree of the averages before the step.
         new: a tree like it, after the step.
         made: steps averaged before this one; below 0 the average is `new` itself.
         decay: of the exponential average.

@@ -25,7 +25,7 @@ class Plateau:
         factor: multiplier of each drop.
         patience: evaluations in a row without improvement that make a drop.
         min_improvement: by so much an error must be below the best to count as better.
-        drops: most drops.
+        drops: largest number of drops.
         stop: whether the run ends where the next one would follow.
 
     Example:

@@ -20,7 +20,7 @@ class Clock(NamedTuple):
         step: steps made before this one.
         warmup_steps: steps of linear warm-up.
         total_steps: steps of the whole run.
-        steps_per_epoch: a fraction.
+        steps_per_epoch: steps in one pass over train, not rounded.
     """
 
     step: jax.Array
@@ -141,7 +141,7 @@ def plateau(
         every_epochs: passes over train between two evaluations; `config.evaluation.every_epochs` is
             not looked at.
         min_improvement: by so much an error, as a fraction, must be below the best to improve.
-        drops: most drops.
+        drops: largest number of drops.
         stop: whether the run ends where the next one would follow.
 
     Example:
