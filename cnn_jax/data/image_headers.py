@@ -19,6 +19,8 @@ MOST_BYTES = 1 << 29
 # Every scan of a progressive JPEG goes over all blocks of the image. libjpeg writes 10, optimisers
 # some more; a file of a few kilobytes may ask for thousands.
 MOST_SCANS = 64
+# Segments of a JPEG, chunks of a PNG: an image of the largest size in chunks of 8 kB has 65,536.
+MOST_PARTS = 1 << 18
 
 SIGNATURES = {
     "BMP": (b"BM",),
@@ -86,7 +88,9 @@ def check_png(data: bytes) -> None:
         width, height = (_big(data, at + CHUNK + i, 4) for i in (0, 4))
         depth, colour = data[at + CHUNK + 8], data[at + CHUNK + 9]
         check_size(height, width, depth * PNG_SAMPLES.get(colour, 4) / 8)
+    parts = 0
     while at + CHUNK <= len(data):
+        parts = _one_more(parts)
         kind, end = data[at + 4 : at + CHUNK], at + CHUNK + _big(data, at, 4)
         if kind == b"IEND" or end + 4 > len(data):
             return  # whether rows are missing, the decoder tells
@@ -190,7 +194,7 @@ def without_metadata(data: bytes) -> bytes:
 
 def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
     """Marker, begin and end of the segments of a JPEG, up to its end or what is no segment."""
-    at = 2  # after the start of the image
+    at, parts = 2, 0  # after the start of the image
     while at + 4 <= len(data) and data[at] == 0xFF:
         marker = data[at + 1]
         if marker == 0xFF:  # a marker may be preceded by any number of these
@@ -201,6 +205,7 @@ def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
         if marker == TEMPORARY:
             at += 2
             continue
+        parts = _one_more(parts)
         end = at + 2 + _big(data, at + 2, 2)
         yield marker, at, end
         at = end
@@ -209,6 +214,12 @@ def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
             if following is None:
                 return
             at = following.start()
+
+
+def _one_more(parts: int) -> int:
+    if parts == MOST_PARTS:
+        raise UnreadableError(f"more than {MOST_PARTS:,} parts")
+    return parts + 1
 
 
 def _big(data: bytes, at: int, length: int) -> int:

@@ -57,7 +57,8 @@ class TfdsRecords:
             return self._record(index)
         except Exception as error:  # a damaged archive may cause any, in several libraries
             text = " ".join(str(error).split()) or type(error).__name__
-            return Record(b"", 0, f"{self._split} {index}", text[:LONGEST_FAULT])
+            fault = f"its archive cannot be read: {text}"
+            return Record(b"", 0, f"{self._split} {index}", fault[:LONGEST_FAULT])
 
     def _record(self, index: int) -> Record:
         example = self._message.FromString(self._source[index]).features.feature

@@ -163,6 +163,18 @@ def test_scans_are_counted_before_they_are_decoded(mode: str, extra: int) -> Non
     assert time.monotonic() - began < 1
 
 
+@pytest.mark.parametrize("form", ["JPEG", "PNG"])
+def test_parts_are_counted(form: str) -> None:
+    """A file of empty comments alone would be walked through for minutes."""
+    content = encoded(SMALL, form)
+    at, part = {"JPEG": (2, b"\xff\xfe\0\2"), "PNG": (33, chunk(b"teXt", b""))}[form]
+    assert decode(content[:at] + 100 * part + content[at:]).shape == (24, 20, 3)
+    began = time.monotonic()
+    with pytest.raises(UnreadableError, match="more than 262,144 parts"):
+        decode(content[:at] + 2_000_000 * part + content[at:])
+    assert time.monotonic() - began < 3
+
+
 def test_a_thumbnail_has_scans_of_its_own() -> None:
     exif = Image.Exif()
     exif[0x0112] = 1

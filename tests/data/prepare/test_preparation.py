@@ -182,5 +182,13 @@ def test_other_sets_of_tfds(tmp_path: Path) -> None:
     record = found.train.record(0)  # type: ignore[union-attr]
     assert found.train.records.channels == 1 and isinstance(record.image, bytes)  # type: ignore[union-attr]
     assert isinstance(found.validation.index, np.ndarray)  # type: ignore[union-attr]
+    (archive,) = data.rglob("*-test.array_record*")
+    whole = archive.read_bytes()
+    for damaged in (whole[: len(whole) // 2], whole[:65536] + bytes(99) + whole[65635:]):
+        archive.write_bytes(damaged)
+        split = tfds(str(data), name="small_digits").test
+        faults = [split.record(i).fault for i in range(len(split))]
+        assert all(fault.startswith("its archive cannot be read: ") for fault in faults)
+    archive.write_bytes(whole)
     unknown = run("--dataset=mnits", f"--data_dir={data}")
     assert unknown.returncode == 2 and "mnits" in unknown.stderr, unknown.stderr
