@@ -18,6 +18,7 @@ from pathlib import Path
 
 from absl import flags
 
+from cnn_jax.config.changes import changed
 from cnn_jax.config.identity import config_hash, to_tree
 from cnn_jax.config.validate import validate
 from cnn_jax.training.preemption import PREEMPTED, Preemption, PreemptionRequested
@@ -58,12 +59,9 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def with_seed(config: command_line.FrozenConfigDict, seed: int) -> command_line.FrozenConfigDict:
+def with_seed(config: command_line.Config, seed: int) -> command_line.Config:
     """Returns the config with all three seeds set."""
-    changed = command_line.ConfigDict(config)
-    for name in ("init", "data", "dropout"):
-        changed.seed[name] = seed
-    return validate(changed)
+    return validate(changed(config, {f"seed.{name}": seed for name in ("init", "data", "dropout")}))
 
 
 def ensemble_of(runs: list[Path]) -> str:
