@@ -126,9 +126,7 @@ def parse(
         raise InputError(" ".join(str(error).split()) or repr(error)) from error
     for name in values:
         value = values[name].value
-        if not isinstance(value, int | float) or isinstance(value, bool):
-            continue
-        if problem := Limits().problem(value):
+        if isinstance(value, int | float) and (problem := Limits().problem(value)):
             raise InputError(f"--{name}={shown(value)}{problem}")
     return extra
 
@@ -192,7 +190,8 @@ def parse_plan(
     for key, by in plan.sets().items():
         for given, _ in words.overrides:
             if given == key or given.startswith(f"{key}.") or key.startswith(f"{given}."):
-                raise InputError(f"--config.{given}: {by} sets config.{key}")
+                what = "this key" if given == key else f"config.{key}"
+                raise InputError(f"--config.{given}: {by} sets {what}")
     plan.base, extra = _overridden(base, words, usage, values)
     _nothing_else(extra)
     return file, plan

@@ -16,9 +16,9 @@ import time
 from pathlib import Path
 
 from absl import flags
-from ml_collections import ConfigDict
 
 from cnn_jax import files
+from cnn_jax.config.changes import changed
 from cnn_jax.config.identity import config_hash, to_tree
 from cnn_jax.config.validate import validate
 from cnn_jax.training.preemption import PREEMPTED, Preemption, PreemptionRequested
@@ -59,11 +59,9 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def with_seed(config: command_line.FrozenConfigDict, seed: int) -> command_line.FrozenConfigDict:
+def with_seed(config: command_line.Config, seed: int) -> command_line.Config:
     """Returns the config with all three seeds set."""
-    changed = ConfigDict(config)
-    changed.seed.update(init=seed, data=seed, dropout=seed)
-    return validate(changed)
+    return validate(changed(config, {f"seed.{name}": seed for name in ("init", "data", "dropout")}))
 
 
 def ensemble_of(runs: list[Path]) -> str:

@@ -9,9 +9,9 @@ from ml_collections import ConfigDict
 
 from cnn_jax.config.arguments import REGISTRIES, arguments, builder_field, fill_defaults
 from cnn_jax.config.keys import SCHEMA, Config
-from cnn_jax.config.problems import InputError, brief, hint, shown
-from cnn_jax.config.unknown_keys import as_in, unknown_key
-from cnn_jax.config.values import NumberMap, OpenDict, Values
+from cnn_jax.config.problems import InputError, brief, shown
+from cnn_jax.config.unknown_keys import as_in, unknown_argument, unknown_key
+from cnn_jax.config.values import OpenDict, Values
 
 BUILDERS = {f"{section}.{builder_field(section)}" for section in REGISTRIES}
 
@@ -80,17 +80,15 @@ def values_at(config: Config, path: str) -> Values:
     key = SCHEMA[section][name]
     if not rest:
         return key.values
-    if isinstance(key, NumberMap) or not isinstance(key, OpenDict):
+    if not isinstance(key, OpenDict):
         return _entry_values(path, key.values)
     builder = _builder(config, section)
     accepted = arguments(section).get(builder)
     if accepted is None:
         return Values(anything=True)  # `validate` tells that there is no such builder
     if rest[0] not in accepted:
-        raise InputError(
-            f"config.{section}.{name}.{rest[0]} is not an argument of {builder}"
-            f"{hint(rest[0], accepted)}"
-        )
+        kwargs = f"config.{section}.{name}"
+        raise InputError(unknown_argument(kwargs, rest[0], builder, accepted))
     values = accepted[rest[0]].values
     return values if len(rest) == 1 else _entry_values(path, values)
 
@@ -99,9 +97,9 @@ def _read(path: str, text: str, values: Values) -> Any:
     try:
         return values.read(text)
     except ValueError as error:
-        parts = _parts(path)
-        is_entry = len(parts) > 3 or isinstance(SCHEMA[parts[0]][parts[1]], NumberMap)
-        example = "" if is_entry and len(parts) > 2 else as_in(path)
+        _, name, *rest = _parts(path)
+        is_entry = len(rest) > 1 or (len(rest) == 1 and name != "kwargs")
+        example = "" if is_entry else as_in(path)
         raise InputError(f"--config.{path}={brief(text)}: {error}{example}") from error
 
 
@@ -118,7 +116,7 @@ def _read_section(section: str, text: str) -> Any:
 def _parts(path: str) -> list[str]:
     """Returns section, key, argument and entry of a dotted key, as many as it has.
 
-    An entry of a map may have dots in its own name.
+    What follows the name of a map is the name of an entry, dots and all.
     """
     section, *names = path.split(".", 2)
     if section not in SCHEMA or (names and names[0] not in SCHEMA[section]):

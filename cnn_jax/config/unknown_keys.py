@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from typing import Any
 
-from cnn_jax.config.arguments import REGISTRIES, arguments
+from cnn_jax.config.arguments import REGISTRIES, Argument, arguments
 from cnn_jax.config.keys import SCHEMA
 from cnn_jax.config.problems import hint, nearest
 from cnn_jax.config.values import Key, text_of
@@ -79,6 +80,21 @@ def unknown_name(name: str) -> str:
         near = nearest(name, names)
         key = names[near] if near else None
     return f"; did you mean {key!r}?" if key else ""
+
+
+def unknown_argument(path: str, name: str, builder: str, accepted: Mapping[str, Argument]) -> str:
+    """Returns the sentence about an argument that a builder does not have.
+
+    Args:
+        path: where it stands, as `config.model.kwargs`.
+        name: of the argument.
+        builder: its name.
+        accepted: what the builder takes.
+    """
+    near, end = nearest(name, accepted), ""
+    if near is not None and path.startswith("config."):
+        end = as_in(f"{path.removeprefix('config.')}.{near}", accepted[near].default)
+    return f"{path}.{name} is not an argument of {builder}{hint(name, accepted)}{end}"
 
 
 def as_in(path: str, value: Any = None) -> str:

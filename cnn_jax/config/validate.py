@@ -7,6 +7,7 @@ with a fresh base here, and all problems are reported at once.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,7 +16,7 @@ from ml_collections import ConfigDict, FrozenConfigDict
 from cnn_jax.config.arguments import REGISTRIES, Argument, arguments, builder_field
 from cnn_jax.config.keys import SCHEMA, Config
 from cnn_jax.config.problems import InputError, hint, nearest, shown
-from cnn_jax.config.unknown_keys import as_in, unknown_key
+from cnn_jax.config.unknown_keys import as_in, unknown_argument, unknown_key
 
 
 def validate(config: Mapping[str, Any] | ConfigDict) -> FrozenConfigDict:
@@ -111,7 +112,7 @@ def argument_problems(
     problems = []
     for name, value in given.items():
         if name not in accepted:
-            problems.append(f"{path}.{name} is not an argument of {builder}{hint(name, accepted)}")
+            problems.append(unknown_argument(path, name, builder, accepted))
             continue
         argument = accepted[name]
         if problem := argument.values.problem(value):
@@ -129,30 +130,41 @@ def _cross_problems(config: Config) -> list[str]:
     problems = []
     data, train, schedule = config["data"], config["train"], config["schedule"]
     if data["validation_folds"] == 1:
-        problems.append("config.data.validation_folds = 1 leaves nothing to train on; 0 means none")
+        problems.append(
+            "config.data.validation_folds = 1 leaves nothing to train on; 0 means none"
+            + as_in("data.validation_folds", 0)
+        )
     if data["validation_folds"] > 1 and data["validation_fold"] >= data["validation_folds"]:
         problems.append(
             f"config.data.validation_fold = {data['validation_fold']}: folds are numbered from 0, "
-            f"and there are {data['validation_folds']}"
+            f"and there are {data['validation_folds']}{as_in('data.validation_fold', 0)}"
         )
     if data["shift_form"] == "whole" and data["shift_pixels"] % 1:
         problems.append(
             f"config.data.shift_pixels = {data['shift_pixels']}: config.data.shift_form = 'whole' "
-            "needs a whole number"
+            f"needs a whole number{as_in('data.shift_pixels', float(round(data['shift_pixels'])))}"
         )
     if train["batch_size"] % train["accumulation_steps"]:
         problems.append(
             f"config.train.accumulation_steps = {train['accumulation_steps']} does not divide "
             f"config.train.batch_size = {train['batch_size']}"
+            + as_in(
+                "train.accumulation_steps",
+                math.gcd(train["accumulation_steps"], train["batch_size"]),
+            )
         )
     if schedule["warmup_epochs"] > train["epochs"]:
         problems.append(
             f"config.schedule.warmup_epochs = {schedule['warmup_epochs']} is longer than the run: "
             f"config.train.epochs = {train['epochs']}"
+            + as_in("schedule.warmup_epochs", train["epochs"] / 10)
         )
     parallel, distributed = config["parallel"], config["distributed"]
     if parallel["mode"] == "pmap" and parallel["shard_parameters"]:
-        problems.append("config.parallel.shard_parameters needs config.parallel.mode = 'jit'")
+        problems.append(
+            "config.parallel.shard_parameters needs config.parallel.mode = 'jit'"
+            + as_in("parallel.mode", "jit")
+        )
     problems += _process_problems(distributed, train["batch_size"])
     problems += _source_problems(config["init_from"])
     scope, virtual = train["batch_norm_scope"], train["batch_norm_virtual_batch"]
@@ -160,6 +172,7 @@ def _cross_problems(config: Config) -> list[str]:
         problems.append(
             f"config.train.batch_norm_virtual_batch = {virtual} does not divide "
             f"config.train.batch_size = {train['batch_size']}"
+            + as_in("train.batch_norm_virtual_batch", math.gcd(virtual, train["batch_size"]))
         )
     return problems
 
@@ -168,10 +181,14 @@ def _source_problems(init_from: Any) -> list[str]:
     """What is wrong with the section that names the parameters to begin with."""
     given = [name for name in ("workdir", "weights") if init_from[name]]
     if len(given) == 2:
-        return ["config.init_from.workdir and config.init_from.weights: give one of them"]
+        return [
+            "config.init_from.workdir and config.init_from.weights: give one of them"
+            + as_in("init_from.weights")
+        ]
     if init_from["layers"] and not given:
         return [
             "config.init_from.layers needs config.init_from.workdir or config.init_from.weights"
+            + as_in("init_from.layers")
         ]
     return []
 
@@ -192,14 +209,16 @@ def _process_problems(distributed: Any, batch_size: int) -> list[str]:
     if process_id >= processes:
         problems.append(
             f"config.distributed.process_id = {process_id}: processes are numbered from 0, and "
-            f"there are {processes}"
+            f"there are {processes}{as_in('distributed.process_id', processes - 1)}"
         )
     if batch_size % processes:
         problems.append(
             f"config.train.batch_size = {batch_size} does not divide over {processes} processes"
+            + as_in("train.batch_size", -(-batch_size // processes) * processes)
         )
     if ":" not in distributed["coordinator"]:
         problems.append(
             f"config.distributed.coordinator = {distributed['coordinator']!r}: host:port is needed"
+            + as_in("distributed.coordinator", "localhost:8476")
         )
     return problems

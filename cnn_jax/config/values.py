@@ -1,4 +1,4 @@
-"""What values a key or an argument takes: what is wrong with one, and how text becomes one.
+"""What values a key or an argument takes: how that is declared, checked, and read from text.
 
 The text of an override is a word or a literal: a number, None, true or false, a tuple, a map.
 """
@@ -117,7 +117,7 @@ class Values:
         return found
 
     def described(self) -> str:
-        """Returns the kinds and words in a row, as `'published', float`."""
+        """Returns the kinds and words in a row, as `'published' or float`."""
         words = [repr(word) for word in self.words or ()]
         return " or ".join([*words, *self.kinds()]) or "a value"
 
@@ -275,6 +275,11 @@ Width = Annotated[
     int, Limits(low=1, high=1_048_576, why="two layers as wide have 4 TiB of weights between them")
 ]
 Multiplier = Annotated[float, Limits(above=0, high=1000.0, why="no device holds such a network")]
+# Layers of a network or a part of it, and the side of an image.
+Depth = Annotated[
+    int, Limits(low=0, high=10_000, why="no published network has more than 1,202 layers")
+]
+Pixels = Annotated[int, Limits(low=1, high=65_536, why="an image as large in RGB has 12 GiB")]
 
 
 def _first(problems: Iterable[tuple[str, str]]) -> str:

@@ -14,6 +14,8 @@ from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 
+from cnn_jax.config.values import Pixels
+
 TRIES = 10
 
 
@@ -88,8 +90,8 @@ class ShorterSide:
         position: `centre`, or `random`: every position equally likely.
     """
 
-    size: int = 224
-    shorter_side: int = 256
+    size: Pixels = 224
+    shorter_side: Pixels = 256
     position: Literal["centre", "random"] = "centre"
 
     @property
@@ -124,7 +126,7 @@ class RandomResized:
         widest: largest width / height.
     """
 
-    size: int = 224
+    size: Pixels = 224
     smallest_area: float = 0.08
     largest_area: float = 1.0
     narrowest: float = 0.75

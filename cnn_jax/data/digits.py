@@ -14,13 +14,14 @@ import numpy as np
 from PIL import Image
 
 from cnn_jax.config.problems import InputError
+from cnn_jax.config.values import Pixels
 from cnn_jax.data.dataset import Dataset, Split
 
 TRAIN_EXAMPLES = 898
 LARGEST_VALUE = 16.0
 
 
-def digits(*, size: int = 32) -> Dataset:
+def digits(*, size: Pixels = 32) -> Dataset:
     """Returns the digits, resized bilinearly.
 
     Args:

@@ -21,6 +21,7 @@ from typing import Literal
 
 import numpy as np
 
+from cnn_jax.config.values import Pixels
 from cnn_jax.data.crops import (
     TRIES,
     Box,
@@ -49,8 +50,8 @@ class CentralSquare:
         position: `centre`, or `random`: every position equally likely.
     """
 
-    size: int = 224
-    side: int = 256
+    size: Pixels = 224
+    side: Pixels = 256
     position: Literal["centre", "random"] = "random"
 
     @property
@@ -84,9 +85,9 @@ class ScaleJitter:
         largest_side: of the resized image, pixels.
     """
 
-    size: int = 224
-    smallest_side: int = 256
-    largest_side: int = 512
+    size: Pixels = 224
+    smallest_side: Pixels = 256
+    largest_side: Pixels = 512
 
     @property
     def random(self) -> bool:
@@ -118,7 +119,7 @@ class RandomSized2016:
         widest: largest width / height before the exchange.
     """
 
-    size: int = 224
+    size: Pixels = 224
     smallest_area: float = 0.08
     narrowest: float = 0.75
     widest: float = 1.3333333333333333

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from cnn_jax.config.problems import InputError
+from cnn_jax.config.values import Pixels
 from cnn_jax.data.dataset import Dataset, Split
 
 TEST_OFFSET = 1 << 40  # test examples are numbered from here, so that no split shares an example
@@ -21,7 +22,7 @@ def synthetic(
     *,
     train: int = 2048,
     test: int = 512,
-    size: int = 32,
+    size: Pixels = 32,
     channels: int = 3,
     classes: int = 10,
     noise: float = 0.3,

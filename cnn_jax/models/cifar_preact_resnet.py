@@ -32,6 +32,7 @@ from typing import Literal
 import flax.linen as nn
 import jax
 
+from cnn_jax.config.values import Depth
 from cnn_jax.models.cifar_resnet import PUBLISHED_SHORTCUT, blocks_of_depth
 from cnn_jax.models.network import Prediction, SmallForm
 from cnn_jax.models.published import PUBLISHED
@@ -50,7 +51,7 @@ class CifarPreActResNet(ResidualNetwork):
             published are A with basic blocks and B with bottlenecks.
     """
 
-    depth: int = 164
+    depth: Depth = 164
     block: Literal["bottleneck", "basic"] = "bottleneck"
     shortcut: Literal["published", "A", "B"] = PUBLISHED
 

@@ -33,6 +33,7 @@ import flax.linen as nn
 import jax
 
 from cnn_jax.config.problems import InputError
+from cnn_jax.config.values import Depth
 from cnn_jax.models.network import Prediction, SmallForm
 from cnn_jax.models.published import PUBLISHED
 from cnn_jax.models.residual_blocks import ResidualBlock
@@ -55,7 +56,7 @@ class CifarResNet(OriginalResidualNetwork):
             Without effect where `residual` is False.
     """
 
-    depth: int = 20
+    depth: Depth = 20
     block: Literal["basic", "bottleneck"] = "basic"
     shortcut: Literal["published", "A", "B", "C"] = PUBLISHED
 

@@ -32,7 +32,7 @@ import flax.linen as nn
 import jax
 
 from cnn_jax.config.problems import InputError
-from cnn_jax.config.values import Width
+from cnn_jax.config.values import Depth, Width
 from cnn_jax.models.network import Network, Prediction, SmallForm
 from cnn_jax.models.published import Published
 
@@ -53,7 +53,7 @@ class ConvNet(Network):
 
     filters: tuple[Width, ...] = (16, 20, 20)
     kernel_size: int = 5
-    convs_per_stage: int = 1
+    convs_per_stage: Depth = 1
     stride: int = 1
     pad: int | None = None
     pools: tuple[int, ...] = (2, 2, 2)

@@ -48,6 +48,7 @@ import flax.linen as nn
 import jax
 
 from cnn_jax.config.problems import InputError
+from cnn_jax.config.values import Depth
 from cnn_jax.models.classifier import classify
 from cnn_jax.models.network import Network, Prediction, SmallForm
 from cnn_jax.models.published import Published
@@ -93,7 +94,7 @@ class PReLUNet(Network):
     """
 
     variant: Literal["A", "B", "C", "small14", "small30"] = "A"
-    convolutions: tuple[int, ...] | None = None
+    convolutions: tuple[Depth, ...] | None = None
 
     small = SmallForm({"width": 0.05, "convolutions": (1, 1)}, image_size=64)
     published: ClassVar[Published] = Published(

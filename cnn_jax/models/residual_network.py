@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Final, Literal
 import jax
 
 from cnn_jax.config.problems import InputError
+from cnn_jax.config.values import Depth
 from cnn_jax.models.network import Network
 from cnn_jax.models.published import Published
 from cnn_jax.models.residual_blocks import Residual
@@ -34,7 +35,7 @@ class ResidualNetwork(Network):
             the same up to rounding, and the parameters have the same names.
     """
 
-    blocks: tuple[int, ...] | None = None
+    blocks: tuple[Depth, ...] | None = None
     scan_blocks: Literal["auto", "always", "never"] = "auto"
 
     published: ClassVar[Published] = PUBLISHED_RESIDUAL

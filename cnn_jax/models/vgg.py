@@ -47,6 +47,7 @@ import flax.linen as nn
 import jax
 
 from cnn_jax.config.problems import InputError
+from cnn_jax.config.values import Depth
 from cnn_jax.models.classifier import classify
 from cnn_jax.models.network import Network, Prediction, SmallForm
 from cnn_jax.models.published import Published
@@ -71,7 +72,7 @@ class VGG(Network):
     """
 
     variant: Literal["A", "A_LRN", "B", "C", "D", "E"] = "D"
-    convolutions: tuple[int, ...] | None = None
+    convolutions: tuple[Depth, ...] | None = None
 
     small = SmallForm({"width": 0.05, "convolutions": (1, 1)}, image_size=16)
     published: ClassVar[Published] = Published(

@@ -102,6 +102,7 @@ def test_no_key_takes_a_number_out_of_all_bounds() -> None:
         ("seed.init", 2**32, "must be at most 4294967295, for a seed is a uint32 in a run"),
         ("seed.data", 2**32, "must be at most 4294967295"),
         ("seed.dropout", -1, "must be at least 0, as in --config.seed.dropout=0"),
+        ("data.kwargs.size", 10**9, "must be at most 65536, for an image as large in RGB has 12"),
         ("model.kwargs.width", 1e9, "at most 1000.0, for no device holds such a network"),
         ("model.kwargs.width", math.nan, "a finite number is needed"),
         ("model.kwargs.dropout_rate", math.inf, "a finite number is needed"),
@@ -110,7 +111,7 @@ def test_no_key_takes_a_number_out_of_all_bounds() -> None:
         ("model.kwargs.kernel_init", {"*": 3}, "* = 3: str is needed, this is int"),
         ("optim.rate_multipliers", {"*": -1.0}, "* = -1.0: must be at least 0"),
         ("schedule.warmup_epochs", math.nan, "a finite number is needed"),
-        ("data.kwargs.size", -3, "must be at least 0, as in --config.data.kwargs.size=32"),
+        ("data.kwargs.size", -3, "must be at least 1, as in --config.data.kwargs.size=32"),
         ("train.loss", "softmx", "did you mean 'softmax'? Allowed: lecun_1998, softmax, as in"),
     ],
 )

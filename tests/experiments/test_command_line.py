@@ -265,9 +265,9 @@ def test_what_a_plan_sets_is_not_overridden(root: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(root)
     file = "--config=configs/searches/digits_lenet5.py"
     for override, message in [
-        ("optim.learning_rate=1", "a range of the search sets config.optim.learning_rate"),
-        ("data.validation_folds=5", "the search, for its trials, sets"),
-        ("train.epochs=5", "every stage of the search sets config.train.epochs"),
+        ("optim.learning_rate=1", "a range of the search sets this key"),
+        ("data.validation_folds=5", "the search, for its trials, sets this key"),
+        ("train.epochs=5", "every stage of the search sets this key"),
         ("optim={}", "--config.optim: a range of the search sets config.optim."),
     ]:
         with pytest.raises(InputError, match=message):
