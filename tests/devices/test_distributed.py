@@ -1,9 +1,12 @@
 """Real processes on this machine: the same run, and what happens when one is lost."""
 
+import functools
 import json
 import os
 import re
+import resource
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -227,3 +230,79 @@ def test_a_coordinator_that_does_not_come_is_named(root: Path) -> None:
     done = run(root, words)
     assert done.returncode == 2
     assert "process 1 waited 2 s for process 0 at localhost:9: nobody listens there" in done.stderr
+
+
+def by_hand(
+    root: Path, tmp_path: Path, own: list[list[str]], limits: dict[int, int] | None = None
+) -> list[tuple[int, str]]:
+    """Returns exit code and output of processes that are started one by one.
+
+    Args:
+        root: of the repository.
+        tmp_path: for the run.
+        own: of each process, its flags.
+        limits: process -> the longest file that it may write, bytes.
+    """
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        port = probe.getsockname()[1]
+    file = tmp_path / "config.py"
+    shared = {"train.batch_size": 8, "parallel.devices": None, "parallel.shard_parameters": True}
+    file.write_text(CONFIG.format(overrides=shared | {"model.kwargs.layers": (640,)}))
+    environment_of = environment() | {"JAX_PLATFORMS": "cpu"}
+    processes = []
+    for i, flags in enumerate(own):
+        longest = (limits or {}).get(i, resource.RLIM_INFINITY)
+        words = [
+            *(sys.executable, "-m", "experiments.train", f"--config={file}"),
+            f"--config.distributed.coordinator=localhost:{port}",
+            f"--config.distributed.processes={len(own)}",
+            f"--config.distributed.process_id={i}",
+            *flags,
+        ]
+        started = subprocess.Popen(
+            words,
+            cwd=root,
+            env=environment_of,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            preexec_fn=functools.partial(
+                resource.setrlimit, resource.RLIMIT_FSIZE, (longest, longest)
+            ),
+        )
+        processes.append(started)
+    outputs = [process.communicate(timeout=120)[0] for process in processes]
+    return [(p.returncode, out) for p, out in zip(processes, outputs, strict=True)]
+
+
+def test_hosts_that_disagree_train_nothing(root: Path, tmp_path: Path) -> None:
+    workdir = tmp_path / "run"
+    own = [
+        [f"--workdir={workdir}", "--config.seed.data=1", "--config.data.workers=1"],
+        [f"--workdir={workdir}", "--config.seed.data=2", "--config.optim.learning_rate=0.3"],
+    ]
+    for code, out in by_hand(root, tmp_path, own):
+        assert code == 2, out
+        assert "config.seed.data: 1 on process 0; 2 on process 1" in out
+        assert "config.optim.learning_rate: 0.02 on process 0; 0.3 on process 1" in out
+        assert "data.workers" not in out and "Check failure" not in out
+    assert not workdir.exists()
+
+
+def test_hosts_that_share_no_directory_train_nothing(root: Path, tmp_path: Path) -> None:
+    own = [[f"--workdir={tmp_path / name}"] for name in ("a", "b")]
+    for code, out in by_hand(root, tmp_path, own):
+        assert code == 2, out
+        assert f"is not seen by process 1 in {tmp_path / 'b'}" in out
+    assert not (tmp_path / "a" / "config.json").exists()
+
+
+def test_a_save_that_fails_on_one_ends_all(root: Path, tmp_path: Path) -> None:
+    """Process 1 may write no file of its part of the parameters: all say so, within seconds."""
+    own = [[f"--workdir={tmp_path / 'run'}"]] * 2
+    began = time.monotonic()
+    for code, out in by_hand(root, tmp_path, own, {1: 1000}):
+        assert code == 2, out
+        assert re.search(r"checkpoints cannot be written: File too large; [0-9,]+ bytes are n", out)
+    assert time.monotonic() - began < 60
