@@ -17,7 +17,7 @@ from cnn_jax.diagnostics.network_report import NUMBERS, WORDS, cells, grid
 from cnn_jax.models.description import Description, describe, describe_published, variants
 from cnn_jax.models.facts import facts
 from cnn_jax.models.layer_table import Row
-from cnn_jax.models.published import Published
+from cnn_jax.models.layered import Published
 
 Pairing = tuple[Row | None, Row | None]
 

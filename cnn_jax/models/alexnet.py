@@ -62,8 +62,8 @@ import flax.linen as nn
 import jax
 
 from cnn_jax.models.classifier import classify
+from cnn_jax.models.layered import Published
 from cnn_jax.models.network import Network, Prediction, SmallForm
-from cnn_jax.models.published import Published
 
 BIASED: Final = ("conv2", "conv4", "conv5", "fc6", "fc7")
 DROPOUT: Final = {"fc6": 0.5, "fc7": 0.5}

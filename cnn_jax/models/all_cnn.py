@@ -40,8 +40,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from cnn_jax.models.layered import Published
 from cnn_jax.models.network import Network, Prediction, SmallForm
-from cnn_jax.models.published import Published
 
 MAPS: Final = (96, 192)
 # Tables 1 and 2: sizes of the filters in a stage, without what makes the maps smaller.

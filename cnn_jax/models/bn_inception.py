@@ -54,9 +54,8 @@ import flax.linen as nn
 import jax
 
 from cnn_jax.models.inception_family import stage_counts
-from cnn_jax.models.layered import Part
+from cnn_jax.models.layered import Part, Published
 from cnn_jax.models.network import Network, Prediction, SmallForm
-from cnn_jax.models.published import Published
 
 # Figure 5: #1x1, #3x3 reduce, #3x3, double #3x3 reduce, double #3x3, pool proj. The last module of
 # stages 3 and 4 halves the grid: no 1x1, no pool projection.

@@ -34,8 +34,8 @@ import jax
 
 from cnn_jax.config.values import Depth
 from cnn_jax.models.cifar_resnet import PUBLISHED_SHORTCUT, blocks_of_depth
+from cnn_jax.models.layered import PUBLISHED
 from cnn_jax.models.network import Prediction, SmallForm
-from cnn_jax.models.published import PUBLISHED
 from cnn_jax.models.residual_blocks import PreActivationBlock
 from cnn_jax.models.residual_network import ResidualNetwork
 

@@ -33,8 +33,8 @@ import jax
 
 from cnn_jax.config.problems import InputError
 from cnn_jax.config.values import Depth, Width
+from cnn_jax.models.layered import Published
 from cnn_jax.models.network import Network, Prediction, SmallForm
-from cnn_jax.models.published import Published
 
 
 class ConvNet(Network):

@@ -33,8 +33,8 @@ import flax.linen as nn
 import jax
 
 from cnn_jax.layers.locally_connected import LocallyConnected
+from cnn_jax.models.layered import Published
 from cnn_jax.models.network import Network, Prediction, SmallForm
-from cnn_jax.models.published import Published
 
 
 class CudaConvNet(Network):

@@ -58,11 +58,9 @@ import flax.linen as nn
 import jax
 
 from cnn_jax.layers.spatial_pyramid import spatial_pyramid_pool
-from cnn_jax.layers.taps import tap
 from cnn_jax.models.inception_family import AuxiliaryHead, stage_counts
-from cnn_jax.models.layered import Part
+from cnn_jax.models.layered import Part, Published, tap
 from cnn_jax.models.network import Network, Prediction, SmallForm
-from cnn_jax.models.published import Published
 
 # Table 1: #1x1, #3x3 reduce, #3x3, #5x5 reduce, #5x5, pool proj.
 Widths = tuple[int, int, int, int, int, int]

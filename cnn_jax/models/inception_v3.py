@@ -70,8 +70,8 @@ from cnn_jax.models.inception_v3_modules import (
     Reduction35,
     Towers,
 )
+from cnn_jax.models.layered import Published
 from cnn_jax.models.network import Network, Prediction, SmallForm
-from cnn_jax.models.published import Published
 
 Module = tuple[str, type[Towers], dict[str, Any]]
 # The modules on each grid, and those that halve it.

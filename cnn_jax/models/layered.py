@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeVar
 
 import flax.linen as nn
@@ -21,13 +22,79 @@ from cnn_jax.layers.dropout import Dropout
 from cnn_jax.layers.local_response_norm import local_response_norm
 from cnn_jax.layers.pooling import average_pool, global_average_pool, max_pool
 from cnn_jax.layers.spatial_pyramid import spatial_pyramid_pool
-from cnn_jax.layers.taps import tap
-from cnn_jax.models.published import PUBLISHED, Published
 
 # Activations with parameters, which `layers.activations.activation` does not know.
 LEARNED_ACTIVATIONS: Final = ("prelu", "prelu_shared")
+PUBLISHED: Final = "published"  # the word in a knob that means: what the paper prints
 Rates = Mapping[str, float | jax.Array]
 Size = int | Sequence[int]
+
+
+@dataclass(frozen=True)
+class Published:
+    """What the paper prints for each layer: the meaning of the word `published`.
+
+    Layers inside a part of the network are named `part/layer`.
+
+    Attributes:
+        activation: name of the nonlinearity.
+        kernel_init: layer or part -> initialiser, `*` for the rest.
+        bias_init: the same for biases.
+        norm: `none` or `batch`.
+        dropout: layer name -> rate, every place where it can stand; 0 where the paper has none.
+        batch_norm: arguments of `BatchNorm`, where they are not its defaults.
+        bias_under_norm: whether a convolution keeps its bias where batch norm shifts its output.
+    """
+
+    activation: str = "relu"
+    kernel_init: Mapping[str, str] = field(default_factory=lambda: {"*": "he_normal"})
+    bias_init: Mapping[str, str] = field(default_factory=lambda: {"*": "zeros"})
+    norm: str = "none"
+    dropout: Mapping[str, float] = field(default_factory=dict)
+    batch_norm: Mapping[str, Any] = field(default_factory=dict)
+    bias_under_norm: bool = True
+
+
+def tap(module: nn.Module, name: str, value: jax.Array) -> jax.Array:
+    """Record an activation under `taps[name]`, whatever module of the network calls.
+
+    Nothing is recorded, or left in the program, unless the collection `taps` is mutable:
+    `logits, state = model.apply(variables, images, mutable=['taps'])`. Inside a lifted transform
+    (`nn.scan`, `nn.remat`) the root is that of the transform: tap outside.
+
+    Where the collection `perturbations` holds an array of this name, it is added to what goes on:
+    the derivative with respect to zeros there is that with respect to the activation.
+
+    Args:
+        module: the bound module that calls.
+        name: the layer's name in the paper; unique in the network.
+        value: the activation.
+
+    Returns:
+        `value`, or its sum with the perturbation.
+
+    Raises:
+        ValueError: if two layers record under one name.
+
+    Example:
+        >>> class Doubled(nn.Module):
+        ...     @nn.compact
+        ...     def __call__(self, x):
+        ...         return tap(self, "double", 2 * x)
+        >>> _, state = Doubled().apply({}, 3.0, mutable=["taps"])
+        >>> state["taps"]["double"]
+        6.0
+    """
+    if module.scope is None or module.is_initializing():
+        return value
+    root = module.scope.root
+    if root.is_mutable_collection("taps"):
+        if root.has_variable("taps", name):
+            raise ValueError(f"tap {name!r} is recorded twice in one pass")
+        root.put_variable("taps", name, value)
+    if root.has_variable("perturbations", name):
+        return value + root.get_variable("perturbations", name)
+    return value
 
 
 class Layered(nn.Module):

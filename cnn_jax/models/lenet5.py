@@ -48,9 +48,8 @@ from cnn_jax.layers.partial_convolution import PartialConv
 from cnn_jax.layers.pooling import average_pool, max_pool
 from cnn_jax.layers.radial_basis import squared_distances
 from cnn_jax.layers.subsampling import SubSampling
-from cnn_jax.layers.taps import tap
+from cnn_jax.models.layered import Published, tap
 from cnn_jax.models.network import Network, Prediction, SmallForm
-from cnn_jax.models.published import Published
 
 POOLINGS = {"average": average_pool, "max": max_pool}
 SQUASHING = {"modern": "tanh", "1998": "scaled_tanh", "1998_softmax": "scaled_tanh"}

@@ -12,8 +12,8 @@ from typing import ClassVar
 import flax.linen as nn
 import jax
 
+from cnn_jax.models.layered import Published
 from cnn_jax.models.network import Network, Prediction, SmallForm
-from cnn_jax.models.published import Published
 
 
 class Linear(Network):

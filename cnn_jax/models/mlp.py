@@ -17,8 +17,8 @@ import flax.linen as nn
 import jax
 
 from cnn_jax.config.values import Width
+from cnn_jax.models.layered import Published
 from cnn_jax.models.network import Network, Prediction, SmallForm
-from cnn_jax.models.published import Published
 
 DEEPEST = 16
 

@@ -13,8 +13,7 @@ from flax.traverse_util import flatten_dict
 from cnn_jax import initializers
 from cnn_jax.config.problems import InputError, hint
 from cnn_jax.layers.activations import ACTIVATIONS
-from cnn_jax.models.layered import LEARNED_ACTIVATIONS, Layered
-from cnn_jax.models.published import PUBLISHED, Published
+from cnn_jax.models.layered import LEARNED_ACTIVATIONS, PUBLISHED, Layered, Published
 
 
 class Prediction(NamedTuple):

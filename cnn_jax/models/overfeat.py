@@ -37,8 +37,8 @@ import flax.linen as nn
 import jax
 
 from cnn_jax.models.classifier import classify
+from cnn_jax.models.layered import Published
 from cnn_jax.models.network import Network, Prediction, SmallForm
-from cnn_jax.models.published import Published
 
 
 class OverFeat(Network):

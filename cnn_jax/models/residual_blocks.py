@@ -24,8 +24,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from cnn_jax.layers.taps import tap
-from cnn_jax.models.layered import Part
+from cnn_jax.models.layered import Part, tap
 
 EXPANSION = 4  # outputs of a bottleneck, in multiples of its features
 

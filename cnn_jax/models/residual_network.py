@@ -9,8 +9,8 @@ import jax
 
 from cnn_jax.config.problems import InputError
 from cnn_jax.config.values import Depth
+from cnn_jax.models.layered import Published
 from cnn_jax.models.network import Network
-from cnn_jax.models.published import Published
 from cnn_jax.models.residual_blocks import Residual
 from cnn_jax.models.scanned_blocks import can_scan, scan_blocks
 

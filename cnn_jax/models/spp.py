@@ -34,9 +34,9 @@ import flax.linen as nn
 import jax
 
 from cnn_jax.models.classifier import classify
+from cnn_jax.models.layered import Published
 from cnn_jax.models.network import Network, Prediction, SmallForm
 from cnn_jax.models.overfeat import OverFeat, overfeat_maps
-from cnn_jax.models.published import Published
 from cnn_jax.models.zfnet import MAPS, ZFNet, zf_maps
 
 ZF5: Final = Published(

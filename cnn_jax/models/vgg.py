@@ -49,8 +49,8 @@ import jax
 from cnn_jax.config.problems import InputError
 from cnn_jax.config.values import Depth
 from cnn_jax.models.classifier import classify
+from cnn_jax.models.layered import Published
 from cnn_jax.models.network import Network, Prediction, SmallForm
-from cnn_jax.models.published import Published
 
 MAPS: Final = (64, 128, 256, 512, 512)
 CONVOLUTIONS: Final = {

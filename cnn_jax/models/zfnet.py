@@ -38,8 +38,8 @@ import flax.linen as nn
 import jax
 
 from cnn_jax.models.classifier import classify
+from cnn_jax.models.layered import Published
 from cnn_jax.models.network import Network, Prediction, SmallForm
-from cnn_jax.models.published import Published
 
 MAPS: Final = {"paper": (384, 384, 256), "512_1024_512": (512, 1024, 512)}
 

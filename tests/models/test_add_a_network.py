@@ -44,7 +44,7 @@ import jax
 import jax.numpy as jnp
 
 from cnn_jax.models.network import Network, Prediction, SmallForm
-from cnn_jax.models.published import Published
+from cnn_jax.models.layered import Published
 
 
 class SqueezeNet(Network):

@@ -12,7 +12,7 @@ from cnn_jax import models
 from cnn_jax.config.problems import InputError
 from cnn_jax.models.bn_inception import Inception
 from cnn_jax.models.layer_table import Row, layer_table
-from cnn_jax.models.published import Published
+from cnn_jax.models.layered import Published
 
 GRIDS = {"3a": 28, "3b": 28, "3c": 14, "4a": 14, "4d": 14, "4e": 7, "5a": 7, "5b": 7}
 

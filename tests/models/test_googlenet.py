@@ -12,7 +12,7 @@ from cnn_jax.config.problems import InputError
 from cnn_jax.initializers.parameters import init_variables
 from cnn_jax.models.googlenet import Head, Inception
 from cnn_jax.models.layer_table import Row, layer_table
-from cnn_jax.models.published import Published
+from cnn_jax.models.layered import Published
 
 IMAGES = jax.ShapeDtypeStruct((2, 96, 96, 3), jnp.float32)
 

@@ -19,7 +19,7 @@ from cnn_jax.models.inception_v3_modules import (
     Towers,
 )
 from cnn_jax.models.layer_table import Row, layer_table
-from cnn_jax.models.published import Published
+from cnn_jax.models.layered import Published
 
 # The last layers of the towers in order, with their maps; maps of the input that pass through.
 ENDS: dict[type[Towers], tuple[dict[str, int], int]] = {

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 
 from cnn_jax import models
-from cnn_jax.models.layered import Part
+from cnn_jax.models.layered import Part, Published
 from cnn_jax.models.network import Network, Prediction
-from cnn_jax.models.published import Published
 from cnn_jax.step.objective import rematerialised
 from cnn_jax.training.feeds import make_feed
 from cnn_jax.training.run import prepare

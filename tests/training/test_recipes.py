@@ -10,8 +10,8 @@ import pytest
 
 from cnn_jax.config.problems import InputError
 from cnn_jax.models import Prediction
+from cnn_jax.models.layered import Published
 from cnn_jax.models.network import Network
-from cnn_jax.models.published import Published
 from cnn_jax.step.steps import make_train_step
 from cnn_jax.training.feeds import make_feed
 from cnn_jax.training.run import Run, prepare

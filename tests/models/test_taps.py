@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import pytest
 
 from cnn_jax.layers.dense import Dense
-from cnn_jax.layers.taps import tap
+from cnn_jax.models.layered import tap
 
 
 class Stage(nn.Module):
