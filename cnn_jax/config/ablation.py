@@ -14,7 +14,7 @@ from cnn_jax.config.values import count
 Changes = Mapping[str, Any]  # dotted key of a config -> value, as {"model.kwargs.norm": "batch"}
 Factors = Mapping[str, Mapping[str, Changes]]  # name -> label of the level -> changes
 
-SEEDS = count("every one is a run of every cell", high=100_000)
+SEEDS = count("every one is a run of every cell", high=10_000)
 
 
 @dataclass

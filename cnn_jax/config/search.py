@@ -13,7 +13,7 @@ from cnn_jax.config.problems import InputError, hint, shown
 from cnn_jax.config.values import Limits, Values, count
 
 SET_BY_A_STAGE = "train.epochs"
-TRIALS = count("every one is a run", high=100_000)
+TRIALS = count("every one is a run", high=10_000)
 SEED = count("that is the largest int32", low=0)
 
 
