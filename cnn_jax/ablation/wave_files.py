@@ -58,7 +58,10 @@ class WaveFiles:
             like: a state of the same structure, of one member.
         """
         try:
-            with np.load(self._snapshot, allow_pickle=False) as saved:
+            with (
+                self._snapshot.open("rb") as file,  # NumPy leaves a damaged one open
+                np.load(file, allow_pickle=False) as saved,
+            ):
                 about = json.loads(str(saved[RECORD]))
                 if about["format"] != FORMAT_VERSION or about["config_hashes"] != self._hashes:
                     return None

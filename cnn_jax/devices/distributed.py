@@ -42,10 +42,16 @@ def start(distributed: Any) -> None:
         InputError: the other processes did not come in time, or their numbers are wrong.
     """
     if distributed.detect:
-        jax.distributed.initialize(
-            initialization_timeout=int(distributed.timeout_seconds),
-            heartbeat_timeout_seconds=int(distributed.heartbeat_seconds),
-        )
+        try:
+            jax.distributed.initialize(
+                initialization_timeout=int(distributed.timeout_seconds),
+                heartbeat_timeout_seconds=int(distributed.heartbeat_seconds),
+            )
+        except Exception as error:  # of every kind of cluster, and grpc's own
+            raise InputError(
+                "config.distributed.detect: jax could not find or meet the other processes: "
+                f"{' '.join(str(error).split()):.400}"
+            ) from error
         _watch()
         return
     if distributed.coordinator is None or distributed.processes == 1:

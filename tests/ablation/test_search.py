@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from cnn_jax.ablation import population_record
 from cnn_jax.ablation.factors import Member
 from cnn_jax.ablation.ranges import edges
-from cnn_jax.ablation.search import Round, Trial, check, run_search
+from cnn_jax.ablation.search import Round, Trial, check, member_of, run_search
 from cnn_jax.ablation.search_report import override_line, report
 from cnn_jax.config import schema
 from cnn_jax.config.problems import InputError
@@ -220,3 +221,29 @@ def test_real_trials(tmp_path: Path) -> None:
             assert trial.validation_error is not None and 0 <= trial.validation_error <= 1
             assert trial.validation_loss is not None and trial.validation_loss > 0
     assert rounds == run_search(made, tmp_path, train, lambda _: None), "read, not trained"
+
+
+def test_a_damaged_record_is_written_again(tmp_path: Path) -> None:
+    one = run_search(search(), tmp_path, Bowl(), lambda _: None)
+    whole = json.loads((tmp_path / "search.json").read_text())
+    for content in ("", '{"search"', "[]"):
+        (tmp_path / "search.json").write_text(content)
+        said: list[str] = []
+        assert run_search(search(), tmp_path, Bowl(), said.append) == one
+        assert "search.json is damaged" in said[0]
+        assert json.loads((tmp_path / "search.json").read_text()) == whole
+
+
+def test_a_damaged_record_does_not_give_the_directory_away(tmp_path: Path) -> None:
+    values = {RATE: 0.1, DECAY: 0.1, ACTIVATION: "relu"}
+    trials = [member_of(search(), search().stages[0], 0, values)]
+    population_record.claim(tmp_path / "stage-1", trials, "auto", "sequential")
+    (tmp_path / "search.json").write_text("")
+    with pytest.raises(InputError, match="stage-1 holds other members; nothing was changed"):
+        run_search(search(), tmp_path, Bowl(), lambda _: None)
+    assert (tmp_path / "search.json").read_text() == ""
+
+
+def test_a_loss_that_is_no_number_comes_last() -> None:
+    trials = [Trial(i, {}, "done", 0.1, loss, 0.0) for i, loss in enumerate([None, 0.5, math.nan])]
+    assert [t.index for t in Round(schema.Stage(3, 1.0, 1), {}, trials).ranked()] == [1, 0, 2]

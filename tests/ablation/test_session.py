@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from pathlib import Path
 
 import pytest
@@ -97,3 +98,33 @@ def test_a_directory_of_other_things_is_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("")
     with pytest.raises(InputError, match=r"holds thesis.tex but no plan.json"):
         run(ablation(), tmp_path)
+
+
+@pytest.mark.parametrize("content", ["", '{"ablation": {', "[]"])
+def test_a_damaged_plan_is_written_again_from_the_members(
+    content: str, trained: Path, tmp_path: Path
+) -> None:
+    workdir = shutil.copytree(trained, tmp_path / "run")
+    plan, before = workdir / "plan.json", json.loads((workdir / "plan.json").read_text())
+    plan.write_text(content)
+    with pytest.raises(InputError, match="holds other members; nothing was changed"):
+        run(ablation({"rate": RATES}, seeds=2), workdir)
+    assert plan.read_text() == content
+    run(ablation({"rate": RATES | DIVERGING}, seeds=1), workdir)
+    again = json.loads(plan.read_text())["ablation"]
+    assert again["factors"] == before["ablation"]["factors"] and again["seeds"] == 1
+
+
+def test_a_damaged_population_is_named_with_what_to_do(trained: Path, tmp_path: Path) -> None:
+    workdir = shutil.copytree(trained, tmp_path / "run")
+    record = workdir / "population" / "population.json"
+    for content in ("", '{"members": [', "{}"):
+        record.write_text(content)
+        with pytest.raises(InputError, match=r"population.json is damaged: .*or move .* away"):
+            run(ablation({"rate": RATES | DIVERGING}, seeds=1), workdir)
+    # Where nothing was trained yet nothing depends on it.
+    for file in record.parent.glob("*wave*"):
+        file.unlink()
+    run(ablation({"rate": RATES | DIVERGING}, seeds=1), workdir)
+    members = [json.loads((d / "ablation.json").read_text())["members"] for d in (trained, workdir)]
+    assert members[0] == members[1]

@@ -7,11 +7,13 @@ import time
 from types import SimpleNamespace
 from typing import Any
 
+import jax
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cnn_jax.config.problems import InputError
+from cnn_jax.devices import distributed
 from cnn_jax.devices.distributed import differences
 from cnn_jax.devices.roll_call import address_of, answer_roll, call_roll
 
@@ -142,6 +144,22 @@ def test_one_that_was_started_again_is_no_second_one() -> None:
 def test_localhost_is_listened_at_alone() -> None:
     """Nobody from another machine reaches what runs on one."""
     assert call_roll(member(0, 1, port := free_port())) == f"127.0.0.1:{port}"
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_jax_is_told_to_listen_there(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: dict[str, Any] = {}
+    monkeypatch.setattr(jax.distributed, "initialize", lambda *_, **how: told.update(how))
+    monkeypatch.setattr(distributed, "_watch", lambda: None)
+    port = free_port()
+    mine, other = member(number, 2, port), member(1 - number, 2, port)
+    mine.detect, mine.heartbeat_seconds = False, 10.0
+    thread = threading.Thread(target=heard_by, args=([other],))
+    thread.start()
+    distributed.start(mine)
+    thread.join(timeout=10)
+    expected = f"127.0.0.1:{port}" if number == 0 else None
+    assert told["coordinator_bind_address"] == expected
 
 
 def test_a_port_in_use_is_named() -> None:
