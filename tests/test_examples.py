@@ -11,11 +11,20 @@ import jax.numpy as jnp
 import pytest
 
 import cnn_jax.config
+import cnn_jax.evaluation
 import cnn_jax.initializers
 import cnn_jax.layers
+import cnn_jax.models
 import cnn_jax.optim
 
-PACKAGES = (cnn_jax.config, cnn_jax.initializers, cnn_jax.layers, cnn_jax.optim)
+PACKAGES = (
+    cnn_jax.config,
+    cnn_jax.evaluation,
+    cnn_jax.initializers,
+    cnn_jax.layers,
+    cnn_jax.models,
+    cnn_jax.optim,
+)
 OPTIONS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 MODULES = [
     importlib.import_module(f"{package.__name__}.{module.name}")

@@ -19,7 +19,7 @@ from cnn_jax.config.schema import Config
 from cnn_jax.config.validate import validate
 
 SEEDS = ("init", "data", "dropout")
-Cell = dict[str, str]  # factor -> label of its level
+Levels = dict[str, str]  # factor -> label of its level
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Member:
     """
 
     index: int
-    cell: Cell
+    cell: Levels
     seed: int
     config: ConfigDict
 
@@ -78,13 +78,13 @@ def members_of(ablation: Ablation) -> list[Member]:
     ]
 
 
-def member_config(ablation: Ablation, base: ConfigDict, cell: Cell, seed: int) -> ConfigDict:
+def member_config(ablation: Ablation, base: ConfigDict, cell: Levels, seed: int) -> ConfigDict:
     """Returns the validated config of one member; a level may set a seed itself."""
     seeds = {f"seed.{name}": base.seed[name] + seed for name in SEEDS}
     return validate(changed(base, seeds | _changes(ablation, cell)))
 
 
-def cells_of(ablation: Ablation) -> list[Cell]:
+def cells_of(ablation: Ablation) -> list[Levels]:
     """Returns all combinations of levels."""
     cells = []
     for choice in itertools.product(*_axes(ablation)):
@@ -109,7 +109,7 @@ def to_record(ablation: Ablation) -> dict[str, Any]:
     }
 
 
-def _axes(ablation: Ablation) -> list[list[Cell]]:
+def _axes(ablation: Ablation) -> list[list[Levels]]:
     """What is crossed: the levels of each factor, or of a group of paired ones side by side."""
     groups = {name: group for group in ablation.paired for name in group}
     axes = []
@@ -122,7 +122,7 @@ def _axes(ablation: Ablation) -> list[list[Cell]]:
     return axes
 
 
-def _changes(ablation: Ablation, cell: Cell) -> dict[str, Any]:
+def _changes(ablation: Ablation, cell: Levels) -> dict[str, Any]:
     merged: dict[str, Any] = {}
     for factor, label in cell.items():
         merged |= ablation.factors[factor][label]
@@ -142,7 +142,7 @@ def _overlaps(ablation: Ablation) -> list[str]:
     ]
 
 
-def _problems_of(ablation: Ablation, cell: Cell, base: ConfigDict) -> list[str]:
+def _problems_of(ablation: Ablation, cell: Levels, base: ConfigDict) -> list[str]:
     where = ", ".join(f"factor {factor!r}, level {label!r}" for factor, label in cell.items())
     try:
         _validated(where, base, _changes(ablation, cell))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cnn_jax.ablation.factors import Cell, Member
+from cnn_jax.ablation.factors import Levels, Member
 from cnn_jax.ablation.groups import Group, groups_of
 from cnn_jax.config.ablation import Ablation
 from cnn_jax.training.layer_statistics import LayerStatistics, Statistics
@@ -55,5 +55,5 @@ def _changes_initialisation(ablation: Ablation, name: str) -> bool:
     return bool(keys) and all(key.startswith(INITIAL) for key in keys)
 
 
-def _label(cell: Cell, names: Sequence[str]) -> str:
+def _label(cell: Levels, names: Sequence[str]) -> str:
     return ", ".join(f"{name} = {cell[name]}" for name in names)

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 
 from cnn_jax.initializers.krahenbuhl import krahenbuhl
-from cnn_jax.initializers.layer_by_layer import LayerRecord, Leaves, Reached, Rule
+from cnn_jax.initializers.layer_by_layer import LayerRecord, LayerRule, Leaves, Reached
 from cnn_jax.initializers.lsuv import lsuv
 
 
-def none() -> Rule:
+def none() -> LayerRule:
     """Leave every layer as the network draws it."""
 
     def keep(reached: Reached, before: float) -> tuple[Leaves, LayerRecord]:
@@ -16,7 +16,7 @@ def none() -> Rule:
     return keep
 
 
-DATA_DEPENDENT: dict[str, Callable[..., Rule]] = {
+DATA_DEPENDENT: dict[str, Callable[..., LayerRule]] = {
     "none": none,
     "lsuv": lsuv,
     "krahenbuhl": krahenbuhl,

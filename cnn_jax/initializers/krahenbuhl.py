@@ -5,9 +5,9 @@ import numpy as np
 from cnn_jax.initializers.fixed import gaussian
 from cnn_jax.initializers.layer_by_layer import (
     LayerRecord,
+    LayerRule,
     Leaves,
     Reached,
-    Rule,
     check_alive,
     variance_of,
 )
@@ -16,7 +16,7 @@ from cnn_jax.layers.partial_convolution import PartialConv
 ROUNDING = 0.01  # of a channel's variance that counts as 1; bfloat16 outputs need it
 
 
-def krahenbuhl(*, bias: float = 0.1) -> Rule:
+def krahenbuhl(*, bias: float = 0.1) -> LayerRule:
     """Draw weights from N(0, 1), then give every channel of the outputs one mean and variance 1.
 
     From the first layer to the last, with mu and sigma the mean and the deviation of channel i over

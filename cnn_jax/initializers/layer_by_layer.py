@@ -89,7 +89,7 @@ class Reached:
 
 
 # From a layer with the variance of its outputs as drawn to its new parameters and its record.
-Rule = Callable[[Reached, float], tuple[Leaves, LayerRecord]]
+LayerRule = Callable[[Reached, float], tuple[Leaves, LayerRecord]]
 
 
 def initialise_layers(
@@ -97,7 +97,7 @@ def initialise_layers(
     variables: Mapping[str, Any],
     images: jax.Array,
     key: jax.Array,
-    rule: Rule,
+    rule: LayerRule,
     **call_kwargs: Any,
 ) -> Initialised:
     """Give every layer of a network its weights, one after another, in one eager pass.

@@ -8,9 +8,9 @@ import numpy as np
 from cnn_jax.initializers.fixed import orthogonal
 from cnn_jax.initializers.layer_by_layer import (
     LayerRecord,
+    LayerRule,
     Leaves,
     Reached,
-    Rule,
     check_alive,
     variance_of,
 )
@@ -42,7 +42,7 @@ def lsuv(
     tolerance: float = 0.0,
     divisions: int = 0,
     pre_init: Literal["orthonormal", "network"] = "orthonormal",
-) -> Rule:
+) -> LayerRule:
     """Draw orthonormal weights, then divide them by the deviation of the layer's outputs.
 
     From the first layer to the last: while the variance of all outputs of the layer, over examples,

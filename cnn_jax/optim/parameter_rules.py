@@ -21,7 +21,7 @@ KERNEL, BIAS, BATCH_NORM, SLOPE = "kernel", "bias", "batch norm", "slope"
 
 
 @dataclass(frozen=True)
-class Rule:
+class ParameterRule:
     """What is done to one parameter.
 
     Attributes:
@@ -50,7 +50,7 @@ class ParameterRules:
     Example:
         >>> rules = ParameterRules(rate_multipliers={"*/bias": 2.0}, frozen=("conv1",))
         >>> rules.of("fc8/bias")
-        Rule(role='bias', rate=2.0, decay=0.0, frozen=False)
+        ParameterRule(role='bias', rate=2.0, decay=0.0, frozen=False)
         >>> rules.of("conv1/kernel").frozen
         True
     """
@@ -60,12 +60,14 @@ class ParameterRules:
     decay_multipliers: Mapping[str, float] = field(default_factory=dict)
     frozen: tuple[str, ...] = ()
 
-    def of(self, name: str) -> Rule:
+    def of(self, name: str) -> ParameterRule:
         """Returns the rule of the parameter `name`."""
         frozen = any(matches(pattern, name) for pattern in self.frozen)
         decay = self.decay_by_role.get(role_of(name), 0.0) * _product(self.decay_multipliers, name)
         rate = _product(self.rate_multipliers, name)
-        return Rule(role_of(name), 0.0 if frozen else rate, 0.0 if frozen else decay, frozen)
+        return ParameterRule(
+            role_of(name), 0.0 if frozen else rate, 0.0 if frozen else decay, frozen
+        )
 
     def map(self, change: Callable[..., Any], tree: Any, *others: Any) -> Any:
         """Returns the tree of `change(rule, leaf, *leaves of the others)`."""

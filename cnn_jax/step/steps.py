@@ -17,7 +17,7 @@ from cnn_jax.data.preprocessing import Preprocessing
 from cnn_jax.models import Network, Prediction
 from cnn_jax.models.score_maps import score_maps
 from cnn_jax.optim.averaging import averaged
-from cnn_jax.optim.parameter_rules import KERNEL, ParameterRules, Rule
+from cnn_jax.optim.parameter_rules import KERNEL, ParameterRule, ParameterRules
 from cnn_jax.optim.schedules import Clock, Shape
 from cnn_jax.step.counts import Counts, count_correct
 from cnn_jax.step.objective import Examples, batch_gradient, cross_entropy
@@ -116,7 +116,7 @@ def updated(recipe: Recipe, state: TrainState, grads: Any, rate: jax.Array) -> t
 def decayed(updates: Any, params: Any, amount: jax.Array, rules: ParameterRules) -> Any:
     """Returns the updates with `amount` times what decays taken off: decoupled weight decay."""
 
-    def leaf(rule: Rule, update: jax.Array, parameter: jax.Array) -> jax.Array:
+    def leaf(rule: ParameterRule, update: jax.Array, parameter: jax.Array) -> jax.Array:
         if not rule.decay:
             return update
         return update - (amount if rule.decay == 1 else amount * rule.decay) * parameter
@@ -141,13 +141,13 @@ def new_average(recipe: Recipe, state: TrainState, params: Any, batch_stats: Any
     return averaged(recipe.averaging, state.averaged_params, new, made, decay)
 
 
-def _scaled(rule: Rule, update: jax.Array) -> jax.Array:
+def _scaled(rule: ParameterRule, update: jax.Array) -> jax.Array:
     if rule.frozen:
         return jnp.zeros_like(update)
     return update if rule.rate == 1 else update * rule.rate
 
 
-def _renormalised(rule: Rule, parameter: jax.Array, limit: jax.Array) -> jax.Array:
+def _renormalised(rule: ParameterRule, parameter: jax.Array, limit: jax.Array) -> jax.Array:
     """Returns filters (H, W, C, O) of which none has an RMS above the limit.
 
     Zeiler & Fergus 2013, arXiv:1311.2901, section 3: filters of the convolutional layers whose RMS

@@ -8,7 +8,7 @@ from typing import Any
 
 import jax
 
-from cnn_jax.optim.parameter_rules import ParameterRules, Rule, name_of
+from cnn_jax.optim.parameter_rules import ParameterRule, ParameterRules, name_of
 
 HEAD = ("parameter", "shape", "numbers", "role", "decay", "rate", "")
 
@@ -25,7 +25,7 @@ class Parameter:
 
     name: str
     shape: tuple[int, ...]
-    rule: Rule
+    rule: ParameterRule
 
     @property
     def numbers(self) -> int:
@@ -75,7 +75,7 @@ def _row(parameter: Parameter, weight_decay: float) -> tuple[str, ...]:
     return parameter.name, shape, f"{parameter.numbers:,}", rule.role, decay, rate, frozen
 
 
-def _treatment(rule: Rule, weight_decay: float) -> tuple[str, str]:
+def _treatment(rule: ParameterRule, weight_decay: float) -> tuple[str, str]:
     if rule.frozen:
         return "frozen", ""
     rate = "" if rule.rate == 1 else f"rate x{rule.rate:g}"

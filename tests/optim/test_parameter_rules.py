@@ -2,7 +2,7 @@ import jax.numpy as jnp
 import pytest
 
 from cnn_jax.config.problems import InputError
-from cnn_jax.optim.parameter_rules import ParameterRules, Rule, role_of, rules_of
+from cnn_jax.optim.parameter_rules import ParameterRule, ParameterRules, role_of, rules_of
 from tests import configs
 
 PARAMS = {
@@ -29,7 +29,7 @@ def test_roles(name: str, role: str) -> None:
 
 def test_kernels_alone_decay_unless_told_otherwise() -> None:
     rules = ParameterRules()
-    assert rules.of("conv1/kernel") == Rule("kernel", 1.0, 1.0, False)
+    assert rules.of("conv1/kernel") == ParameterRule("kernel", 1.0, 1.0, False)
     others = ("conv1/bias", "conv1_bn/scale", "conv1_bn/bias", "inception_3a/conv_1x1_prelu/slope")
     assert {rules.of(name).decay for name in others} == {0.0}
 
@@ -46,9 +46,9 @@ def test_caffe_fine_tuning() -> None:
     )
     rules = rules_of(config.optim)
     rules.check(PARAMS)
-    assert rules.of("fc8/kernel") == Rule("kernel", 10.0, 1.0, False)
-    assert rules.of("fc8/bias") == Rule("bias", 20.0, 0.0, False)
-    assert rules.of("conv1/kernel") == Rule("kernel", 0.0, 0.0, True)
+    assert rules.of("fc8/kernel") == ParameterRule("kernel", 10.0, 1.0, False)
+    assert rules.of("fc8/bias") == ParameterRule("bias", 20.0, 0.0, False)
+    assert rules.of("conv1/kernel") == ParameterRule("kernel", 0.0, 0.0, True)
     assert rules.of("inception_3a/conv_1x1/kernel").frozen
     assert not rules.of("conv1_bn/scale").frozen
 
