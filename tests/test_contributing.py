@@ -46,7 +46,7 @@ def test_files_hold_what_they_are_said_to_hold(name: str, path: str) -> None:
 
 @pytest.mark.parametrize(("name", "path", "directory"), ROWS)
 def test_every_builder_is_tested(name: str, path: str, directory: str) -> None:
-    tests = "".join(file.read_text() for file in (ROOT / directory).glob("*.py"))
+    tests = "".join(file.read_text() for file in (ROOT / directory).rglob("*.py"))
     words = set(re.findall(r"\w+", tests))
     registry = assigned(path, name)
     assert isinstance(registry, ast.Dict)

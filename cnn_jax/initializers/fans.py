@@ -47,7 +47,7 @@ def check_mode(mode: str) -> None:
     Example:
         >>> check_mode("fan_ou")
         Traceback (most recent call last):
-        ValueError: mode = 'fan_ou' is unknown; did you mean 'fan_out'? Allowed: fan_avg, fan_in, fan_out
+        ValueError: mode = 'fan_ou' is unknown; did you mean 'fan_out'? ...
     """
     if mode not in MODES:
         raise ValueError(f"mode = {mode!r} is unknown{hint(mode, MODES)}")
