@@ -15,11 +15,11 @@ to --size, on the device. population: members a minute of each strategy of `expe
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from absl import flags
 
+from cnn_jax.files import json_text
 from experiments import command_line
 
 OF_STEP = "model reference_id layer batch_size size channels classes dtype devices against rounds"
@@ -53,7 +53,7 @@ def main(argv: list[str]) -> int:
         raise command_line.InputError(f"say what to measure: {' or '.join(COMMANDS)}")
     commands = {"input": measure_input, "population": measure_members}
     found, text = commands.get(words[0], measure_step)(words[0])
-    print(json.dumps(found) if JSON.value else text)
+    print(json_text(found) if JSON.value else text)
     return 0
 
 

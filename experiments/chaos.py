@@ -2,7 +2,7 @@
 
   python -m experiments.chaos --kind=train --kills=20 --steps=60000 --workdir=runs/chaos-train
   python -m experiments.chaos --kind=two --kills=20 --steps=12000 --longest=25 --workdir=runs/two
-  python -m experiments.chaos --table runs/chaos-train runs/two
+  python -m experiments.chaos --table=runs/chaos-train --table=runs/two
 
 Kinds: train, two (processes), streamed (images from files), ablate, search. Half of the times a
 signal comes at a random moment, to a random process, the launcher included; else the run ends in
@@ -29,15 +29,14 @@ LONGEST = flags.DEFINE_float("longest", 12.0, "latest moment of a kill, seconds 
 SEED = flags.DEFINE_integer("seed", 0, "of the moments")
 STEPS = flags.DEFINE_integer("steps", 4000, "length of the run", lower_bound=1)
 WORKDIR = flags.DEFINE_string("workdir", "runs/chaos", "where both runs go; must be new")
-TABLE = flags.DEFINE_bool("table", False, "print the table of the directories that are given")
+TABLE = flags.DEFINE_multi_string("table", [], "print the table of this directory; several")
 
 
 def main(argv: list[str]) -> int:
     """Parses, trains one run alone, torments another and prints the verdict."""
-    given = command_line.parse(argv, __doc__ or "")
+    if command_line.parse(argv, __doc__ or ""):
+        raise command_line.InputError("chaos takes flags only")
     workdir = Path(WORKDIR.value)
-    if given and not TABLE.value:
-        raise command_line.InputError("chaos takes flags only, or directories with --table")
     if not TABLE.value and workdir.exists():
         raise command_line.InputError(f"--workdir={workdir} exists; choose a new one")
     # Imported here: jax takes seconds, and a bad flag need not wait for it.
@@ -46,7 +45,7 @@ def main(argv: list[str]) -> int:
     from cnn_jax.diagnostics.chaos_kinds import KINDS
 
     if TABLE.value:
-        print(table([Path(run) for run in given]))
+        print(table([Path(run) for run in TABLE.value]))
         return 0
     if KIND.value not in KINDS:
         raise command_line.InputError(f"--kind={KIND.value}: unknown{hint(KIND.value, KINDS)}")

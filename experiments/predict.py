@@ -12,7 +12,6 @@ that is no image is reported and left out; the exit code is then 2.
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from absl import flags
 
+from cnn_jax.files import json_text
 from experiments import command_line
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _print(file: str, probabilities: np.ndarray, class_names: tuple[str, ...]) -
     best = probabilities.argsort()[::-1][: TOP.value]
     if JSON.value:
         top = [{"class": class_names[i], "probability": float(probabilities[i])} for i in best]
-        print(json.dumps({"file": file, "top": top}))
+        print(json_text({"file": file, "top": top}))
         return
     print(printable(file))
     for i in best:
