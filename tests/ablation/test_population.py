@@ -3,6 +3,9 @@
 import os
 import signal
 import time
+from collections.abc import Callable
+from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ from cnn_jax.storage.metrics_log import read_metrics
 from cnn_jax.training import session
 from cnn_jax.training.preemption import Preemption, PreemptionRequested
 from tests.ablation.populations import DIVERGING, RATES, members
+from tests.slow_but import slow_but
 
 pytestmark = pytest.mark.xdist_group("population")  # the programs are compiled once
 TWO_DEVICES = {"parallel__devices": 2}
@@ -72,15 +76,12 @@ def curve_of(log: list[dict[str, Any]]) -> dict[str, list[float]]:
 
 
 @pytest.mark.parametrize(
-    ("network", "compute"),
-    [
-        ("mlp", "float64"),
-        ("mlp", "float32"),
-        pytest.param("lenet5", "float64", marks=pytest.mark.slow),
-        pytest.param("lenet5", "float32", marks=pytest.mark.slow),
-    ],
+    ("strategy", "network", "compute"),
+    slow_but(
+        [*((strategy, "mlp", "float64") for strategy in STRATEGIES), ("vmap", "mlp", "float32")],
+        product(STRATEGIES, NETWORKS, ("float64", "float32")),
+    ),
 )
-@pytest.mark.parametrize("strategy", list(STRATEGIES))
 def test_a_member_is_its_own_run(strategy: str, network: str, compute: str, tmp_path: Path) -> None:
     """Dropout, augmentation and batch norm are on: 1e-9 over 20 steps, 1e-5 over the first 5."""
     keys = TWO_DEVICES | {"precision__compute": compute} | NETWORKS[network]
@@ -112,13 +113,17 @@ def test_a_member_is_its_own_run(strategy: str, network: str, compute: str, tmp_
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[MemberResult]]:
-    """Every strategy on the two rates and one that diverges."""
-    results = {}
-    for strategy in STRATEGIES:
+def uninterrupted(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[[str], list[MemberResult]]:
+    """A strategy on the two rates and one that diverges, each trained once."""
+
+    @cache
+    def trained(strategy: str) -> list[MemberResult]:
         directory = tmp_path_factory.mktemp(strategy)
-        results[strategy] = train_members(three(), directory, strategy=strategy, say=quiet)
-    return results
+        return train_members(three(), directory, strategy=strategy, say=quiet)
+
+    return trained
 
 
 def three() -> Any:
@@ -130,11 +135,11 @@ def without_member(results: list[MemberResult]) -> list[dict[str, Any]]:
     return [{"curve": repr(r.curve), "final": r.final, "state": r.state} for r in results]
 
 
-@pytest.mark.parametrize("strategy", list(STRATEGIES))
+@pytest.mark.parametrize("strategy", slow_but(["sequential", "scan"], STRATEGIES))
 def test_a_diverging_member_is_frozen_and_the_rest_go_on(
-    strategy: str, uninterrupted: dict[str, list[MemberResult]], tmp_path: Path
+    strategy: str, uninterrupted: Callable[[str], list[MemberResult]], tmp_path: Path
 ) -> None:
-    results = uninterrupted[strategy]
+    results = uninterrupted(strategy)
     assert [r.state for r in results] == ["done"] * 4 + ["diverged"] * 2
     for result in results[4:]:
         assert result.stopped_step is not None and result.stopped_step < 19
@@ -147,14 +152,14 @@ def test_a_diverging_member_is_frozen_and_the_rest_go_on(
                 np.testing.assert_allclose(one[name], other[name], rtol=tolerance, err_msg=name)
 
 
-@pytest.mark.parametrize("strategy", list(STRATEGIES))
 @pytest.mark.parametrize(
-    "at", [pytest.param(0, marks=pytest.mark.slow), 7, pytest.param(20, marks=pytest.mark.slow)]
+    ("strategy", "at"),
+    slow_but([("sequential", 7), ("scan", 7)], product(STRATEGIES, (0, 7, 20))),
 )
 def test_preempted_and_resumed_is_bit_equal(
     strategy: str,
     at: int,
-    uninterrupted: dict[str, list[MemberResult]],
+    uninterrupted: Callable[[str], list[MemberResult]],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -185,7 +190,7 @@ def test_preempted_and_resumed_is_bit_equal(
     assert list(tmp_path.glob("*.npz")), "what was in progress is saved"
     made = trained_steps(monkeypatch)
     again = train_members(three(), tmp_path, say=quiet)
-    assert without_member(again) == without_member(uninterrupted[strategy])
+    assert without_member(again) == without_member(uninterrupted(strategy))
     assert not list(tmp_path.glob("*.npz"))
     assert max(made) >= max(at, 1), "a wave goes on at its snapshot"
 
@@ -213,21 +218,23 @@ def test_a_finished_member_is_never_trained_again(
 
 
 def test_snapshots_by_the_clock_do_not_change_a_thing(
-    uninterrupted: dict[str, list[MemberResult]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    uninterrupted: Callable[[str], list[MemberResult]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(wave, "SECONDS_BETWEEN_SAVES", 0.0)
     results = train_members(three(), tmp_path, strategy="scan", say=quiet)
-    assert without_member(results) == without_member(uninterrupted["scan"])
+    assert without_member(results) == without_member(uninterrupted("scan"))
 
 
 def test_a_damaged_snapshot_costs_time_alone(
-    uninterrupted: dict[str, list[MemberResult]],
+    uninterrupted: Callable[[str], list[MemberResult]],
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     (tmp_path / "group-000-wave-00000.npz").write_bytes(b"PK not a zip file")
     results = train_members(three(), tmp_path, strategy="sequential", say=quiet)
-    assert without_member(results) == without_member(uninterrupted["sequential"])
+    assert without_member(results) == without_member(uninterrupted("sequential"))
     assert "its members begin anew" in capsys.readouterr().out
 
 

@@ -14,6 +14,7 @@ from cnn_jax.step.steps import make_train_step
 from cnn_jax.training.feeds import make_feed
 from cnn_jax.training.run import prepare
 from tests import configs
+from tests.slow_but import slow_but
 
 EIGHT = {"train.batch_size": 16, "evaluation.batch_size": 16}
 WAYS = {
@@ -52,7 +53,7 @@ def largest_difference(one: np.ndarray, other: np.ndarray) -> float:
     return float(np.max(np.abs(one - other) / np.abs(one)))
 
 
-@pytest.mark.parametrize("way", list(WAYS)[1:])
+@pytest.mark.parametrize("way", slow_but(["jit on 8", "pmap on 8, dispatched"], list(WAYS)[1:]))
 def test_float64(way: str) -> None:
     """Dropout, augmentation and global batch norm are on; 20 steps agree to 1e-9."""
     keys = {"precision.compute": "float64"}
@@ -61,7 +62,8 @@ def test_float64(way: str) -> None:
     assert difference < 1e-9
 
 
-@pytest.mark.parametrize("way", ["pmap on 8"])
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["jit on 8", "pmap on 8"])
 def test_float64_of_a_convolutional_network(way: str) -> None:
     keys = {"precision.compute": "float64"} | LENET
     one, other = (losses(20, keys | WAYS[name])[0] for name in ("jit on 1", way))
@@ -69,7 +71,7 @@ def test_float64_of_a_convolutional_network(way: str) -> None:
     assert largest_difference(one, other) < 1e-9
 
 
-@pytest.mark.parametrize("way", list(WAYS)[1:])
+@pytest.mark.parametrize("way", slow_but(["pmap on 8"], list(WAYS)[1:]))
 def test_float32(way: str) -> None:
     difference = largest_difference(reference(5), losses(5, WAYS[way])[0])
     print(f"{way}: largest relative difference {difference:.1e} over 5 steps in float32")
@@ -86,8 +88,11 @@ def reference(steps: int, **keys: Any) -> np.ndarray:
     return KNOWN[key]
 
 
-@pytest.mark.parametrize("mode", ["jit", "pmap"])
-def test_a_virtual_batch_is_the_same_on_any_number_of_devices(mode: str) -> None:
+@pytest.mark.parametrize(
+    ("mode", "devices"),
+    slow_but([("jit", 8)], [(mode, devices) for mode in ("jit", "pmap") for devices in (2, 8)]),
+)
+def test_a_virtual_batch_is_the_same_on_any_number_of_devices(mode: str, devices: int) -> None:
     scope = {
         "precision.compute": "float64",
         "train.batch_norm_scope": "virtual",
@@ -96,9 +101,8 @@ def test_a_virtual_batch_is_the_same_on_any_number_of_devices(mode: str) -> None
         "parallel.mode": mode,
     }
     one = losses(10, scope | {"parallel.devices": 1})[0]
-    for devices in (2, 8):
-        other = losses(10, scope | {"parallel.devices": devices})[0]
-        assert largest_difference(one, other) < 1e-9
+    other = losses(10, scope | {"parallel.devices": devices})[0]
+    assert largest_difference(one, other) < 1e-9
 
 
 @pytest.mark.parametrize("mode", ["jit", "pmap"])

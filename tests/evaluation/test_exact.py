@@ -1,3 +1,4 @@
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -15,8 +16,13 @@ def split(n: int) -> Split:
 
 
 def count_batch(batch: dict[str, np.ndarray]) -> Counts:
-    logits = jnp.asarray(batch["image"].reshape(-1, 7), jnp.float32)
-    return count_correct(logits, batch["label"], batch["weight"], jnp.ones(len(batch["label"])))
+    return compiled_count(batch["image"], batch["label"], batch["weight"])
+
+
+@jax.jit
+def compiled_count(images: jax.Array, labels: jax.Array, weights: jax.Array) -> Counts:
+    logits = images.reshape(-1, 7).astype(jnp.float32)
+    return count_correct(logits, labels, weights, jnp.ones(len(labels)))
 
 
 @pytest.mark.parametrize("batch_size", [1, 8, 13])

@@ -13,8 +13,10 @@ from cnn_jax.models.facts import PLACE, Fact, facts
 from cnn_jax.models.layer_table import Row, layer_table
 
 TABLES = json.loads(Path(__file__).with_name("layer_tables.json").read_text())
-# Tables of networks of many equal blocks, a line a stage; reading such a network takes seconds.
+# Tables of networks of many equal blocks, a line a stage; reading such a network takes seconds,
+# ten of them where it has a thousand layers.
 COLLAPSED = [name for name, lines in TABLES.items() if "repeat" in str(lines)]
+DEEPEST = {"cifar_resnet1202", "cifar_preact_resnet1001"}
 KINDS = {
     "conv": "conv",
     "dense": "dense",
@@ -57,8 +59,9 @@ def table(reference_id: str) -> list[Row]:
 
 def one_worker(reference_id: str) -> Any:
     """The tests of a deep network run in one process, which keeps its table."""
-    deep = reference_id in COLLAPSED
-    return pytest.param(reference_id, marks=pytest.mark.xdist_group(reference_id) if deep else ())
+    marks = [pytest.mark.xdist_group(reference_id)] if reference_id in COLLAPSED else []
+    marks += [pytest.mark.slow] if reference_id in DEEPEST else []
+    return pytest.param(reference_id, marks=marks)
 
 
 def line(kind: str, window: str, output: tuple[int, ...], *numbers: int) -> Line:

@@ -38,20 +38,21 @@ def layers(name: str, size: int = 32, **kwargs: Any) -> dict[str, Row]:
 def drawn(model: models.Network) -> Any:
     """Returns variables of which none is 0 or 1, so that all of them matter."""
     variables = init_variables(model, jax.random.key(0), (1, 8, 8, 3), train=False)
-    leaves, tree = jax.tree.flatten(variables)
-    keys = jax.random.split(jax.random.key(1), len(leaves))
-    moved = [
-        leaf + 0.1 * jax.random.uniform(key, leaf.shape, leaf.dtype)
-        for leaf, key in zip(leaves, keys, strict=True)
-    ]
-    return jax.tree.unflatten(tree, moved)
+    draws = np.random.default_rng(1)  # of numpy: XLA compiles its own for every shape
+    move = lambda leaf: leaf + jnp.asarray(0.1 * draws.uniform(size=leaf.shape), leaf.dtype)
+    return jax.tree.map(move, variables)
 
 
 def images(examples: int, dtype: Any = jnp.float32) -> jax.Array:
-    return jax.random.normal(jax.random.key(2), (examples, 8, 8, 3), dtype)
+    return jnp.asarray(np.random.default_rng(2).normal(size=(examples, 8, 8, 3)), dtype)
 
 
-@partial(jax.jit, static_argnums=0)
+# Loops are compared with layers one by one: that needs no code that is quick.
+compiled = partial(
+    jax.jit, static_argnums=0, compiler_options={"xla_backend_optimization_level": 0}
+)
+
+
 def training(model: models.Network, variables: Any, x: jax.Array) -> Any:
     """Returns logits, gradients and new batch statistics of a pass in training."""
 
@@ -64,9 +65,14 @@ def training(model: models.Network, variables: Any, x: jax.Array) -> Any:
     return logits, gradients, changed
 
 
-@partial(jax.jit, static_argnums=0)
 def evaluation(model: models.Network, variables: Any, x: jax.Array) -> Any:
     return model.apply(variables, x).logits
+
+
+@compiled
+def tapped(model: models.Network, variables: Any, x: jax.Array) -> Any:
+    """Returns what each layer gives."""
+    return model.apply(variables, x, mutable=["taps"])[1]["taps"]
 
 
 def assert_equal_trees(one: Any, other: Any, tolerance: float) -> None:
@@ -100,13 +106,12 @@ def test_shortcut_a_subsamples_and_adds_maps_of_zeros(size: int) -> None:
     model = build("cifar_resnet", blocks=(1, 1), width=0.25)
     x = jax.random.normal(jax.random.key(0), (2, size, size, 3))
     variables = init_variables(model, jax.random.key(0), x.shape, train=False)
-    _, state = model.apply(variables, x, mutable=["taps"])
-    before = jax.nn.relu(state["taps"]["stage1_1/add"])
-    shortcut = state["taps"]["stage2_1/shortcut"]
+    taps = tapped(model, variables, x)
+    before, shortcut = jax.nn.relu(taps["stage1_1/add"]), taps["stage2_1/shortcut"]
     np.testing.assert_array_equal(shortcut[..., :4], before[:, ::2, ::2])
     assert shortcut.shape[-1] == 8 and not shortcut[..., 4:].any()
-    normalised = state["taps"]["stage2_1/add"] - shortcut
-    assert normalised.shape == state["taps"]["stage2_1/b"].shape
+    normalised = taps["stage2_1/add"] - shortcut
+    assert normalised.shape == taps["stage2_1/b"].shape
 
 
 def test_a_block_that_starts_as_its_shortcut() -> None:
@@ -114,17 +119,15 @@ def test_a_block_that_starts_as_its_shortcut() -> None:
     variables = init_variables(model, jax.random.key(0), (1, 8, 8, 3), train=False)
     block = variables["params"]["stage1_2"]
     assert not block["b_bn"]["scale"].any() and block["a_bn"]["scale"].all()
-    _, state = model.apply(variables, images(2), mutable=["taps"])
-    np.testing.assert_array_equal(
-        state["taps"]["stage1_2/add"], jax.nn.relu(state["taps"]["stage1_1/add"])
-    )
+    taps = tapped(model, variables, images(2))
+    np.testing.assert_array_equal(taps["stage1_2/add"], jax.nn.relu(taps["stage1_1/add"]))
 
 
 def test_preactivation_keeps_the_identity_but_in_the_first_block() -> None:
     model = build("cifar_preact_resnet", block="basic", blocks=(2,), width=0.25)
     variables = drawn(model)
-    _, state = model.apply(variables, images(2), mutable=["taps"])
-    taps = {name.removeprefix("stage1_"): tap for name, tap in state["taps"].items()}
+    found = tapped(model, variables, images(2))
+    taps = {name.removeprefix("stage1_"): tap for name, tap in found.items()}
     # Nothing but the identity is added to the residual of the second block.
     np.testing.assert_allclose(taps["2/add"], taps["1/add"] + taps["2/b"], atol=1e-6)
     # The first block adds what its first activation gives, which is never below zero.
@@ -168,7 +171,7 @@ def test_a_loop_gives_the_numbers_of_the_unrolled_network(name: str, kwargs: Any
         )
         variables, x = drawn(unrolled), images(4, jnp.float64)
         assert loops(unrolled, ["batch_stats"]) == 0 < loops(scanned, ["batch_stats"])
-        for run in (training, evaluation):
+        for run in (compiled(training), compiled(evaluation)):
             one, other = (run(model, variables, x) for model in (unrolled, scanned))
             assert_equal_trees(one, other, 1e-12)
 
@@ -176,7 +179,7 @@ def test_a_loop_gives_the_numbers_of_the_unrolled_network(name: str, kwargs: Any
 def test_a_loop_changes_every_running_statistic() -> None:
     model = build("cifar_resnet", **ORIGINAL, scan_blocks="always")
     variables = drawn(model)
-    _, changed = model.apply(variables, images(4), train=True, mutable=["batch_stats"])
+    _, _, changed = compiled(training)(model, variables, images(4))
     before, after = (flatten_dict(tree["batch_stats"]) for tree in (variables, changed))
     assert before.keys() == after.keys()
     assert all(float(jnp.abs(before[path] - after[path]).min()) > 0 for path in before)
@@ -189,7 +192,7 @@ def test_a_loop_takes_virtual_batches() -> None:
         for word in ("never", "always")
     )
     variables = drawn(unrolled)
-    one, other = (training(model, variables, images(4)) for model in (unrolled, scanned))
+    one, other = (compiled(training)(model, variables, images(4)) for model in (unrolled, scanned))
     assert_equal_trees(one, other, 1e-5)
 
 
@@ -202,11 +205,7 @@ def test_a_loop_under_a_mapped_axis(group: int | None) -> None:
     )
     variables, x = drawn(unrolled), images(4).reshape(2, 2, 8, 8, 3)
     one, other = (
-        jax.pmap(
-            lambda variables, x, model=model: training(model, variables, x),
-            axis_name="data",
-            in_axes=(None, 0),
-        )(variables, x)
+        jax.pmap(partial(training, model), axis_name="data", in_axes=(None, 0))(variables, x)
         for model in (unrolled, scanned)
     )
     assert_equal_trees(one, other, 1e-5)
@@ -216,8 +215,7 @@ def test_a_pass_that_records_is_not_a_loop() -> None:
     model = build("cifar_resnet", **ORIGINAL, scan_blocks="always")
     assert loops(model, []) == loops(model, [], train=False) == 1
     assert loops(model, ["taps"]) == loops(model, ["intermediates"]) == 0
-    _, state = model.apply(drawn(model), images(1), mutable=["taps"])
-    assert "stage1_3/a" in state["taps"]
+    assert "stage1_3/a" in jax.eval_shape(partial(tapped, model), drawn(model), images(1))
 
 
 def test_a_loop_is_taken_where_there_are_many_equal_blocks() -> None:

@@ -60,8 +60,8 @@ def test_a_network_without_parts_keeps_what_it_kept() -> None:
 
 RESNET = {
     "model.name": "cifar_resnet",
-    "model.kwargs": {"depth": 8, "width": 0.25},
-    "data.kwargs": {"train": 60, "test": 17, "size": 16, "channels": 3, "classes": 4},
+    "model.kwargs": {"blocks": (1, 1), "width": 0.25},
+    "data.kwargs": {"train": 60, "test": 17, "size": 8, "channels": 3, "classes": 4},
 }
 
 

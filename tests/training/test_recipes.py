@@ -16,10 +16,13 @@ from cnn_jax.step.steps import make_train_step
 from cnn_jax.training.feeds import make_feed
 from cnn_jax.training.run import Run, prepare
 from tests import configs
+from tests.slow_but import slow_but
 
 FLOAT64 = {"precision.compute": "float64", "train.batch_size": 16, "evaluation.batch_size": 16}
 PLAIN = {"model.kwargs": {"layers": (12,), "norm": "none", "dropout_rate": 0.3}}
 WAYS = [("jit", 1), ("jit", 8), ("pmap", 8)]
+DISPATCHED = [(*way, dispatch) for way in WAYS for dispatch in ("chunk", "step")]
+AVERAGED = [(*way, kind) for way in WAYS for kind in ("ema", "polyak")]
 
 
 def train(steps: int, keys: dict[str, Any]) -> tuple[np.ndarray, Any]:
@@ -38,8 +41,10 @@ def assert_close(one: Any, other: Any, rtol: float) -> None:
         np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol)
 
 
-@pytest.mark.parametrize(("mode", "devices"), WAYS)
-@pytest.mark.parametrize("dispatch", ["chunk", "step"])
+@pytest.mark.parametrize(
+    ("mode", "devices", "dispatch"),
+    slow_but([("jit", 8, "chunk"), ("pmap", 8, "step")], DISPATCHED),
+)
 def test_accumulation_equals_the_large_batch(mode: str, devices: int, dispatch: str) -> None:
     """Dropout and augmentation are on; 2 x 8 examples make the 10 steps of 16."""
     whole_loss, whole = train(10, FLOAT64 | PLAIN)
@@ -49,7 +54,7 @@ def test_accumulation_equals_the_large_batch(mode: str, devices: int, dispatch: 
     assert_close(state.params, whole.params, 1e-12)
 
 
-@pytest.mark.parametrize(("mode", "devices"), WAYS)
+@pytest.mark.parametrize(("mode", "devices"), slow_but([("jit", 8)], WAYS))
 def test_accumulation_under_batch_norm_is_a_virtual_batch(mode: str, devices: int) -> None:
     virtual = {"train.batch_norm_scope": "virtual", "train.batch_norm_virtual_batch": 8}
     _, whole = train(5, FLOAT64 | virtual)
@@ -65,9 +70,10 @@ def test_parts_that_do_not_divide_are_refused() -> None:
         prepare(configs.quick({"train.accumulation_steps": 2, "parallel.devices": 8}))
 
 
-@pytest.mark.parametrize(("mode", "devices"), WAYS)
-@pytest.mark.parametrize("kind", ["ema", "polyak"])
-def test_averages_of_a_run(kind: str, mode: str, devices: int) -> None:
+@pytest.mark.parametrize(
+    ("mode", "devices", "kind"), slow_but([("pmap", 8, "ema"), ("jit", 8, "polyak")], AVERAGED)
+)
+def test_averages_of_a_run(mode: str, devices: int, kind: str) -> None:
     """Against numpy over the parameters after every step."""
     keys = FLOAT64 | {"parallel.mode": mode, "parallel.devices": devices, "optim.averaging": kind}
     try:
@@ -187,7 +193,7 @@ def heads(keys: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> tuple[Run, f
     run = prepare(configs.quick({"optim.weight_decay": 0.0} | keys))
     batch = {"image": run.dataset.train.images[:8], "label": run.dataset.train.labels[:8]}
     before = run.initial_state()
-    state, metrics = make_train_step(run.recipe)(before, batch)
+    state, metrics = jax.jit(make_train_step(run.recipe))(before, batch)
     moved = jax.tree.map(lambda a, b: float(jnp.abs(a - b).max()), before.params, state.params)
     return run, float(metrics["loss"] - metrics["data_loss"]), moved
 
