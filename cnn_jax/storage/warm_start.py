@@ -26,7 +26,8 @@ from cnn_jax.storage.checkpoints import Checkpoints
 from cnn_jax.storage.export import READERS, Arrays, load_exported, read_weights
 from cnn_jax.storage.run_directory import read_json
 
-FILE: Final = "initialisation.json"  # in the run directory
+FILE: Final = "warm_start.json"  # in the run directory
+EARLIER_FILE: Final = "initialisation.json"  # as earlier versions called it
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def warm_start(
     source, arrays = _read(init_from)
     expected = _flat({"params": like.params, "batch_stats": like.batch_stats})
     found = chosen(source, arrays, expected, patterns_in(init_from.layers))
-    began = read_json(directory / FILE)
+    began = read_start(directory)
     if began and began["digest"] != found.digest:
         raise InputError(
             f"{source} has changed since this run began with it: SHA-256 {began['digest'][:12]}, "
@@ -157,6 +158,12 @@ def chosen(
         raise InputError(problems)
     left = tuple(sorted(arrays.keys() - taken.keys()))
     return WarmStart(source, digest_of(arrays), taken, drawn, left)
+
+
+def read_start(directory: Path) -> dict[str, Any] | None:
+    """Returns what `WarmStart.to_tree` told of a run when it began; None where it drew all."""
+    began = read_json(directory / FILE)
+    return read_json(directory / EARLIER_FILE) if began is None else began
 
 
 def digest_of(arrays: Arrays) -> str:

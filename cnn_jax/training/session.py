@@ -22,8 +22,8 @@ from cnn_jax.storage.metrics_log import MetricsLog, read_metrics
 from cnn_jax.storage.parameter_table import parameter_summary, parameter_table, parameters_of
 from cnn_jax.storage.run_directory import RunDirectory, check_directory, origin, read_json
 from cnn_jax.storage.unreadable_images import UnreadableImages
-from cnn_jax.storage.warm_start import FILE as INITIALISATION
-from cnn_jax.storage.warm_start import WarmStart, warm_start
+from cnn_jax.storage.warm_start import FILE as WARM_START
+from cnn_jax.storage.warm_start import WarmStart, read_start, warm_start
 from cnn_jax.training.card import card
 from cnn_jax.training.data_dependent_init import check_section
 from cnn_jax.training.guard import DivergedError
@@ -107,7 +107,7 @@ def train(config: Any, workdir: str | Path, preemption: Preemption, began: float
         if directory is not None:
             directory.claim(to_tree(config))
             if start is not None:
-                directory.write(INITIALISATION, start.to_tree())
+                directory.write(WARM_START, start.to_tree())
         finished = read_result(Path(workdir))
         if finished and (finished["step"] == run.plan.total_steps or finished.get("plateau_end")):
             return Outcome(Path(workdir), finished, fresh=False, lead=run.devices.lead)
@@ -165,7 +165,7 @@ def _train(
     for table in initialisation:
         progress.say(table)
         if lead:
-            write_text(directory / "initialisation.txt", table + "\n")
+            write_text(directory / "data_dependent_init.txt", table + "\n")
     if start is not None:
         progress.say(start.describe())
     listed = parameters_of(state.params, run.recipe.rules)
@@ -228,7 +228,7 @@ def _met(run: Run) -> Mapping[str, str]:
 
 def _origin_of_parameters(directory: Path) -> dict[str, Any]:
     """What the run began with, where it was not drawn."""
-    began = read_json(directory / INITIALISATION)
+    began = read_start(directory)
     return {"init_from": {key: began[key] for key in ("source", "digest")}} if began else {}
 
 

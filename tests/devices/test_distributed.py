@@ -109,7 +109,7 @@ def test_processes_begin_with_the_same_parameters(
         assert done.returncode == 0, done.stdout + done.stderr
         assert "taken: 4 arrays (fc1, logits)" in done.stdout
     assert largest_difference(tmp_path / "run1", tmp_path / "run2", 5) < 1e-9
-    begun = [read_json(tmp_path / f"run{n}" / "initialisation.json") for n in (1, 2)]
+    begun = [read_json(tmp_path / f"run{n}" / "warm_start.json") for n in (1, 2)]
     assert begun[0] == begun[1] and losses(tmp_path / "run2")[0] != losses(one_process)[0]
 
 

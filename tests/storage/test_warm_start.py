@@ -14,7 +14,7 @@ from cnn_jax.config.problems import InputError
 from cnn_jax.storage.checkpoints import Checkpoints
 from cnn_jax.storage.export import export
 from cnn_jax.storage.run_directory import read_json
-from cnn_jax.storage.warm_start import WarmStart, warm_start
+from cnn_jax.storage.warm_start import EARLIER_FILE, WarmStart, read_start, warm_start
 from cnn_jax.training import session
 from cnn_jax.training.preemption import Preemption
 from cnn_jax.training.run import prepare
@@ -144,7 +144,7 @@ def test_a_run_says_what_it_began_with_and_resumes_without_it(
     said = capsys.readouterr().out
     assert "begins with parameters of" in said and "taken: 2 arrays (fc1)" in said
     assert whole["init_from"]["source"] == f"{moved}, step 3"
-    kept = read_json(tmp_path / "whole" / "initialisation.json")
+    kept = read_json(tmp_path / "whole" / "warm_start.json")
     assert kept["digest"] == whole["init_from"]["digest"]
     assert kept["taken"] == ["params/fc1/bias", "params/fc1/kernel"]
     assert "params/fc2/bias" in kept["left over in the source"]
@@ -192,3 +192,9 @@ def test_names_of_torchvision_are_refused_with_a_way_out(tmp_path: Path) -> None
     np.savez(tmp_path / "net.npz", **{"features.0.weight": np.zeros(3)})
     with pytest.raises(InputError, match=r"features.0.weight.*experiments.evaluate --weights"):
         begin(tmp_path / "run", NARROW | {"init_from.weights": str(tmp_path / "net.npz")})
+
+
+def test_the_file_of_an_earlier_version_is_read(tmp_path: Path) -> None:
+    assert read_start(tmp_path) is None
+    (tmp_path / EARLIER_FILE).write_text('{"digest": "abc"}')
+    assert read_start(tmp_path) == {"digest": "abc"}

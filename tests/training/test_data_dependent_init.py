@@ -48,7 +48,7 @@ def test_a_resume_does_not_initialise_again(tmp_path: Path) -> None:
     config = configs.quick(constant | {"train.epochs": 1.0})
     with Preemption() as preemption:
         train(config, tmp_path, preemption, time.time())
-    table = tmp_path / "initialisation.txt"
+    table = tmp_path / "data_dependent_init.txt"
     assert table.read_text().startswith("lsuv(")
     table.unlink()
     longer = configs.quick(constant | {"train.epochs": 2.0})
