@@ -162,7 +162,7 @@ def parse_plan(
 ) -> tuple[str, Plan]:
     """Parses the flags of a binary that takes an ablation or a search by --config=FILE.
 
-    --config.section.key=value overrides its base, behind the changes of the file.
+    --config.section.key=value overrides its base, after the changes of the file.
 
     Args:
         argv: the program and its arguments.

@@ -20,7 +20,7 @@ from cnn_jax.config.problems import hint, shown
 
 INT32, FLOAT32 = 2**31 - 1, 3.4028234663852886e38  # the largest numbers that they hold
 FLAGS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
-# A word beside other kinds of values; an initialiser has its arguments behind it.
+# A word beside other kinds of values; an initialiser has its arguments after it.
 WORD = re.compile(r"[A-Za-z_]\w*(\([\w\s.,='+-]*\))?")
 MATHS = "maths"  # a key changes the numbers: part of the config hash, must agree on resume
 RUN = "run"  # it does not: paths, logging, devices, prefetch

@@ -26,7 +26,7 @@ COLOUR = 1  # folded into the key of an example: its colour draws from there
 def augmentation(
     data: Any, colour: Colour | None = None, mean: np.ndarray | None = None
 ) -> Augment | None:
-    """Returns the augmentation that the section `data` of a config asks for, behind the colours.
+    """Returns the augmentation that the section `data` of a config asks for, after the colours.
 
     Args:
         data: `config.data`: `shift_pixels`, `shift_form`, `scale`, `rotation_degrees`, `border`,

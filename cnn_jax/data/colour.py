@@ -51,7 +51,7 @@ def photometric(
 
     Source: A. G. Howard (2013), Some Improvements on Deep Convolutional Neural Network Based Image
     Classification, arXiv:1312.5402, section 2; GoogLeNet and its successors refer to it. There
-    with PIL, which clips to [0, 255] behind each change, as here, and rounds, which is not done.
+    with PIL, which clips to [0, 255] after each change, as here, and rounds, which is not done.
 
     Args:
         components: of pixels on the scale [0, 1].

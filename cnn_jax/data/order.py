@@ -1,6 +1,6 @@
 """The order of data: a pure function of (seed, step).
 
-The permutations of all epochs stand one behind the other in one endless stream; step t takes the
+The permutations of all epochs stand one after the other in one endless stream; step t takes the
 positions [tB, (t+1)B) of it. Nothing is remembered between steps, so a resume needs the step alone,
 and the global batch of a step is the same on any number of hosts.
 """

@@ -46,7 +46,7 @@ class CentralSquare:
 
     Attributes:
         size: height and width of the output, pixels.
-        side: of the central square behind the resize, pixels; at least `size`.
+        side: of the central square after the resize, pixels; at least `size`.
         position: `centre`, or `random`: every position equally likely.
     """
 

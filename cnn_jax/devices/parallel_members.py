@@ -31,7 +31,7 @@ def stacked(states: list[TrainState], device: jax.Device) -> TrainState:
 class MembersChunk:
     """A compiled function that makes many steps of many members over data on a device.
 
-    A member that the guard wants to stop makes no further step: its state stays as it is behind the
+    A member that the guard wants to stop makes no further step: its state stays as it is after the
     step that failed, and the others go on.
 
     Args:
@@ -75,7 +75,7 @@ class MembersChunk:
             ids: int32 (M, k, B), the examples of each step, k <= longest.
 
         Returns:
-            The states, and metrics (M, k); those of a member behind its last step mean nothing.
+            The states, and metrics (M, k); those of a member after its last step mean nothing.
         """
         steps = ids.shape[1]
         padded = np.pad(ids, ((0, 0), (0, self.longest - steps), (0, 0)))

@@ -1,7 +1,7 @@
 """A state dict with torchvision's names and layouts, as parameters of a network here.
 
 Filters go from (O, I, H, W) to (H, W, I, O), fully connected layers from (O, I) to (I, O); the
-first one behind a map reads it in (H, W, C) order here and in (C, H, W) order there. Weight and
+first one after a map reads it in (H, W, C) order here and in (C, H, W) order there. Weight and
 bias of batch norm are `scale` and `bias`, its running statistics `mean` and `var`.
 """
 
@@ -92,7 +92,7 @@ def flattened_maps(rows: Sequence[Row]) -> dict[str, Size]:
         if row.kind == "dense" and len(last) == 3:
             height, width, channels = last
             found[row.name] = (height, width, channels)
-        # Dropout does not say whether it stands before or behind the flattening.
+        # Dropout does not say whether it stands before or after the flattening.
         if row.kind != "dropout":
             last = row.output
     return found

@@ -4,7 +4,7 @@ python -m experiments.ablate --config=configs/ablations/dropout.py
 
 N. Srivastava et al. 2014, Dropout: a simple way to prevent neural networks from overfitting, JMLR
 15: a net with far more parameters than examples fits them all, and dropout narrows the gap between
-train and test error. Here 61,706 parameters and 200 examples; dropout behind C5 and F6. S. Ioffe &
+train and test error. Here 61,706 parameters and 200 examples; dropout after C5 and F6. S. Ioffe &
 C. Szegedy 2015, section 4.2.1, remove dropout where there is batch norm; what the two do together
 is the interaction in the table. 10 seeds, 60 members, some five CPU minutes. Results:
 docs/results/dropout.md.

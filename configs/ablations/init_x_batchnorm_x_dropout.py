@@ -5,7 +5,7 @@ python -m experiments.ablate --config=configs/ablations/init_x_batchnorm_x_dropo
 Ioffe & Szegedy 2015, arXiv:1502.03167, say of batch normalisation that it "allows us to use much
 higher learning rates and be less careful about initialization", and that it can take the place of
 dropout. Here: initialisation (Gaussian of deviation 0.01, Glorot & Bengio 2010, He et al. 2015) x
-batch norm (without, with) x dropout behind C5 and F6 (none, 0.25, 0.5), 10 seeds each, 20 epochs.
+batch norm (without, with) x dropout after C5 and F6 (none, 0.25, 0.5), 10 seeds each, 20 epochs.
 Some five minutes on two CPU cores.
 """
 

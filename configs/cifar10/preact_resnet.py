@@ -6,7 +6,7 @@ python -m experiments.reproduce --config=configs/cifar10/preact_resnet.py:164 \
   --config.data.directory=DATA
 
 DATA is where `experiments.prepare --dataset=cifar10` has put it. A word is a depth, 164 if there is
-none, 110 with basic blocks; `original164` is ResNet-164 with the original unit; `_modern` behind a
+none, 110 with basic blocks; `original164` is ResNet-164 with the original unit; `_modern` after a
 depth is the same network with a recipe of today.
 
 Expected, CIFAR-10 test, top-1 error, median of five: 110 6.37, 164 5.46, 1001 4.92 (mean 4.89 with

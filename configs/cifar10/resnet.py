@@ -4,7 +4,7 @@ python -m experiments.train --config=configs/cifar10/resnet.py:20 --config.data.
 python -m experiments.reproduce --config=configs/cifar10/resnet.py:20 --config.data.directory=DATA
 
 DATA is where `experiments.prepare --dataset=cifar10` has put it. A word is a depth, 20 if there is
-none; `plain20` to `plain56` are the plain nets; `_modern` behind a depth is the same network with a
+none; `plain20` to `plain56` are the plain nets; `_modern` after a depth is the same network with a
 recipe of today.
 
 Expected, CIFAR-10 test, top-1 error (Table 6): 20 8.75, 32 7.51, 44 7.17, 56 6.97, 110 6.43 (the

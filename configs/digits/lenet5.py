@@ -4,7 +4,7 @@ python -m experiments.train --config=configs/digits/lenet5.py
 
 Expected: docs/results/digits.md has the test accuracy over ten seeds and the command. About half a
 minute on two CPU cores. The network is LeNet-5 with max pooling, ReLU and batch norm (452 further
-parameters) and dropout behind C5 and F6. The recipe was chosen by cross-validation over contiguous
+parameters) and dropout after C5 and F6. The recipe was chosen by cross-validation over contiguous
 folds of the 898 training images; the 49 images of the last of 18 folds are held out as validation.
 """
 

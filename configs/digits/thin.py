@@ -5,7 +5,7 @@ python -m experiments.train --config=configs/digits/thin.py
 Mishkin & Matas 2016, All you need is a good init, arXiv:1511.06422, train the FitNet-4 of Romero et
 al. 2015, arXiv:1412.6550: 17 convolutions of 3x3 in three stages and two fully connected layers.
 Here 15 convolutions of 3x3 with 8, 16 and 24 filters in three stages of five, 2x2 max pooling
-behind each, a fully connected layer of 32 and the classifier: 17 layers with weights. Rate,
+after each, a fully connected layer of 32 and the classifier: 17 layers with weights. Rate,
 momentum and decay are those of their solver (examples/lsuv/cifar10 of ducha-aiki/LSUVinit), biases
 start at zero; no dropout and no augmentation.
 

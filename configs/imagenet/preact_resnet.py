@@ -6,7 +6,7 @@ python -m experiments.reproduce --config=configs/imagenet/preact_resnet.py:200 \
   --config.data.directory=DATA
 
 DATA is where `experiments.prepare --dataset=imagenet2012` has put it. A word is a depth, 200 if
-there is none; `200_aspect` adds the augmentation of scale and aspect; `_modern` behind a depth is
+there is none; `200_aspect` adds the augmentation of scale and aspect; `_modern` after a depth is
 the same network with a recipe of today.
 
 Expected, ILSVRC 2012 validation, one crop of 320x320, top-1 and top-5 error (Table 5):
@@ -18,7 +18,7 @@ of 90 epochs is 13 (50), 25 (101), 37 (152) and 48 (200) hours at a sustained 60
 
 Known deviations:
 - The error is that of one central crop of 224; the paper's is of 320.
-- The first activation stands behind pool1, and the strides in the 3x3 convolution (see the
+- The first activation stands after pool1, and the strides in the 3x3 convolution (see the
   network).
 
 Chosen, where the paper does not say:

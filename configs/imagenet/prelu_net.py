@@ -5,8 +5,8 @@ python -m experiments.reproduce --config=configs/imagenet/prelu_net.py:A \
   --config.data.directory=DATA
 
 DATA is where `experiments.prepare --dataset=imagenet2012` has put it. A word is a model of the
-paper, A (the bare word), B, C or small14, with PReLU; `_relu` behind A and small14 has ReLU in its
-place, `_modern` behind A and small14 a recipe of today.
+paper, A (the bare word), B, C or small14, with PReLU; `_relu` after A and small14 has ReLU in its
+place, `_modern` after A and small14 a recipe of today.
 
 Expected, ILSVRC 2012 validation, ten views, top-1 and top-5 error:
 - A 25.59 and 8.23, A_relu 26.48 and 8.59, B 25.53 and 8.13, C 24.27 and 7.38 % (Table 5).

@@ -6,7 +6,7 @@ python -m experiments.reproduce --config=configs/imagenet/resnet.py:50 --config.
 DATA is where `experiments.prepare --dataset=imagenet2012` has put it. A word is a depth, 50 if
 there is none; 18 has shortcuts A and the others B, as the rows of the paper; `34_A`, `34_C` have
 the other shortcuts, `plain18` and `plain34` none. `50_v1.5` is the net of torchvision, strides in
-the 3x3, with torchvision's first recipe. `_modern` behind a depth is the same network with a recipe
+the 3x3, with torchvision's first recipe. `_modern` after a depth is the same network with a recipe
 of today.
 
 Expected, ILSVRC 2012 validation:

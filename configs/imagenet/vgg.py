@@ -5,8 +5,8 @@ python -m experiments.reproduce --config=configs/imagenet/vgg.py:D --config.data
 
 DATA is where `experiments.prepare --dataset=imagenet2012` has put it. A word is a configuration of
 the paper, A, A_LRN, B, C, D (the bare word, VGG-16) or E (VGG-19), trained at scale S = 256. `_bn`
-behind A, B, D, E adds batch norm, with torchvision's recipe; `_modern` behind A, D, E is the
-paper's network with a recipe of today. `_from_A` behind B to E begins as the paper does, with the
+after A, B, D, E adds batch norm, with torchvision's recipe; `_modern` after A, D, E is the
+paper's network with a recipe of today. `_from_A` after B to E begins as the paper does, with the
 first four convolutions and the dense layers of a trained A, which `A_gaussian` makes:
 
 python -m experiments.train --config=configs/imagenet/vgg.py:A_gaussian \

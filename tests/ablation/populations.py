@@ -8,7 +8,7 @@ from cnn_jax.ablation.factors import Member, members_of
 from cnn_jax.config import schema
 from tests import configs
 
-# Twenty steps of 8 over 50 examples; evaluated behind ten.
+# Twenty steps of 8 over 50 examples; evaluated after ten.
 TWENTY = {"train.epochs": 3.2, "train.chunk_steps": 6}
 RATES = {"slow": {"optim.learning_rate": 0.01}, "fast": {"optim.learning_rate": 0.04}}
 DIVERGING = {"explodes": {"optim.learning_rate": 1e6}}

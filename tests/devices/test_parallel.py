@@ -32,7 +32,7 @@ WAYS = {
 
 
 def losses(steps: int, overrides: dict[str, Any]) -> tuple[np.ndarray, Any]:
-    """Returns the losses of the first steps and the state behind them."""
+    """Returns the losses of the first steps and the state after them."""
     try:
         run = prepare(configs.quick(EIGHT | overrides))
         state = run.initial_state()

@@ -184,7 +184,7 @@ INCEPTION_V3: dict[str, tuple[TOWER, ...]] = {
     "Mixed_7b": MODULE_8,
     "Mixed_7c": MODULE_8,
 }
-STEM = (  # name, features, kernel, stride, padding; max pooling 3x3/2 behind 2b and 4a
+STEM = (  # name, features, kernel, stride, padding; max pooling 3x3/2 after 2b and 4a
     ("Conv2d_1a_3x3", 32, 3, 2, 0),
     ("Conv2d_2a_3x3", 32, 3, 1, 0),
     ("Conv2d_2b_3x3", 64, 3, 1, 1),

@@ -16,7 +16,7 @@ def scaled(features: int, width: float) -> int:
 
 
 def classifier(dropped: Sequence[int], inputs: int, hidden: int, classes: int) -> nn.Sequential:
-    """fc6, fc7, fc8: dropout behind the first two, or before them, as `dropped` says."""
+    """fc6, fc7, fc8: dropout after the first two, or before them, as `dropped` says."""
     layers: list[nn.Module] = [nn.Linear(inputs, hidden), nn.ReLU(), nn.Linear(hidden, hidden)]
     layers += [nn.ReLU(), nn.Linear(hidden, classes)]
     for place in dropped:

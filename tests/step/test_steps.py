@@ -166,7 +166,7 @@ def test_gradient_norm_is_that_of_the_gradient() -> None:
 
 
 def test_a_dropout_that_is_set_to_0_does_not_drop_beside_one_that_does() -> None:
-    """AlexNet drops behind fc6 and fc7 as published: 0 for one of them is no published rate."""
+    """AlexNet drops after fc6 and fc7 as published: 0 for one of them is no published rate."""
     kwargs = {"width": 0.05, "dropout_rate": {"fc6": 0.0}}
     data = {"data.kwargs.size": 67, "data.kwargs.channels": 3}
     run = prepare(configs.make({"model.name": "alexnet", "model.kwargs": kwargs} | data))

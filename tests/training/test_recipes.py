@@ -26,7 +26,7 @@ AVERAGED = [(*way, kind) for way in WAYS for kind in ("ema", "polyak")]
 
 
 def train(steps: int, keys: dict[str, Any]) -> tuple[np.ndarray, Any]:
-    """Returns the losses of the first steps and the state behind them, as numpy arrays."""
+    """Returns the losses of the first steps and the state after them, as numpy arrays."""
     try:
         run = prepare(configs.quick(keys))
         state = run.initial_state()
