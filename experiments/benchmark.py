@@ -52,8 +52,8 @@ def main(argv: list[str]) -> int:
     if len(words) != 1 or words[0] not in COMMANDS:
         raise command_line.InputError(f"say what to measure: {' or '.join(COMMANDS)}")
     commands = {"input": measure_input, "population": measure_members}
-    found, text = commands.get(words[0], measure_step)(words[0])
-    print(json_text(found) if JSON.value else text)
+    figures, text = commands.get(words[0], measure_step)(words[0])
+    print(json_text(figures) if JSON.value else text)
     return 0
 
 
@@ -64,10 +64,10 @@ def measure_step(what: str) -> tuple[dict[str, Any], str]:
     from cnn_jax.benchmark import report
 
     arguments = command_line.assignments("--set", SET.value)
-    found = getattr(report, what)(
+    figures = getattr(report, what)(
         report.Request(arguments=arguments, **given(*OF_STEP.split(), "seconds"))
     )
-    return found, report.as_text(found)
+    return figures, report.as_text(figures)
 
 
 def measure_input(_: str) -> tuple[dict[str, Any], str]:
@@ -75,8 +75,8 @@ def measure_input(_: str) -> tuple[dict[str, Any], str]:
     from cnn_jax.benchmark.input import InputRequest, input_as_text, main_input
 
     names = ("folder", "batch_size", "workers", "against", "needed", "rounds", "seconds")
-    found = main_input(InputRequest(size=SIZE.value or 224, **given(*names)))
-    return found, input_as_text(found)
+    figures = main_input(InputRequest(size=SIZE.value or 224, **given(*names)))
+    return figures, input_as_text(figures)
 
 
 def measure_members(_: str) -> tuple[dict[str, Any], str]:
@@ -86,8 +86,8 @@ def measure_members(_: str) -> tuple[dict[str, Any], str]:
 
     simulate_cpu_devices()
     names = ("model", "members", "epochs", "rounds", "alone")
-    found = population.measure_population(population.PopulationRequest(**given(*names)))
-    return found, population.population_as_text(found)
+    figures = population.measure_population(population.PopulationRequest(**given(*names)))
+    return figures, population.population_as_text(figures)
 
 
 def given(*names: str) -> dict[str, Any]:

@@ -264,16 +264,16 @@ def assignments(flag: str, texts: list[str]) -> dict[str, Any]:
     Raises:
         InputError: a text is no such thing.
     """
-    found = {}
+    values = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not (equals and name.isidentifier()):
             raise InputError(f"{flag}={text}: give a name and a value, as in {flag}=depth=50")
         try:
-            found[name] = ast.literal_eval(value)
+            values[name] = ast.literal_eval(value)
         except (ValueError, SyntaxError, MemoryError, RecursionError):
-            found[name] = value
-    return found
+            values[name] = value
+    return values
 
 
 def _flag_help() -> str:

@@ -4,7 +4,7 @@
   python -m experiments.initial_loss --reference_id=vgg16 --reference_id=alexnet_2012
 
 Each network gets its published initialisation and standardised random images; where it prefers no
-class yet, the loss is ln C. Prints a markdown table, row by row as the networks are measured.
+class yet, the loss is ln C. Prints a markdown table, row by row as the networks are loss.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ def main(argv: list[str]) -> int:
             raise command_line.InputError(f"--reference_id={name}: unknown{hint(name, facts())}")
     print(HEAD, flush=True)
     for name in REFERENCES.value or facts():
-        found = initial_loss(facts()[name], SEED.value)
-        mark = "" if found.usual else " *"
+        loss = initial_loss(facts()[name], SEED.value)
+        mark = "" if loss.usual else " *"
         print(
-            f"| {name} | {found.classes} | {math.log(found.classes):.3f} | {found.loss:.3f} | "
-            f"{found.ratio:.3f}{mark} | {found.logits_std:.3g} |",
+            f"| {name} | {loss.classes} | {math.log(loss.classes):.3f} | {loss.loss:.3f} | "
+            f"{loss.ratio:.3f}{mark} | {loss.logits_std:.3g} |",
             flush=True,
         )
     print("\n\\* not within 10 % of ln C: the reason is in the file of the network")

@@ -88,11 +88,11 @@ def report(file: str, config: Config, result: dict[str, Any], restored: Any, wor
 
     as_in_file = validate(fill_defaults(command_line.load_config_file(file)))
     others = measure_others(file, config, workdir, restored)
-    found = judge(file, as_in_file, config, result, others)
+    verdict = judge(file, as_in_file, config, result, others)
     with closing(RunDirectory(workdir)) as directory:
-        directory.write_text("reproduction.md", found.markdown())
-        directory.write("reproduction.json", found.to_tree() | origin())
-    print(f"\n{found.markdown()}\nwritten to {workdir}/reproduction.md and reproduction.json")
+        directory.write_text("reproduction.md", verdict.markdown())
+        directory.write("reproduction.json", verdict.to_tree() | origin())
+    print(f"\n{verdict.markdown()}\nwritten to {workdir}/reproduction.md and reproduction.json")
     return 0
 
 

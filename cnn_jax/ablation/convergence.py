@@ -55,14 +55,14 @@ def convergence(
         if member["factors"] == dict(baseline) and member["state"] == "done"
         if (target := metric_of(member["final"], "validation_error")) is not None
     }
-    found: dict[tuple[tuple[str, str], ...], list[int | None]] = {}
+    by_levels: dict[tuple[tuple[str, str], ...], list[int | None]] = {}
     for member in members:
         if member["seed"] in targets:
-            cell = found.setdefault(tuple(member["factors"].items()), [])
+            cell = by_levels.setdefault(tuple(member["factors"].items()), [])
             cell.append(steps_to(member["curve"], targets[member["seed"]]))
     return [
         Convergence(dict(levels), tuple(s for s in steps if s is not None), len(steps))
-        for levels, steps in found.items()
+        for levels, steps in by_levels.items()
     ]
 
 

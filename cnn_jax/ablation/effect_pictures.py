@@ -40,8 +40,8 @@ def draw_effects(cells: Sequence[Cell], title: str, path: Path) -> None:
         for n, label in enumerate(dict.fromkeys(cell.levels[other] for cell in cells)):
             # A pair that does not occur stays empty, and keeps its place.
             nothing = dict.fromkeys(cell.levels[one] for cell in cells)
-            found = _points([c for c in cells if c.levels[other] == label], [one])
-            _line(axes, {**nothing, **found}, COLOURS[n % len(COLOURS)], f"{other} = {label}", n)
+            points = _points([c for c in cells if c.levels[other] == label], [one])
+            _line(axes, {**nothing, **points}, COLOURS[n % len(COLOURS)], f"{other} = {label}", n)
         axes.set_xlabel(one)
         axes.legend(frameon=False, fontsize=9)
     _scale(above[0], cells)
@@ -68,30 +68,30 @@ def _panels(factors: int, pairs: int) -> tuple[Figure, list[Any], list[Any]]:
 
 def _points(cells: Sequence[Cell], factors: Sequence[str]) -> dict[str, Point | None]:
     """Label -> mean, half the interval, and whether all members came to the end; in percent."""
-    found: dict[str, Point | None] = {}
+    points: dict[str, Point | None] = {}
     for (label,), summary in marginal(cells, factors).items():
         if summary is None:
-            found[label] = None
+            points[label] = None
             continue
         low, high = summary.interval or (summary.mean, summary.mean)
         whole = not any(c.diverged for c in cells if c.levels[factors[0]] == label)
-        found[label] = 100 * summary.mean, 50 * (high - low), whole
-    return found
+        points[label] = 100 * summary.mean, 50 * (high - low), whole
+    return points
 
 
 def _line(
-    axes: Any, found: dict[str, Point | None], colour: str, name: str | None, place: int = 0
+    axes: Any, points: dict[str, Point | None], colour: str, name: str | None, place: int = 0
 ) -> None:
     """Draws means at their levels; a level without a finished member stays empty."""
-    at = np.arange(len(found)) + 0.04 * place
-    means = [np.nan if point is None else point[0] for point in found.values()]
-    half = [0.0 if point is None else point[1] for point in found.values()]
+    at = np.arange(len(points)) + 0.04 * place
+    means = [np.nan if point is None else point[0] for point in points.values()]
+    half = [0.0 if point is None else point[1] for point in points.values()]
     axes.errorbar(at, means, half, fmt="o-", color=colour, capsize=3, label=name)
-    for x, point in zip(at, found.values(), strict=True):
+    for x, point in zip(at, points.values(), strict=True):
         if point is not None and not point[2]:
             axes.plot(x, point[0], "o", color=colour, markerfacecolor="white", zorder=5)
-    axes.set_xticks(range(len(found)), list(found))
-    axes.set_xlim(-0.4, len(found) - 0.4)
+    axes.set_xticks(range(len(points)), list(points))
+    axes.set_xlim(-0.4, len(points) - 0.4)
     axes.grid(alpha=0.3)
 
 

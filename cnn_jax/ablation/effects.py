@@ -164,10 +164,10 @@ def marginal(
         the cells with these levels; the mean of its cell stands in for a member that diverged. A
         cell that diverged as a whole is left out; None where all did.
     """
-    found: dict[tuple[str, ...], list[Cell]] = {}
+    groups: dict[tuple[str, ...], list[Cell]] = {}
     for cell in cells:
-        found.setdefault(tuple(cell.levels[factor] for factor in factors), []).append(cell)
-    return {labels: _over_cells([c for c in group if c.values]) for labels, group in found.items()}
+        groups.setdefault(tuple(cell.levels[factor] for factor in factors), []).append(cell)
+    return {labels: _over_cells([c for c in group if c.values]) for labels, group in groups.items()}
 
 
 def _over_cells(cells: Sequence[Cell]) -> Summary | None:

@@ -125,11 +125,11 @@ def _jobs(groups: list[Group], at_once: list[int], directory: Path) -> dict[Slot
 
 
 def _results(members: Sequence[Member], jobs: dict[Slot, Job]) -> list[MemberResult]:
-    found = {}
+    results = {}
     for job in jobs.values():
         for member, record in zip(job.members, job.files.finished() or [], strict=True):
-            found[member.index] = MemberResult(member, **_with_nan(in_present_words(record)))
-    return [found[member.index] for member in members]
+            results[member.index] = MemberResult(member, **_with_nan(in_present_words(record)))
+    return [results[member.index] for member in members]
 
 
 def _with_nan(record: dict[str, Any]) -> dict[str, Any]:

@@ -25,11 +25,11 @@ def draw_trials(seed: int, stage: int, ranges: Mapping[str, Range], count: int) 
         ranges: key -> where its value is drawn from.
         count: how many trials.
     """
-    found = []
+    trials = []
     for trial in range(count):
         rng = np.random.default_rng([seed, stage, trial])
-        found.append({key: _draw(drawn, rng) for key, drawn in ranges.items()})
-    return found
+        trials.append({key: _draw(drawn, rng) for key, drawn in ranges.items()})
+    return trials
 
 
 def narrowed(
@@ -46,17 +46,17 @@ def narrowed(
         trials: how many there were in all.
         first: the ranges of the first stage.
     """
-    found: Ranges = {}
+    narrower: Ranges = {}
     for key, drawn in last.items():
         values, limit = [chosen[key] for chosen in best], first[key]
         if isinstance(drawn, Choice) or isinstance(limit, Choice):
             options = drawn.options if isinstance(drawn, Choice) else ()
-            found[key] = Choice(tuple(option for option in options if option in values))
+            narrower[key] = Choice(tuple(option for option in options if option in values))
             continue
         places, margin = [place(drawn, value) for value in values], 1 / (trials + 1)
         low, high = _at(drawn, min(places) - margin), _at(drawn, max(places) + margin)
-        found[key] = type(drawn)(max(limit.low, _rounded(low)), min(limit.high, _rounded(high)))
-    return found
+        narrower[key] = type(drawn)(max(limit.low, _rounded(low)), min(limit.high, _rounded(high)))
+    return narrower
 
 
 def edges(ranges: Mapping[str, Range], best: Values, first: Mapping[str, Range]) -> list[str]:
@@ -67,18 +67,18 @@ def edges(ranges: Mapping[str, Range], best: Values, first: Mapping[str, Range])
         best: the values that came out best in it.
         first: the ranges of the first stage, beyond which no later one reaches.
     """
-    found = []
+    problems = []
     for key in ranges:
         for drawn in (first[key], ranges[key]):
             if isinstance(drawn, Choice) or EDGE <= (where := place(drawn, best[key])) <= 1 - EDGE:
                 continue
             side, end = ("below", drawn.low) if where < EDGE else ("above", drawn.high)
-            found.append(
+            problems.append(
                 f"the best {key}, {best[key]:g}, lies at the edge of its range, {in_words(drawn)}: "
                 f"a better one may lie {side} {end:g}"
             )
             break
-    return found
+    return problems
 
 
 def place(drawn: Uniform, value: float) -> float:

@@ -57,17 +57,17 @@ def write_report(directory: Path, test: str = "t") -> str:
     tree = files.read_json(path)
     if tree is None:
         raise InputError(f"{path}: no such file; an ablation writes it at its end")
-    found = statistics(tree, test)
-    tables = tables_of(tree, found, test)
+    summary = statistics(tree, test)
+    tables = tables_of(tree, summary, test)
     title = f"Ablation {tree['name']}, config {tree['config_hash']}"
-    files.write_json(path.parent / "statistics.json", _plain(found))
-    files.write_text(path.parent / "table.csv", _csv(found))
+    files.write_json(path.parent / "statistics.json", _plain(summary))
+    files.write_text(path.parent / "table.csv", _csv(summary))
     files.write_text(path.parent / "table.tex", "\n".join(table.latex() for table in tables))
     files.write_text(
         path.parent / "table.md", f"# {title}\n\n" + "\n".join(t.markdown() for t in tables)
     )
     draw_ablation_curves(tree["members"], title, path.parent / "curves.png")
-    draw_effects(found["metrics"][JUDGED]["cells"], title, path.parent / "effects.png")
+    draw_effects(summary["metrics"][JUDGED]["cells"], title, path.parent / "effects.png")
     if signals := files.read_json(path.parent / "signals.json"):
         draw_signals(signals, f"{title}: before the first step", path.parent / "signals.png")
     return "\n\n".join([title, *(table.text() for table in tables)])
@@ -99,37 +99,38 @@ def statistics(tree: Mapping[str, Any], test: str = "t") -> dict[str, Any]:
     }
 
 
-def tables_of(tree: Mapping[str, Any], found: Mapping[str, Any], test: str) -> list[Table]:
+def tables_of(tree: Mapping[str, Any], summary: Mapping[str, Any], test: str) -> list[Table]:
     """Returns the tables of the report.
 
     Args:
         tree: of `ablation.json`.
-        found: its statistics.
+        summary: its statistics.
         test: of the paired comparisons.
     """
-    judged, baseline = found["metrics"][JUDGED], found["baseline"]
-    columns = {name: found["metrics"][name]["cells"] for name in SHOWN if name in found["metrics"]}
+    metrics, baseline = summary["metrics"], summary["baseline"]
+    judged = metrics[JUDGED]
+    columns = {name: metrics[name]["cells"] for name in SHOWN if name in metrics}
     tables = [report_tables.cell_table(columns, judged["differences"], baseline, test)]
     if len(tree["factors"]) > 1:
         tables.append(report_tables.pivot_table(judged["cells"]))
     for name in (JUDGED, GAP):
-        if name in found["metrics"] and len(judged["cells"]) > 1:
-            tables.append(report_tables.effect_table(found["metrics"][name]["effects"], name))
-    if found["convergence"]:
-        tables.append(report_tables.convergence_table(found["convergence"], baseline))
+        if name in metrics and len(judged["cells"]) > 1:
+            tables.append(report_tables.effect_table(metrics[name]["effects"], name))
+    if summary["convergence"]:
+        tables.append(report_tables.convergence_table(summary["convergence"], baseline))
     return tables
 
 
-def _plain(found: Mapping[str, Any]) -> dict[str, Any]:
+def _plain(summary: Mapping[str, Any]) -> dict[str, Any]:
     """The statistics as JSON holds them."""
     metrics: dict[str, dict[str, Any]] = {}
-    for name, metric in found["metrics"].items():
+    for name, metric in summary["metrics"].items():
         metrics[name] = {"cells": [_plain_cell(cell) for cell in metric["cells"]]}
         if "effects" in metric:
-            metrics[name]["differences"] = [asdict(found) for found in metric["differences"]]
+            metrics[name]["differences"] = [asdict(one) for one in metric["differences"]]
             metrics[name]["effects"] = asdict(metric["effects"])
-    runs = [asdict(run) | {"median": run.median} for run in found["convergence"]]
-    return {**found, "metrics": metrics, "convergence": runs}
+    runs = [asdict(run) | {"median": run.median} for run in summary["convergence"]]
+    return {**summary, "metrics": metrics, "convergence": runs}
 
 
 def _plain_cell(cell: Cell) -> dict[str, Any]:
@@ -138,9 +139,9 @@ def _plain_cell(cell: Cell) -> dict[str, Any]:
     return {"levels": cell.levels, "diverged": cell.diverged, "summary": tree}
 
 
-def _csv(found: Mapping[str, Any]) -> str:
+def _csv(summary: Mapping[str, Any]) -> str:
     """One row a cell; errors in percent, losses in nats; empty where there is no such figure."""
-    metrics = found["metrics"]
+    metrics = summary["metrics"]
     apart: dict[tuple[str, ...], Difference] = {
         tuple(difference.levels.values()): difference
         for difference in metrics[JUDGED]["differences"]
@@ -167,13 +168,13 @@ def _csv(found: Mapping[str, Any]) -> str:
 
 
 def _figures(name: str, cell: Cell) -> dict[str, float | None]:
-    found = cell.summary() or Summary(0, math.nan, None, math.nan, None)
+    figures = cell.summary() or Summary(0, math.nan, None, math.nan, None)
     unit, factor = ("_nats", 1) if name in LOSSES else ("_percent", 100)
     return {
-        f"{name}_mean{unit}": _times(found.mean, factor),
-        f"{name}_deviation{unit}": _times(found.deviation, factor),
-        f"{name}_median{unit}": _times(found.median, factor),
-        **_bounds(f"{name}_t", unit, found.interval, factor),
+        f"{name}_mean{unit}": _times(figures.mean, factor),
+        f"{name}_deviation{unit}": _times(figures.deviation, factor),
+        f"{name}_median{unit}": _times(figures.median, factor),
+        **_bounds(f"{name}_t", unit, figures.interval, factor),
         **_bounds(f"{name}_bootstrap", unit, cell.bootstrap(), factor),
     }
 

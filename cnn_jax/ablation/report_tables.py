@@ -85,9 +85,9 @@ def pivot_table(cells: Sequence[Cell]) -> Table:
     """Returns the test errors with the levels of the last factor as columns."""
     *row_factors, column_factor = cells[0].levels
     labels = list(dict.fromkeys(cell.levels[column_factor] for cell in cells))
-    found = {tuple(cell.levels.values()): cell for cell in cells}
-    rows = list(dict.fromkeys(key[:-1] for key in found))
-    at = {(row, label): found.get((*row, label)) for row in rows for label in labels}
+    by_labels = {tuple(cell.levels.values()): cell for cell in cells}
+    rows = list(dict.fromkeys(key[:-1] for key in by_labels))
+    at = {(row, label): by_labels.get((*row, label)) for row in rows for label in labels}
     texts = tuple((*row, *(_error(at[row, label]) for label in labels)) for row in rows)
     means = {
         (i, len(row_factors) + j): s.mean

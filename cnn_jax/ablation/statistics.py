@@ -106,15 +106,15 @@ def cells_of(members: Sequence[Mapping[str, Any]], metric: str) -> list[Cell]:
         Every cell, also those in which no member came to the end. A value that was not measured,
         as of validation where nothing is held out, is left out.
     """
-    found: dict[tuple[tuple[str, str], ...], Cell] = {}
+    by_levels: dict[tuple[tuple[str, str], ...], Cell] = {}
     for member in members:
         levels = dict(member["factors"])
-        cell = found.setdefault(tuple(levels.items()), Cell(levels))
+        cell = by_levels.setdefault(tuple(levels.items()), Cell(levels))
         if member["state"] != "done":
             cell.diverged.append(member["seed"])
         elif (value := metric_of(member["final"], metric)) is not None:
             cell.values[member["seed"]] = value
-    return list(found.values())
+    return list(by_levels.values())
 
 
 def metric_of(final: Mapping[str, Any], metric: str) -> float | None:
@@ -150,14 +150,14 @@ def _bootstrap(sample: np.ndarray) -> Interval | None:
         return None
     if np.ptp(sample) <= EQUAL:
         return float(np.mean(sample)), float(np.mean(sample))
-    found = stats.bootstrap(
+    interval = stats.bootstrap(
         (sample,),
         np.mean,
         confidence_level=CONFIDENCE,
         n_resamples=RESAMPLES,
         rng=np.random.default_rng(0),
     ).confidence_interval
-    return float(found.low), float(found.high)
+    return float(interval.low), float(interval.high)
 
 
 def differences(
@@ -182,12 +182,12 @@ def differences(
     at = next((cell for cell in cells if cell.levels == dict(baseline)), None)
     if at is None:
         raise InputError(f"the baseline {in_words(baseline)} is none of the cells")
-    found = [_difference(cell, at, test) for cell in cells if cell is not at]
-    tested = [difference.p for difference in found if difference.p is not None]
+    differences = [_difference(cell, at, test) for cell in cells if cell is not at]
+    tested = [difference.p for difference in differences if difference.p is not None]
     corrected = iter(multipletests(tested, method="holm")[1].tolist() if tested else [])
     return [
         replace(difference, p_corrected=next(corrected)) if difference.p is not None else difference
-        for difference in found
+        for difference in differences
     ]
 
 

@@ -46,31 +46,34 @@ class Ablation:
 
     def problems(self) -> list[str]:
         """Returns what is wrong with the form of it, one sentence each."""
-        found = []
+        problems = []
         if not isinstance(self.base, str | ConfigDict) or self.base == "":
-            found.append(f"ablation.base = {self.base!r}: a config, or the path of its file")
+            problems.append(f"ablation.base = {self.base!r}: a config, or the path of its file")
         if problem := SEEDS.problem(self.seeds):
-            found.append(f"ablation.seeds = {shown(self.seeds)}{problem}, as in --seeds=10")
+            problems.append(f"ablation.seeds = {shown(self.seeds)}{problem}, as in --seeds=10")
         if not _is_changes(self.changes):
-            found.append(f"ablation.changes = {self.changes!r}: a dict from keys to values")
+            problems.append(f"ablation.changes = {self.changes!r}: a dict from keys to values")
         if not isinstance(self.factors, Mapping) or not self.factors:
-            return [*found, "ablation.factors: at least one factor is needed, name -> its levels"]
+            return [
+                *problems,
+                "ablation.factors: at least one factor is needed, name -> its levels",
+            ]
         for name, levels in self.factors.items():
             if not isinstance(levels, Mapping) or not levels:
-                found.append(f"factor {name!r}: a dict of levels is needed, label -> changes")
+                problems.append(f"factor {name!r}: a dict of levels is needed, label -> changes")
                 continue
             for label, changes in levels.items():
                 if not isinstance(label, str) or not _is_changes(changes):
-                    found.append(
+                    problems.append(
                         f"factor {name!r}, level {label!r}: {changes!r}: a word, and a dict from "
                         "keys to values, as {'model.kwargs.norm': 'batch'}"
                     )
         for name, label in self.baseline.items():
             if label not in self.factors.get(name, {}):
-                found.append(
+                problems.append(
                     f"ablation.baseline: factor {name!r}, level {label!r}: there is no such one"
                 )
-        return found + self._pairing_problems()
+        return problems + self._pairing_problems()
 
     def sets(self) -> dict[str, str]:
         """Returns the keys that its levels set, each with what sets it."""
@@ -82,18 +85,20 @@ class Ablation:
         }
 
     def _pairing_problems(self) -> list[str]:
-        found, seen = [], set()
+        problems, seen = [], set()
         for group in self.paired:
             for name in group:
                 if name not in self.factors:
-                    found.append(f"ablation.paired names {name!r}{hint(name, self.factors)}")
+                    problems.append(f"ablation.paired names {name!r}{hint(name, self.factors)}")
                 elif name in seen:
-                    found.append(f"ablation.paired names {name!r} twice")
+                    problems.append(f"ablation.paired names {name!r} twice")
                 seen.add(name)
             counts = {name: len(self.factors[name]) for name in group if name in self.factors}
             if len(set(counts.values())) > 1:
-                found.append(f"ablation.paired: {counts}: paired factors have equally many levels")
-        return found
+                problems.append(
+                    f"ablation.paired: {counts}: paired factors have equally many levels"
+                )
+        return problems
 
 
 def _is_changes(value: Any) -> bool:

@@ -73,11 +73,11 @@ def arguments(section: str) -> dict[str, dict[str, Argument]]:
         if isinstance(node, ast.AnnAssign | ast.Assign) and registry in _targets(node)
     )
     assert isinstance(entries, ast.Dict)
-    found = {}
+    signatures = {}
     for key, value in zip(entries.keys, entries.values, strict=True):
         assert isinstance(key, ast.Constant) and isinstance(value, ast.Name)
-        found[str(key.value)] = _signature(_definition(PACKAGE / file, value.id))
-    return found
+        signatures[str(key.value)] = _signature(_definition(PACKAGE / file, value.id))
+    return signatures
 
 
 def fill_defaults(config: ConfigDict) -> ConfigDict:
@@ -140,8 +140,8 @@ def _definition(path: Path, name: str) -> tuple[Path, ast.FunctionDef | ast.Clas
     raise LookupError(f"{name} is not defined in {path}")
 
 
-def _signature(found: tuple[Path, ast.FunctionDef | ast.ClassDef]) -> dict[str, Argument]:
-    path, node = found
+def _signature(definition: tuple[Path, ast.FunctionDef | ast.ClassDef]) -> dict[str, Argument]:
+    path, node = definition
     if isinstance(node, ast.FunctionDef):
         pairs = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
         return {arg.arg: _argument(path, arg.annotation, default) for arg, default in pairs}

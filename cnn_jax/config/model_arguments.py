@@ -62,9 +62,9 @@ def image_size(text: str) -> tuple[int, int, int]:
 
 def _object(text: str) -> dict[str, Any]:
     try:
-        found = json.loads(text)
+        values = json.loads(text)
     except json.JSONDecodeError as error:
         raise InputError(f"--kwargs={text} is not JSON: {error}") from error
-    if not isinstance(found, dict):
+    if not isinstance(values, dict):
         raise InputError(f"--kwargs={text}: an object is needed, as in '{{\"depth\": 50}}'")
-    return found
+    return values

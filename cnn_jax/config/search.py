@@ -89,14 +89,14 @@ class Stage:
     def problems(self, where: str) -> list[str]:
         """Returns what is wrong with it, one sentence each."""
         taken = {"trials": TRIALS, "epochs": SCHEMA["train"]["epochs"].values, "kept": TRIALS}
-        found = [
+        problems = [
             f"{where}.{name} = {shown(getattr(self, name))}{problem}"
             for name, values in taken.items()
             if (problem := values.problem(getattr(self, name)))
         ]
-        if not found and self.kept > self.trials:
-            found.append(f"{where}.kept = {self.kept}: there are {self.trials} trials")
-        return found
+        if not problems and self.kept > self.trials:
+            problems.append(f"{where}.kept = {self.kept}: there are {self.trials} trials")
+        return problems
 
 
 @dataclass
@@ -132,37 +132,42 @@ class Search:
 
     def problems(self) -> list[str]:
         """Returns what is wrong with the form of it, one sentence each."""
-        found = []
+        problems = []
         base, changes, ranges, stages = (
             getattr(self, name) for name in ("base", "trial_changes", "ranges", "stages")
         )
         if not isinstance(base, str | ConfigDict) or base == "":
-            found.append(f"search.base = {base!r}: a config, or the path of its file")
+            problems.append(f"search.base = {base!r}: a config, or the path of its file")
         if problem := SEED.problem(self.seed):
-            found.append(f"search.seed = {shown(self.seed)}{problem}")
+            problems.append(f"search.seed = {shown(self.seed)}{problem}")
         if not isinstance(changes, Mapping):
-            return [*found, f"search.trial_changes = {changes!r}: a dict from keys to values"]
+            return [*problems, f"search.trial_changes = {changes!r}: a dict from keys to values"]
         if not isinstance(ranges, Mapping) or not ranges:
-            return [*found, "search.ranges: a dict from keys to ranges is needed, of at least one"]
+            return [
+                *problems,
+                "search.ranges: a dict from keys to ranges is needed, of at least one",
+            ]
         for name, keys in (("trial_changes", changes), ("ranges", ranges)):
             if SET_BY_A_STAGE in keys:
-                found.append(
+                problems.append(
                     f"search.{name}: {SET_BY_A_STAGE}: every stage sets this key, as in "
                     "Stage(trials=20, epochs=2.0)"
                 )
         for key, drawn in ranges.items():
             if not isinstance(drawn, Range):
-                found.append(f"range of {key}: {drawn!r}: Uniform, LogUniform or Choice is needed")
+                problems.append(
+                    f"range of {key}: {drawn!r}: Uniform, LogUniform or Choice is needed"
+                )
             elif problem := drawn.problem():
-                found.append(f"range of {key}: {drawn}: {problem}")
+                problems.append(f"range of {key}: {drawn}: {problem}")
             elif key in changes:
-                found.append(f"range of {key}: search.trial_changes sets the same key")
+                problems.append(f"range of {key}: search.trial_changes sets the same key")
         if not isinstance(stages, tuple) or not stages:
-            return [*found, "search.stages: a tuple of at least one stage is needed"]
+            return [*problems, "search.stages: a tuple of at least one stage is needed"]
         for i, stage in enumerate(stages, start=1):
-            found += (
+            problems += (
                 stage.problems(f"stage {i}")
                 if isinstance(stage, Stage)
                 else [f"stage {i} = {stage!r}: a Stage is needed"]
             )
-        return found
+        return problems

@@ -14,6 +14,7 @@ import numpy as np
 
 from cnn_jax.config.problems import InputError
 from cnn_jax.config.saved import complete
+from cnn_jax.config.schema import Config
 from cnn_jax.config.validate import validate
 from cnn_jax.data.preprocessing import Preprocessing
 from cnn_jax.devices.parallel import Devices
@@ -42,7 +43,7 @@ class Restored:
     """
 
     step: int
-    config: Any
+    config: Config
     model: Network
     params: Any
     batch_stats: Any

@@ -17,6 +17,7 @@ import numpy as np
 
 from cnn_jax.config.arguments import argument_of
 from cnn_jax.config.plan import RunPlan
+from cnn_jax.config.schema import Config
 from cnn_jax.initializers.parameters import init_variables
 from cnn_jax.models import Network, check_layer_names
 from cnn_jax.optim.optimizers import OPTIMIZERS
@@ -60,7 +61,7 @@ class TrainState(flax.struct.PyTreeNode):
 
 
 def draw_variables(
-    config: Any, model: Network, image_shape: tuple[int, int, int]
+    config: Config, model: Network, image_shape: tuple[int, int, int]
 ) -> dict[str, ArrayTree]:
     """Returns the parameters and batch statistics that the network's own initialisers draw."""
     key = jax.random.key(config.seed.init)
@@ -68,7 +69,7 @@ def draw_variables(
 
 
 def create_state(
-    config: Any,
+    config: Config,
     plan: RunPlan,
     model: Network,
     image_shape: tuple[int, int, int],
@@ -114,7 +115,7 @@ def create_state(
     )
 
 
-def hyper_parameters(config: Any, plan: RunPlan, model: Network) -> dict[str, Any]:
+def hyper_parameters(config: Config, plan: RunPlan, model: Network) -> dict[str, Any]:
     """Returns the traced hyper-parameters of a run.
 
     What is not used is left out, as a layer whose dropout rate is 0: it then costs nothing in the
@@ -141,7 +142,7 @@ def hyper_parameters(config: Any, plan: RunPlan, model: Network) -> dict[str, An
     return jax.tree.map(lambda value: jnp.asarray(value, float), values)
 
 
-def plateau_of(config: Any) -> Plateau | None:
+def plateau_of(config: Config) -> Plateau | None:
     """Returns the rule of the schedule; None where it does not follow the validation error."""
     if config.schedule.name != "plateau":
         return None
@@ -156,7 +157,7 @@ def _auxiliary_weights(train: Any) -> dict[str, float]:
     return weights
 
 
-def _first_average(config: Any, variables: ArrayTree) -> ArrayTree:
+def _first_average(config: Config, variables: ArrayTree) -> ArrayTree:
     if config.optim.averaging == "none":
         return {}
     # Copied: a step gives its old arrays up, and may not give the same one up twice.

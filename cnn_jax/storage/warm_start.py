@@ -55,10 +55,10 @@ class WarmStart:
             name: jnp.asarray(self.taken[name], leaf.dtype) if name in self.taken else leaf
             for name, leaf in _flat(variables).items()
         }
-        found = variables | unflatten_dict(leaves, sep="/")
-        averaged = jax.tree.map(jnp.copy, found) if state.averaged_params else {}
+        taken = variables | unflatten_dict(leaves, sep="/")
+        averaged = jax.tree.map(jnp.copy, taken) if state.averaged_params else {}
         # The optimizer's state is left: it begins at zero, whatever the parameters are.
-        return state.replace(**found, averaged_params=averaged)
+        return state.replace(**taken, averaged_params=averaged)
 
     def to_tree(self) -> dict[str, Any]:
         """Returns the origin of every array as JSON holds it."""
@@ -100,14 +100,14 @@ def warm_start(
     like = shapes()
     source, arrays = _read(init_from)
     expected = _flat({"params": like.params, "batch_stats": like.batch_stats})
-    found = chosen(source, arrays, expected, patterns_in(init_from.layers))
+    start = chosen(source, arrays, expected, patterns_in(init_from.layers))
     began = read_start(directory)
-    if began and began["digest"] != found.digest:
+    if began and began["digest"] != start.digest:
         raise InputError(
             f"{source} has changed since this run began with it: SHA-256 {began['digest'][:12]}, "
-            f"now {found.digest[:12]}; choose another --workdir"
+            f"now {start.digest[:12]}; choose another --workdir"
         )
-    return found
+    return start
 
 
 def chosen(

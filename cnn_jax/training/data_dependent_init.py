@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from cnn_jax.config.plan import RunPlan
 from cnn_jax.config.problems import InputError
+from cnn_jax.config.schema import Config
 from cnn_jax.data.dataset import AnySplit
 from cnn_jax.data.order import Order
 from cnn_jax.data.preprocessing import Preprocessing
@@ -23,7 +24,7 @@ HEAD = ("layer", "variance as drawn", "variance", "divisions", "")
 
 
 def initial_state(
-    config: Any,
+    config: Config,
     plan: RunPlan,
     model: Network,
     train: AnySplit,
@@ -53,7 +54,7 @@ def initial_state(
 
 
 def initialised(
-    config: Any, model: Network, train: AnySplit, preprocess: Preprocessing, variables: Any
+    config: Config, model: Network, train: AnySplit, preprocess: Preprocessing, variables: Any
 ) -> Initialised:
     """Returns the first parameters of a run, set layer by layer by a batch of training images.
 
@@ -89,7 +90,7 @@ def initialised(
         raise InputError(f"config.data_dependent_init.name = {section.name!r}: {error}") from error
 
 
-def check_section(config: Any, train: AnySplit) -> None:
+def check_section(config: Config, train: AnySplit) -> None:
     """Checks `config.data_dependent_init` against the data, before anything is made.
 
     Raises:

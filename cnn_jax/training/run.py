@@ -13,6 +13,7 @@ from cnn_jax import models
 from cnn_jax.config.identity import to_tree
 from cnn_jax.config.plan import RunPlan, make_plan
 from cnn_jax.config.problems import InputError
+from cnn_jax.config.schema import Config
 from cnn_jax.data import sources
 from cnn_jax.data.augment import augmentation
 from cnn_jax.data.colour import colour_of
@@ -46,7 +47,7 @@ class Run:
         plateau: the rule of a schedule that follows the validation error, or None.
     """
 
-    config: Any
+    config: Config
     dataset: Dataset
     plan: RunPlan
     devices: Devices
@@ -99,7 +100,7 @@ class Run:
 
 
 def prepare(
-    config: Any,
+    config: Config,
     preprocessing: Preprocessing | None = None,
     dataset: Dataset | None = None,
     devices: Devices | None = None,
@@ -155,7 +156,7 @@ def prepare(
     return Run(config, dataset, plan, devices, recipe, plateau_of(config))
 
 
-def network_of(config: Any, num_classes: int) -> Network:
+def network_of(config: Config, num_classes: int) -> Network:
     """Returns the network that a config describes.
 
     Args:

@@ -15,6 +15,7 @@ import cnn_jax
 from cnn_jax import files
 from cnn_jax.config.identity import to_tree
 from cnn_jax.config.problems import InputError
+from cnn_jax.config.schema import Config
 from cnn_jax.data.dataset import AnySplit, Split
 from cnn_jax.devices.distributed import (
     alone,
@@ -43,7 +44,7 @@ LOOKED_AT = 64  # records of a split that is read from files
 SPLITS = ("train", "validation", "test")
 
 
-def check_same_program(config: Any) -> None:
+def check_same_program(config: Config) -> None:
     """Checks that all processes have the same config, code and libraries; all must call.
 
     Args:

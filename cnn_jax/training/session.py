@@ -12,6 +12,7 @@ from typing import Any
 
 from cnn_jax.config.identity import config_hash, to_tree
 from cnn_jax.config.problems import InputError
+from cnn_jax.config.schema import Config
 from cnn_jax.data.same_data import check_same_data as check_data_of_run
 from cnn_jax.devices.distributed import lead_says, leave, text_from_lead, wait_for_all
 from cnn_jax.evaluation.exact import counted
@@ -73,7 +74,7 @@ class Outcome:
         )
 
 
-def train(config: Any, workdir: str | Path, preemption: Preemption, began: float) -> Outcome:
+def train(config: Config, workdir: str | Path, preemption: Preemption, began: float) -> Outcome:
     """Trains a run from where it stands to its end.
 
     Args:
@@ -255,7 +256,7 @@ def _errors(result: dict[str, Any], prefix: str = "") -> str:
     return f"top-1 error {top1:.2f} %, top-5 error {top5:.2f} %"
 
 
-def draw(directory: Path, config: Any, result: dict[str, Any]) -> None:
+def draw(directory: Path, config: Config, result: dict[str, Any]) -> None:
     """Draws `curves.png` of a finished run."""
     # Imported here: matplotlib costs a second that the first step need not wait for.
     from cnn_jax.training.curves import draw_curves

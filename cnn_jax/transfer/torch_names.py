@@ -51,17 +51,17 @@ def sequential(classifier: Names) -> Callable[[Sequence[Row]], Names]:
     """
 
     def names(rows: Sequence[Row]) -> Names:
-        found, position = {}, 0
+        names, position = {}, 0
         for row in rows:
             if row.kind == "conv":
-                found[row.name] = f"features.{position}"
+                names[row.name] = f"features.{position}"
                 position += 2  # with its ReLU
             elif row.kind == "batch_norm":
-                found[row.name] = f"features.{position - 1}"  # before that
+                names[row.name] = f"features.{position - 1}"  # before that
                 position += 1
             elif row.kind == "max_pool":
                 position += 1
-        return found | classifier
+        return names | classifier
 
     return names
 
@@ -69,7 +69,7 @@ def sequential(classifier: Names) -> Callable[[Sequence[Row]], Names]:
 def resnet(rows: Sequence[Row]) -> Names:
     """Returns the names of a ResNet: `conv3_1/a` is `layer2.0.conv1`."""
     places = {"a": "1", "b": "2", "c": "3"}
-    found = {"conv1": "conv1", "conv1_bn": "bn1", "logits": "fc"}
+    names = {"conv1": "conv1", "conv1_bn": "bn1", "logits": "fc"}
     for row in rows:
         match = re.fullmatch(r"conv(\d+)_(\d+)/(a|b|c|shortcut)(_bn)?", row.name)
         if match:
@@ -77,8 +77,8 @@ def resnet(rows: Sequence[Row]) -> Names:
             inside = ("bn" if norm else "conv") + places.get(layer, "")
             if layer == "shortcut":
                 inside = "downsample.1" if norm else "downsample.0"
-            found[row.name] = f"layer{int(stage) - 1}.{int(block) - 1}.{inside}"
-    return found
+            names[row.name] = f"layer{int(stage) - 1}.{int(block) - 1}.{inside}"
+    return names
 
 
 def inception(towers: Names, others: Names) -> Callable[[Sequence[Row]], Names]:
@@ -90,7 +90,7 @@ def inception(towers: Names, others: Names) -> Callable[[Sequence[Row]], Names]:
     """
 
     def names(rows: Sequence[Row]) -> Names:
-        found = {}
+        names = {}
         for row in rows:
             layer, norm = row.name.removesuffix("_bn"), row.name.endswith("_bn")
             part, _, last = layer.rpartition("/")
@@ -101,10 +101,10 @@ def inception(towers: Names, others: Names) -> Callable[[Sequence[Row]], Names]:
             else:
                 module = layer
             module = module.replace("inception_", "inception")
-            found[row.name] = (
+            names[row.name] = (
                 module if row.kind == "dense" else f"{module}.{'bn' if norm else 'conv'}"
             )
-        return found
+        return names
 
     return names
 

@@ -50,7 +50,7 @@ def convert(state_dict: StateDict, model: Network, input_size: Size) -> dict[str
     """
     rows = layer_table(model, input_size)
     names, maps = torch_names(model, rows), flattened_maps(rows)
-    found, missing, misshapen, used = {}, [], [], set()
+    arrays, missing, misshapen, used = {}, [], [], set()
     for path, leaf in expected_leaves(model, input_size).items():
         layer, ours = "/".join(path[1:-1]), "/".join(path)
         if layer not in names:
@@ -67,11 +67,11 @@ def convert(state_dict: StateDict, model: Network, input_size: Size) -> dict[str
                 f"misshapen: {name} is {_by(array.shape)}, and {_by(shape)} is needed (here {ours})"
             )
             continue
-        found[path] = jnp.asarray(reordered(array, maps.get(layer)), leaf.dtype)
+        arrays[path] = jnp.asarray(reordered(array, maps.get(layer)), leaf.dtype)
     left = [name for name in state_dict if name not in used and not name.endswith(IGNORED)]
     if problems := missing + misshapen + [f"left over: {name}" for name in left]:
         raise InputError(problems)
-    variables = unflatten_dict(found)
+    variables = unflatten_dict(arrays)
     return {"params": variables["params"], "batch_stats": variables.get("batch_stats", {})}
 
 
@@ -86,16 +86,16 @@ def expected_leaves(model: Network, input_size: Size) -> dict[tuple[str, ...], A
 
 def flattened_maps(rows: Sequence[Row]) -> dict[str, Size]:
     """Returns the map (H, W, C) that a fully connected layer reads flattened, by layer."""
-    found: dict[str, Size] = {}
+    sizes: dict[str, Size] = {}
     last: tuple[int, ...] = ()
     for row in rows:
         if row.kind == "dense" and len(last) == 3:
             height, width, channels = last
-            found[row.name] = (height, width, channels)
+            sizes[row.name] = (height, width, channels)
         # Dropout does not say whether it stands before or after the flattening.
         if row.kind != "dropout":
             last = row.output
-    return found
+    return sizes
 
 
 def torch_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
