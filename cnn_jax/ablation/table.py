@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Sequence
 from dataclasses import dataclass
+
+from cnn_jax.config.aligned import aligned
 
 NARROW = 80  # characters
 MINUS = "\N{MINUS SIGN}"
@@ -95,18 +96,12 @@ class Table:
             [text + "*" if (i, j) in self.best else text for j, text in enumerate(row)]
             for i, row in enumerate(self.rows)
         ]
-        widths = [max(map(len, column)) for column in zip(self.headers, *rows, strict=True)]
-        lines = [self._aligned(row, widths) for row in (self.headers, *rows)]
-        rule = "-" * len(lines[0])
+        figures = range(self.words, len(self.headers))
+        lines = aligned([self.headers, *rows], right=figures)
+        rule = "-" * max(map(len, lines))
         star = ["* best"] if self.best else []
         notes = [textwrap.fill(note, max(len(rule), NARROW)) for note in (*star, *self.notes)]
         return "\n".join([self.caption, rule, lines[0], rule, *lines[1:], rule, *notes])
-
-    def _aligned(self, row: Sequence[str], widths: Sequence[int]) -> str:
-        return "  ".join(
-            text.ljust(width) if j < self.words else text.rjust(width)
-            for j, (text, width) in enumerate(zip(row, widths, strict=True))
-        )
 
 
 def escape(text: str) -> str:

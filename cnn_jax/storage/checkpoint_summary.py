@@ -6,6 +6,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from cnn_jax.config.aligned import aligned
 from cnn_jax.config.identity import config_hash, maths_keys
 from cnn_jax.config.problems import InputError
 from cnn_jax.storage.checkpoints import BEST, LATEST, Checkpoints
@@ -61,12 +62,7 @@ def _config_lines(config: dict[str, Any]) -> list[str]:
 
 def _array_lines(arrays: Arrays) -> list[str]:
     rows = [(name, "x".join(map(str, a.shape)), str(a.dtype)) for name, a in arrays.items()]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  "
-        + "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
+    lines = [f"  {line}" for line in aligned(rows)]
     total = {
         kind: sum(a.size for name, a in arrays.items() if name.startswith(kind))
         for kind in ("params", "batch_stats")

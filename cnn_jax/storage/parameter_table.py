@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 
+from cnn_jax.config.aligned import aligned
 from cnn_jax.optim.parameter_rules import ParameterRule, ParameterRules, name_of
 
 HEAD = ("parameter", "shape", "numbers", "role", "decay", "rate", "")
@@ -47,12 +48,7 @@ def parameter_table(parameters: list[Parameter], weight_decay: float) -> str:
         weight_decay: lambda, which the multipliers of the decay multiply.
     """
     rows = [HEAD] + [_row(parameter, weight_decay) for parameter in parameters]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
-    return "\n".join([*lines, "", *parameter_summary(parameters, weight_decay)]) + "\n"
+    return "\n".join([*aligned(rows), "", *parameter_summary(parameters, weight_decay)]) + "\n"
 
 
 def parameter_summary(parameters: list[Parameter], weight_decay: float) -> list[str]:

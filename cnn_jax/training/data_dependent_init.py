@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from cnn_jax.config.aligned import aligned
 from cnn_jax.config.plan import RunPlan
 from cnn_jax.config.problems import InputError
 from cnn_jax.config.schema import Config
@@ -115,16 +116,11 @@ def table_of(section: Any, made: Initialised) -> str:
         made: what it made.
     """
     rows = [HEAD, *(_row(layer) for layer in made.layers)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
     off = [layer.name for layer in made.layers if not layer.within]
     arguments = ", ".join(f"{name}={value}" for name, value in section.kwargs.items())
     title = f"{section.name}({arguments}) on {section.examples} examples"
     end = f"not within tolerance: {', '.join(off)}" if off else "all layers are within tolerance"
-    return "\n".join([title, *lines, end])
+    return "\n".join([title, *aligned(rows), end])
 
 
 def _row(layer: LayerRecord) -> tuple[str, ...]:
