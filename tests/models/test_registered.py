@@ -6,6 +6,7 @@ A message says which file lacks which line.
 import importlib
 import pkgutil
 from collections.abc import Iterator
+from dataclasses import MISSING, fields
 
 import pytest
 
@@ -17,7 +18,7 @@ from cnn_jax.models.layer_table import layer_table
 from cnn_jax.models.network import Network
 
 ROWS_OF = {name: [f for f in facts().values() if f.model == name] for name in models.MODELS}
-KEYS = [name for name, field in Fact.__dataclass_fields__.items() if name != "note"]
+KEYS = [field.name for field in fields(Fact) if field.default is MISSING]
 
 
 def file_of(kind: type[Network]) -> str:
@@ -57,9 +58,10 @@ def test_it_has_a_small_form_that_can_be_built(name: str) -> None:
 
 @pytest.mark.parametrize("name", models.MODELS)
 def test_it_has_a_row_of_facts(name: str) -> None:
+    row = ", ".join(f'"{key}": ' + (f'"{name}"' if key == "model" else "...") for key in KEYS)
     assert ROWS_OF[name], (
-        f"{PLACE}: add a row {{...}} for model {name!r}, with the keys {', '.join(KEYS)}; counts "
-        "are those of the paper's layer table, computed by hand or by other code"
+        f"{PLACE}: add a row for model {name!r}, with counts of the paper's layer table or by hand:"
+        f"\n    {{{row}}}"
     )
 
 
