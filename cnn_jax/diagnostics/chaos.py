@@ -104,7 +104,8 @@ def torment(
     chaos = Chaos()
     for _ in range(kills):
         at = None if rng.random() < 0.5 else (_moment(rng), rng.choice(kind.written))
-        if _start(kind, workdir, steps, at, rng.uniform(0.5, longest), chaos, rng) == FINISHED:
+        code = _start(kind, workdir, steps, at, rng.uniform(0.5, longest), chaos, rng)
+        if code == FINISHED or (kind.trains and (workdir / "result.json").exists()):
             raise RuntimeError(f"it was finished after {chaos.kills} kills: make it longer")
     for name in (name for name in LAST if name in kind.written):
         for moment in ("full", "before", "after"):

@@ -123,16 +123,14 @@ class Checkpoints:
             create=not read_only,
             temporary_path_class=_Sealed,
         )
-        self._manager = _Manager(
-            self.directory,
-            options=options,
-            # Without handlers a fresh process has no metadata, and reads only where it was written.
-            item_handlers={
-                "state": ocp.StandardCheckpointHandler(),
-                "record": ocp.JsonCheckpointHandler(),
-            },
+        # Without handlers a fresh process has no metadata, and reads only where it was written.
+        handlers = {
+            "state": ocp.StandardCheckpointHandler(),
+            "record": ocp.JsonCheckpointHandler(),
+        }
+        self._manager = _patiently(
+            lambda: _Manager(self.directory, options=options, item_handlers=handlers)
         )
-
         # Where others take part, all end at once: they would wait for minutes.
         self._manager.failed = lambda problem: distributed.leave(self._cannot_write(problem))
 
@@ -252,7 +250,7 @@ class Checkpoints:
                 return read(step)
             except Exception:
                 time.sleep(SECONDS_OF_DELETION)
-                self._manager.reload()
+                _patiently(self._manager.reload)
                 if self.resolve(which) == step:
                     raise
 
@@ -338,3 +336,13 @@ class Checkpoints:
         if record.get(SEALED) and not self._digests.known(step):
             raise DamagedError("its digests are missing")
         return record
+
+
+def _patiently(look: Callable[[], T]) -> T:
+    """Returns what is seen of the checkpoints, also while a run deletes one of them."""
+    for _ in range(10):
+        try:
+            return look()
+        except FileNotFoundError:
+            time.sleep(SECONDS_OF_DELETION / 10)
+    return look()

@@ -89,6 +89,8 @@ class Preemption:
         signal.set_wakeup_fd(self._wakeup)
         for number, handler in self._before.items():
             signal.signal(number, handler)  # type: ignore[arg-type]
+        sys.stdout.flush()
+        sys.stderr.flush()
         sys.stdout, sys.stderr = self._screen
         self._write.close()
 

@@ -6,12 +6,18 @@ import sys
 from pathlib import Path
 
 import pytest
+from absl import flags
 
 from cnn_jax import files
+from cnn_jax.ablation.factors import members_of
+from cnn_jax.ablation.search import check
+from cnn_jax.config.ablation import Ablation
 from cnn_jax.config.problems import InputError
+from cnn_jax.config.search import Search
 from cnn_jax.diagnostics import killed_at
 from cnn_jax.diagnostics.chaos import CLOCK, Chaos, report, table, without_clock
 from cnn_jax.diagnostics.chaos_kinds import KINDS
+from experiments import command_line
 
 
 @pytest.mark.slow
@@ -81,3 +87,20 @@ def test_a_write_is_ended_where_it_was_asked(
     files.write_json(tmp_path / "a.json", {})
     waiting = [".a.json.new"] if moment == "before" else ["a.json"]
     assert seen == [[*waiting, "other.txt"]]
+
+
+@pytest.mark.parametrize(("kind", "plan"), [("ablate", Ablation), ("search", Search)])
+def test_the_plans_are_plans(kind: str, plan: type, tmp_path: Path) -> None:
+    (config,) = KINDS[kind].flags(tmp_path, 1600)
+    _, made = command_line.parse_plan([kind, config], "", plan, flags.FlagValues())
+    assert not made.problems()
+    if kind == "search":
+        check(made)
+    else:
+        members_of(made)
+
+
+def test_the_runs_are_runs(tmp_path: Path) -> None:
+    for kind in ("train", "two", "streamed"):
+        config = KINDS[kind].flags(tmp_path, 100)
+        command_line.parse_config([kind, *config], "", flags.FlagValues())

@@ -75,9 +75,9 @@ sys.exit(7)
 """
 
 
-def listening(**how: Any) -> subprocess.Popen[str]:
+def listening(*before: str, **how: Any) -> subprocess.Popen[str]:
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | how
-    return subprocess.Popen([sys.executable, "-c", LISTENS], text=True, **pipes)
+    return subprocess.Popen([*before, sys.executable, "-c", LISTENS], text=True, **pipes)
 
 
 def test_a_lost_terminal_is_a_preemption() -> None:
@@ -89,7 +89,7 @@ def test_a_lost_terminal_is_a_preemption() -> None:
 
 
 def test_under_nohup_it_is_none() -> None:
-    process = listening(preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    process = listening("nohup")
     assert process.stdout is not None and process.stdout.readline() == "ready\n"
     process.send_signal(signal.SIGHUP)
     process.communicate(timeout=20)
