@@ -8,6 +8,7 @@ import pytest
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("time")
 def test_five_kills_do_not_change_the_run(root: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "experiments.chaos", "--kills=5", "--longest=5"]
     command += ["--steps=5000", f"--workdir={tmp_path / 'chaos'}"]
