@@ -13,11 +13,11 @@ WORKERS ?= 2
 train: $(READY)  ## LeNet-5 on real handwritten digits
 	$(BIN)/python -m experiments.train --config=$(CONFIG)
 
-test: $(READY)  ## all tests but the slow ones, some four minutes
+test: $(READY)  ## all tests but the slow ones, some five minutes
 	$(BIN)/python -m pytest -n $(WORKERS) --dist=loadgroup -m 'not slow and not prepare'
 
-slow: $(READY)  ## the rest: runs of several processes, kills at random moments
-	$(BIN)/python -m pytest -m slow
+slow: $(READY)  ## the rest: runs of several processes, kills at random moments, all combinations
+	$(BIN)/python -m pytest -n $(WORKERS) --dist=loadgroup -m slow
 
 prepared: $(PREPARE_READY)  ## preparing data by TensorFlow Datasets, in an environment of its own
 	$(PREPARE_VENV)/bin/python -m pytest -m prepare

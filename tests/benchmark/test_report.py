@@ -1,22 +1,20 @@
 """The benchmark command, on networks that compile in a second."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
+from functools import partial
 
 import pytest
 
+from tests.binaries import run
+
+benchmark = partial(run, "benchmark")
 BRIEF = ["--rounds=2", "--seconds=0.01", "--batch_size=4", "--size=8"]
 
 
-def run(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "experiments.benchmark", *words]
-    return subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=200)
-
-
-def test_step_alone_and_in_a_loop(root: Path) -> None:
-    done = run(root, "step", "--model=mlp", "--set=layers=(5,)", "--against=loop", "--json", *BRIEF)
+def test_step_alone_and_in_a_loop() -> None:
+    done = run(
+        "benchmark", "step", "--model=mlp", "--set=layers=(5,)", "--against=loop", "--json", *BRIEF
+    )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["kwargs"]["layers"] == [5] and found["parameters"] == 192 * 5 + 5 + 60
@@ -26,10 +24,12 @@ def test_step_alone_and_in_a_loop(root: Path) -> None:
     assert 0 < lowest <= found["loop_over_alone"][0] <= highest
 
 
-def test_init_and_a_layer(root: Path) -> None:
-    done = run(root, "init", "--model=linear", "--json", *BRIEF)
+def test_init_and_a_layer() -> None:
+    done = benchmark("init", "--model=linear", "--json", *BRIEF)
     assert json.loads(done.stdout)["parameters"] == 1930, done.stderr
-    done = run(root, "step", "--layer=conv", "--set=features=4", "--set=kernel_size=3", *BRIEF)
+    done = run(
+        "benchmark", "step", "--layer=conv", "--set=features=4", "--set=kernel_size=3", *BRIEF
+    )
     assert done.returncode == 0 and "layer, forward and backward" in done.stdout, done.stderr
 
 
@@ -43,6 +43,6 @@ def test_init_and_a_layer(root: Path) -> None:
         (["step", "--model=mlp", "--set=layers"], "as in --set=depth=50"),
     ],
 )
-def test_bad_input_is_named(root: Path, words: list[str], message: str) -> None:
-    done = run(root, *words)
+def test_bad_input_is_named(words: list[str], message: str) -> None:
+    done = benchmark(*words)
     assert done.returncode == 2 and message in done.stderr, done.stderr

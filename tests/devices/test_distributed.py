@@ -16,7 +16,7 @@ import pytest
 from cnn_jax.storage.metrics_log import read_metrics
 from cnn_jax.storage.run_directory import read_json
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("distributed")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("time")]
 CONFIG = """
 from tests import configs
 def get_config():

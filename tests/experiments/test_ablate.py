@@ -93,6 +93,7 @@ def test_what_cannot_be_parsed(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("time")
 def test_kill_9_at_any_time_gives_the_same_table(tmp_path: Path) -> None:
     config, draw = write(tmp_path), random.Random(0)
     environment = {k: v for k, v in os.environ.items() if k != "XLA_FLAGS"}

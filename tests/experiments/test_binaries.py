@@ -1,4 +1,7 @@
-"""The binaries as a user runs them, one after the other on one run directory."""
+"""The binaries as a user runs them, one after the other on one run directory.
+
+Those that train, evaluate and predict are processes; what else is asked of them is asked here.
+"""
 
 import json
 import os
@@ -15,6 +18,7 @@ from PIL import Image
 from cnn_jax.data.digits import digits
 from cnn_jax.storage.metrics_log import read_metrics
 from cnn_jax.storage.run_directory import read_json
+from tests.binaries import run
 
 CONFIG = ("--config=configs/digits/linear.py", "--config.train.epochs=4")
 # TensorFlow cannot be imported in these processes: a line that tries fails the test.
@@ -23,7 +27,7 @@ NO_TENSORFLOW = "import sys; sys.modules['tensorflow'] = None; import runpy; " +
 )
 
 
-def run(root: Path, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+def process(root: Path, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", NO_TENSORFLOW, f"experiments.{name}", *arguments]
     environment = {k: v for k, v in os.environ.items() if k != "XLA_FLAGS"}
     return subprocess.run(command, capture_output=True, text=True, cwd=root, env=environment)
@@ -33,7 +37,7 @@ def run(root: Path, name: str, *arguments: str) -> subprocess.CompletedProcess[s
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     workdir = tmp_path_factory.mktemp("runs") / "digits-linear"
     root = Path(__file__).parent.parent.parent
-    done = run(root, "train", *CONFIG, f"--workdir={workdir}")
+    done = process(root, "train", *CONFIG, f"--workdir={workdir}")
     assert done.returncode == 0, done.stderr
     assert "n=899/899" in done.stdout and str(workdir) in done.stdout
     assert "\x1b" not in done.stdout, "plain lines when piped"
@@ -64,32 +68,34 @@ def test_train_leaves_everything(trained: Path) -> None:
     assert read_json(trained / "config.json")["config_hash"] == result["config_hash"]
 
 
-def test_train_again_trains_nothing(trained: Path, root: Path) -> None:
-    done = run(root, "train", *CONFIG, f"--workdir={trained}")
+def test_train_again_trains_nothing(trained: Path) -> None:
+    done = run("train", *CONFIG, f"--workdir={trained}")
     assert done.returncode == 0 and "finished before; nothing was trained" in done.stdout
 
 
-def test_train_with_another_config_is_refused(trained: Path, root: Path) -> None:
-    done = run(root, "train", *CONFIG, f"--workdir={trained}", "--config.optim.learning_rate=0.5")
+def test_train_with_another_config_is_refused(trained: Path) -> None:
+    done = run("train", *CONFIG, f"--workdir={trained}", "--config.optim.learning_rate=0.5")
     assert done.returncode == 2
     assert "optim.learning_rate: 0.01 in the run directory, 0.5 now" in done.stderr
 
 
 def test_evaluate_agrees_with_the_run(trained: Path, root: Path, tmp_path: Path) -> None:
     output = tmp_path / "evaluation.json"
-    done = run(root, "evaluate", f"--workdir={trained}", "--batch_size=13", f"--output={output}")
+    done = process(
+        root, "evaluate", f"--workdir={trained}", "--batch_size=13", f"--output={output}"
+    )
     assert done.returncode == 0, done.stderr
     assert "n=899/899" in done.stdout
     result, found = read_json(trained / "result.json"), read_json(output)
     assert all(found[key] == result[key] for key in ("top1_error", "top5_error", "n", "step"))
 
 
-def test_evaluate_other_splits_and_checkpoints(trained: Path, root: Path) -> None:
-    done = run(root, "evaluate", f"--workdir={trained}", "--split=validation", "--checkpoint=best")
+def test_evaluate_other_splits_and_checkpoints(trained: Path) -> None:
+    done = run("evaluate", f"--workdir={trained}", "--split=validation", "--checkpoint=best")
     assert done.returncode == 0 and "n=99/99" in done.stdout, done.stderr
-    done = run(root, "evaluate", f"--workdir={trained}", "--checkpoint=3")
+    done = run("evaluate", f"--workdir={trained}", "--checkpoint=3")
     assert done.returncode == 2 and "allowed: latest, best" in done.stderr
-    done = run(root, "evaluate", f"--workdir={trained.parent / 'nowhere'}")
+    done = run("evaluate", f"--workdir={trained.parent / 'nowhere'}")
     assert done.returncode == 2 and "holds no checkpoints" in done.stderr
 
 
@@ -98,7 +104,7 @@ def test_predict_goes_on_after_a_bad_file(trained: Path, root: Path, tmp_path: P
     for i in (0, 5, 9):
         Image.fromarray(test.images[i, :, :, 0]).save(tmp_path / f"{i}.png")
     (tmp_path / "bad.png").write_text("this is text")
-    done = run(root, "predict", f"--workdir={trained}", str(tmp_path), "--json")
+    done = process(root, "predict", f"--workdir={trained}", str(tmp_path), "--json")
     assert done.returncode == 2
     assert "bad.png cannot be read: not an image" in done.stderr and "1 of 4 files" in done.stderr
     lines = [json.loads(line) for line in done.stdout.splitlines()]
@@ -111,10 +117,12 @@ def test_predict_goes_on_after_a_bad_file(trained: Path, root: Path, tmp_path: P
         for line, i in zip(lines, (0, 5, 9), strict=True)
     )
     assert right >= 2
-    done = run(root, "predict", f"--workdir={trained}", str(tmp_path / "0.png"))
+    done = run("predict", f"--workdir={trained}", str(tmp_path / "0.png"))
     assert done.returncode == 0 and " %  " in done.stdout
 
 
+@pytest.mark.slow
+@pytest.mark.xdist_group("time")
 def test_sigterm_saves_and_the_same_command_continues(root: Path, tmp_path: Path) -> None:
     command = [
         sys.executable,
@@ -143,9 +151,9 @@ def test_sigterm_saves_and_the_same_command_continues(root: Path, tmp_path: Path
     assert process.returncode == 75
 
 
-def test_seeds_reports_the_median(root: Path, tmp_path: Path) -> None:
+def test_seeds_reports_the_median(tmp_path: Path) -> None:
     arguments = [*CONFIG, "--config.train.epochs=1", "--seeds=2", f"--workdir={tmp_path}"]
-    done = run(root, "seeds", *arguments, "--ensemble")
+    done = run("seeds", *arguments, "--ensemble")
     assert done.returncode == 0, done.stderr
     assert "Median" in done.stdout and "2 seeds" in done.stdout
     members = read_json(tmp_path / "seeds.json")

@@ -21,6 +21,7 @@ from experiments import command_line
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("time")
 @pytest.mark.parametrize("kind", ["train", "ablate"])
 def test_kills_do_not_change_the_run(kind: str, root: Path, tmp_path: Path) -> None:
     steps = 5000 if kind == "train" else 1600

@@ -18,6 +18,7 @@ from cnn_jax.storage.checkpoints import Checkpoints
 from cnn_jax.storage.export import export
 from cnn_jax.training.run import Run, prepare
 from tests import configs
+from tests.binaries import run
 
 NAMES = [
     *("params/fc1/bias", "params/fc1/kernel", "params/fc1_bn/bias", "params/fc1_bn/scale"),
@@ -150,26 +151,26 @@ def test_what_cannot_be_written_is_refused(
         export(directory, "latest", tmp_path / "weights.safetensors")
 
 
-def run_binary(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def with_one_cpu(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {k: v for k, v in os.environ.items() if k not in ("XLA_FLAGS", "JAX_PLATFORMS")}
     command = [sys.executable, "-m", "experiments.checkpoint", *arguments]
     return subprocess.run(command, capture_output=True, text=True, cwd=root, env=environment)
 
 
-def test_the_binary(written: tuple[Path, Run], root: Path, tmp_path: Path) -> None:
+def test_the_binary(written: tuple[Path, Run], tmp_path: Path) -> None:
     output = tmp_path / "weights.npz"
-    done = run_binary(root, "export", f"--workdir={written[0]}", f"--output={output}")
+    done = run("checkpoint", "export", f"--workdir={written[0]}", f"--output={output}")
     assert done.returncode == 0 and "8 arrays, 1,312 numbers" in done.stdout, done.stderr
     assert set(np.load(output)) == set(NAMES)
-    done = run_binary(root, f"--workdir={written[0]}", "show", "--checkpoint=best")
+    done = run("checkpoint", f"--workdir={written[0]}", "show", "--checkpoint=best")
     assert done.returncode == 0 and done.stdout == f"{summarise(written[0], 'best')}\n"
 
 
 def test_one_cpu_reads_what_eight_devices_wrote(root: Path, tmp_path: Path) -> None:
-    run, output = write(tmp_path, {1: None}, parallel__devices=8), tmp_path / "weights.npz"
-    done = run_binary(root, "export", f"--workdir={tmp_path}", f"--output={output}")
+    saved, output = write(tmp_path, {1: None}, parallel__devices=8), tmp_path / "weights.npz"
+    done = with_one_cpu(root, "export", f"--workdir={tmp_path}", f"--output={output}")
     assert done.returncode == 0, done.stderr
-    kernel = run.initial_state().params["fc1"]["kernel"]
+    kernel = saved.initial_state().params["fc1"]["kernel"]
     np.testing.assert_array_equal(np.load(output)["params/fc1/kernel"], kernel)
 
 
@@ -183,6 +184,6 @@ def test_one_cpu_reads_what_eight_devices_wrote(root: Path, tmp_path: Path) -> N
         (("export", "--workdir=x"), "--output is missing"),
     ],
 )
-def test_bad_commands_are_named(arguments: tuple[str, ...], message: str, root: Path) -> None:
-    done = run_binary(root, *arguments)
+def test_bad_commands_are_named(arguments: tuple[str, ...], message: str) -> None:
+    done = run("checkpoint", *arguments)
     assert done.returncode == 2 and message in done.stderr and "Traceback" not in done.stderr

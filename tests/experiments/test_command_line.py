@@ -15,6 +15,7 @@ from cnn_jax.config.ablation import Ablation
 from cnn_jax.config.problems import InputError
 from cnn_jax.config.search import Search
 from experiments import command_line
+from tests.binaries import run
 
 CONFIG = "--config=configs/digits/lenet5.py"
 fresh = flags.FlagValues
@@ -192,13 +193,8 @@ BINARIES += ["ablate", "search"]
 
 
 @pytest.mark.parametrize("name", BINARIES)
-def test_help(name: str, root: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", f"experiments.{name}", "--help"],
-        capture_output=True,
-        text=True,
-        cwd=root,
-    )
+def test_help(name: str) -> None:
+    done = run(name, "--help")
     assert done.returncode == 0 and f"python -m experiments.{name}" in done.stdout
     if name not in ("checkpoint", "chaos", "digits_svc"):
         assert "config files are Python code, which is run" in done.stdout

@@ -1,7 +1,6 @@
 """`experiments.describe` as a user runs it."""
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -9,26 +8,25 @@ from pathlib import Path
 
 import pytest
 
-
-def run(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "experiments.describe", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=root, env=os.environ)
+from tests.binaries import run
 
 
 def test_one_network_in_a_pipe(root: Path) -> None:
     began = time.monotonic()
-    done = run(root, "--model=alexnet", "--variant=paper", "--batch_size=1")
+    command = [sys.executable, "-m", "experiments.describe", "--model=alexnet", "--variant=paper"]
+    command.append("--batch_size=1")
+    done = subprocess.run(command, capture_output=True, text=True, cwd=root)
     assert done.returncode == 0, done.stderr
     assert "\x1b" not in done.stdout and "…" not in done.stdout
     assert "60,965,224" in done.stdout and "Published as: alexnet_2012" in done.stdout
     assert time.monotonic() - began < 30, "six seconds where nothing else runs"
 
 
-def test_json_and_comparison(root: Path) -> None:
-    done = run(root, "--model=lenet5", "--set=variant=1998", "--json")
+def test_json_and_comparison() -> None:
+    done = run("describe", "--model=lenet5", "--set=variant=1998", "--json")
     tree = json.loads(done.stdout)
     assert tree["reference_id"] == "lenet5_1998" and tree["parameters"] == 60_000
-    done = run(root, "--reference_id=lenet5_1998", "--against=modern")
+    done = run("describe", "--reference_id=lenet5_1998", "--against=modern")
     assert "activation: scaled_tanh in 1998, tanh in modern" in done.stdout, done.stderr
 
 
@@ -45,14 +43,14 @@ def test_json_and_comparison(root: Path) -> None:
         (("--model=mlp", "extra"), "unexpected arguments: extra"),
     ],
 )
-def test_bad_flags_are_named(arguments: tuple[str, ...], message: str, root: Path) -> None:
-    done = run(root, *arguments)
+def test_bad_flags_are_named(arguments: tuple[str, ...], message: str) -> None:
+    done = run("describe", *arguments)
     assert done.returncode == 2 and message in done.stderr and "Traceback" not in done.stderr
 
 
 @pytest.mark.slow
 def test_every_network(root: Path) -> None:
-    done = run(root, "--all", "--json")
+    done = run("describe", "--all", "--json")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     facts = json.loads((root / "cnn_jax/models/published_facts.json").read_text())

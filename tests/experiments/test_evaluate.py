@@ -1,8 +1,6 @@
 """`experiments.evaluate` with protocols, ensembles and saved predictions, as a user runs it."""
 
-import os
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +10,9 @@ from cnn_jax.storage.checkpoints import Checkpoints
 from cnn_jax.storage.run_directory import read_json
 from cnn_jax.training.run import prepare
 from tests import configs
+from tests.binaries import run
 
-
-def run(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {k: v for k, v in os.environ.items() if k not in ("XLA_FLAGS", "JAX_PLATFORMS")}
-    command = [sys.executable, "-m", "experiments.evaluate", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=root, env=environment)
+evaluate = partial(run, "evaluate")
 
 
 @pytest.fixture(scope="module")
@@ -34,18 +29,20 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return directories
 
 
-def test_an_ensemble_needs_no_second_pass(runs: list[Path], root: Path, tmp_path: Path) -> None:
+def test_an_ensemble_needs_no_second_pass(runs: list[Path], tmp_path: Path) -> None:
     saved = [tmp_path / "a.npz", tmp_path / "b.npz"]
     for directory, file in zip(runs, saved, strict=True):
         words = (f"--workdir={directory}", "--protocol=centre", f"--save_predictions={file}")
-        done = run(root, *words)
+        done = evaluate(*words)
         assert done.returncode == 0 and "n=17/17" in done.stdout, done.stderr
     together = [f"--workdir={directory}" for directory in runs]
     live, later = tmp_path / "live.json", tmp_path / "later.json"
-    done = run(root, *together, f"--output={live}", f"--save_predictions={tmp_path / 'both.npz'}")
+    done = run(
+        "evaluate", *together, f"--output={live}", f"--save_predictions={tmp_path / 'both.npz'}"
+    )
     assert done.returncode == 0, done.stderr
     assert "ensemble of 2: top-1 error" in done.stdout and done.stdout.count("n=17/17") == 3
-    done = run(root, *(f"--predictions={file}" for file in saved), f"--output={later}")
+    done = evaluate(*(f"--predictions={file}" for file in saved), f"--output={later}")
     assert done.returncode == 0, done.stderr
     first, second = read_json(live), read_json(later)
     assert first["n"] == 17 and first["loss"] == second["loss"]
@@ -57,7 +54,7 @@ def test_an_ensemble_needs_no_second_pass(runs: list[Path], root: Path, tmp_path
     assert first["top1_error"] == wrong
     (tmp_path / "list.txt").write_text("example 3\nexample 5\n")
     words = [f"--predictions={saved[0]}", f"--exclude={tmp_path / 'list.txt'}"]
-    done = run(root, *words, f"--output={later}")
+    done = evaluate(*words, f"--output={later}")
     assert "n=15/17, 2 excluded by list.txt" in done.stdout, done.stderr
     assert read_json(later)["excluded"] == 2
 
@@ -70,8 +67,6 @@ def test_an_ensemble_needs_no_second_pass(runs: list[Path], root: Path, tmp_path
         (("--predictions=a.npz",), "--predictions stand in place of --workdir"),
     ],
 )
-def test_bad_words_are_named(
-    arguments: tuple[str, ...], message: str, runs: list[Path], root: Path
-) -> None:
-    done = run(root, f"--workdir={runs[0]}", *arguments)
+def test_bad_words_are_named(arguments: tuple[str, ...], message: str, runs: list[Path]) -> None:
+    done = evaluate(f"--workdir={runs[0]}", *arguments)
     assert done.returncode == 2 and message in done.stderr and "Traceback" not in done.stderr

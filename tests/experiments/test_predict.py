@@ -1,9 +1,6 @@
 """`experiments.predict` sees a file as `experiments.evaluate` sees it."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import jax
@@ -17,6 +14,7 @@ from cnn_jax.inference.trained_network import trained_network
 from cnn_jax.storage.checkpoints import Checkpoints
 from cnn_jax.training.run import prepare
 from tests import configs
+from tests.binaries import run
 from tests.data import files
 
 CROPPED = {
@@ -30,10 +28,8 @@ CROPPED = {
 }
 
 
-def predicted(root: Path, *words: str) -> dict[str, dict[str, float]]:
-    command = [sys.executable, "-m", "experiments.predict", "--json", "--top=3", *words]
-    environment = {k: v for k, v in os.environ.items() if k not in ("XLA_FLAGS", "JAX_PLATFORMS")}
-    done = subprocess.run(command, capture_output=True, text=True, cwd=root, env=environment)
+def predicted(*words: str) -> dict[str, dict[str, float]]:
+    done = run("predict", "--json", "--top=3", *words)
     assert done.returncode == 0, done.stderr
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     return {
@@ -64,7 +60,7 @@ def test_predictions_are_those_of_an_evaluation(
 ) -> None:
     for averaged in (False, True):
         words = (f"--workdir={workdir}", f"--averaged={averaged}", str(photographs / "val"))
-        found = predicted(root, *words)
+        found = predicted(*words)
         expected = predict_split(restore(workdir), "test", "centre", {}, 4, averaged=averaged)
         names = [Path(name).name for name in expected.names]
         assert sorted(found) == sorted(names) and len(names) == 6

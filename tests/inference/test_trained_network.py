@@ -1,8 +1,5 @@
 """Weights out of a file, evaluated and kept as a checkpoint."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +12,7 @@ from cnn_jax.inference.restored import restore
 from cnn_jax.inference.trained_network import trained_network, with_weights
 from cnn_jax.storage.checkpoints import Checkpoints
 from tests import configs
+from tests.binaries import run
 from tests.transfer.test_torch_weights import state_dict_for
 
 KWARGS = {"variant": "torchvision", "width": 0.03125}
@@ -74,27 +72,21 @@ def test_what_does_not_fit_is_named_with_its_file(weights: Path, tmp_path: Path)
     assert not (tmp_path / "run").exists()
 
 
-def run(root: Path, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", f"experiments.{name}", *arguments]
-    environment = {k: v for k, v in os.environ.items() if k != "XLA_FLAGS"}
-    return subprocess.run(command, capture_output=True, text=True, cwd=root, env=environment)
-
-
-def test_the_binaries(weights: Path, root: Path, tmp_path: Path) -> None:
+def test_the_binaries(weights: Path, tmp_path: Path) -> None:
     file, workdir = tmp_path / "config.py", tmp_path / "run"
     file.write_text(CONFIG)
     given = (f"--weights={weights}", f"--config={file}")
-    done = run(root, "evaluate", *given, f"--workdir={workdir}", "--config.data.flip=True")
+    done = run("evaluate", *given, f"--workdir={workdir}", "--config.data.flip=True")
     assert done.returncode == 0, done.stderr
     assert "alexnet, alexnet.npz, test: top-1 error" in done.stdout and "n=17/17" in done.stdout
-    again = run(root, "evaluate", f"--workdir={workdir}")
+    again = run("evaluate", f"--workdir={workdir}")
     assert again.stdout == done.stdout.replace("alexnet.npz", "step 0"), again.stderr
     from PIL import Image
 
     Image.new("RGB", (80, 90), "red").save(tmp_path / "red.png")
-    predicted = run(root, "predict", *given, str(tmp_path / "red.png"))
+    predicted = run("predict", *given, str(tmp_path / "red.png"))
     assert predicted.returncode == 0, predicted.stderr
-    same = run(root, "predict", f"--workdir={workdir}", str(tmp_path / "red.png"))
+    same = run("predict", f"--workdir={workdir}", str(tmp_path / "red.png"))
     assert predicted.stdout == same.stdout
 
 
@@ -111,8 +103,6 @@ def test_the_binaries(weights: Path, root: Path, tmp_path: Path) -> None:
         (("--weights=w.npz", "--config=configs/smok.py"), "did you mean 'configs/smoke.py'"),
     ],
 )
-def test_flags_that_do_not_go_together(
-    arguments: tuple[str, ...], message: str, root: Path
-) -> None:
-    done = run(root, "evaluate", *arguments)
+def test_flags_that_do_not_go_together(arguments: tuple[str, ...], message: str) -> None:
+    done = run("evaluate", *arguments)
     assert done.returncode == 2 and message in done.stderr and "Traceback" not in done.stderr

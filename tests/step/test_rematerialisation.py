@@ -43,7 +43,7 @@ def residual_bytes(kind: str, name: str, size: int, **fields: Any) -> int:
     return sum(leaf.size * leaf.dtype.itemsize for leaf in leaves)
 
 
-@pytest.mark.parametrize("depth", [8, 56])
+@pytest.mark.parametrize("depth", [8, pytest.param(56, marks=pytest.mark.slow)])
 def test_the_backward_pass_keeps_less(depth: int) -> None:
     none, pointwise, parts = (
         residual_bytes(kind, "cifar_resnet", 32, depth=depth, width=0.25) for kind in KINDS

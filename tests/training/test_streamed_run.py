@@ -152,6 +152,7 @@ def alexnet(directory: Path) -> dict[str, Any]:
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("time")
 def test_alexnet_killed_hard_is_bit_equal(photographs: Path, tmp_path: Path) -> None:
     """20 steps with 2 workers, against 11 with none, kill -9, and the rest with 2."""
 
@@ -170,6 +171,7 @@ def test_alexnet_killed_hard_is_bit_equal(photographs: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("time")
 def test_alexnet_on_two_processes_killed_hard_is_bit_equal(
     photographs: Path, root: Path, tmp_path: Path
 ) -> None:
@@ -196,6 +198,7 @@ def test_alexnet_on_two_processes_killed_hard_is_bit_equal(
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("time")
 @pytest.mark.parametrize("mode", ["jit", "pmap"])
 def test_two_processes_are_one_run(
     mode: str, photographs: Path, root: Path, tmp_path: Path
