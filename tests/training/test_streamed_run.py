@@ -18,13 +18,12 @@ from cnn_jax.storage.metrics_log import read_metrics
 from cnn_jax.storage.run_directory import read_json
 from cnn_jax.training import session
 from cnn_jax.training.preemption import Preemption, PreemptionRequested
-from experiments import evaluate as evaluate_binary
 from tests import configs
+from tests.binaries import run
 from tests.data import files
 from tests.devices import test_distributed
 from tests.training import test_resume
 
-pytestmark = pytest.mark.xdist_group("streamed")
 STEPS = 20
 
 
@@ -66,6 +65,7 @@ def whole(photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return workdir
 
 
+@pytest.mark.xdist_group("streamed")  # one whole run serves them both
 @pytest.mark.parametrize(("before", "after"), [(0, 2), (2, 0)])
 def test_stopped_and_resumed_with_other_workers(
     before: int, after: int, photographs: Path, whole: Path, tmp_path: Path, monkeypatch: Any
@@ -114,9 +114,7 @@ def test_an_unreadable_image_ends_the_run_with_what_was_reached(
         train(with_a_bad_image, workdir)
 
 
-def test_unreadable_images_are_counted_and_listed(
-    with_a_bad_image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
-) -> None:
+def test_unreadable_images_are_counted_and_listed(with_a_bad_image: Path, tmp_path: Path) -> None:
     workdir = tmp_path / "run"
     with pytest.raises(InputError):
         train(with_a_bad_image, workdir)
@@ -126,18 +124,8 @@ def test_unreadable_images_are_counted_and_listed(
     assert list(result["unreadable_images"]) == ["train/kind_1/1004.jpg", "val/kind_2/2501.jpg"]
     assert read_json(workdir / "result.json") == result
     assert read_metrics(workdir / "metrics.jsonl")[-1]["n"] == 14
-    found = evaluate_in_process(workdir, monkeypatch, capsys)
-    assert "n=14/15, 1 unreadable: val/kind_2/2501.jpg" in found
-
-
-def evaluate_in_process(workdir: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> str:
-    from absl import flags
-    from absl.testing import flagsaver
-
-    with flagsaver.flagsaver():
-        flags.FLAGS.unparse_flags()
-        evaluate_binary.main(["evaluate", f"--workdir={workdir}", "--split=test"])
-    return capsys.readouterr().out
+    done = run("evaluate", f"--workdir={workdir}", "--split=test")
+    assert "n=14/15, 1 unreadable: val/kind_2/2501.jpg" in done.stdout, done.stderr
 
 
 def alexnet(directory: Path) -> dict[str, Any]:
