@@ -134,7 +134,7 @@ def get_config():
     search = schema.base_search()
     search.base = "configs/digits/linear.py"
     search.trial_changes = {{"data.validation_folds": 3, "data.validation_fold": 2}}
-    search.ranges = {{"optim.learning_rate": schema.LogUniform(1e-4, 1.0)}}
+    search.ranges = {{"optim.learning_rate": schema.LogUniform(1e-4, 1e-2)}}
     search.stages = (
         schema.Stage(trials=4, epochs={epochs}, kept=2),
         schema.Stage(trials=3, epochs={epochs}, kept=1),
