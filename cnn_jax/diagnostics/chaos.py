@@ -102,6 +102,8 @@ def torment(
         RuntimeError: the run failed on its own.
     """
     chaos = Chaos()
+    # Under nohup the signal is ignored, and what is started here would inherit that.
+    signal.signal(signal.SIGHUP, lambda *_: None)
     for _ in range(kills):
         at = None if rng.random() < 0.5 else (_moment(rng), rng.choice(kind.written))
         code = _start(kind, workdir, steps, at, rng.uniform(0.5, longest), chaos, rng)
