@@ -63,6 +63,8 @@ RESNET = {
     "model.name": "cifar_resnet",
     "model.kwargs": {"blocks": (1, 1), "width": 0.25},
     "data.kwargs": {"train": 60, "test": 17, "size": 8, "channels": 3, "classes": 4},
+    "data.rotation_degrees": 0.0,
+    "data.shift_pixels": 0.0,
 }
 
 
