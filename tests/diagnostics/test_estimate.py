@@ -1,8 +1,5 @@
 """What a run would need, against what is known of LeNet-5 and VGG-16."""
 
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +8,7 @@ import pytest
 
 from cnn_jax.diagnostics.estimate import GIB, estimate
 from tests import configs
+from tests.binaries import run
 
 LENET = {"model.kwargs": {}, "optim.name": "momentum", "train.batch_size": 16}
 
@@ -74,18 +72,9 @@ def test_parts_of_a_batch_need_less() -> None:
     assert parts.image_bytes == whole.image_bytes // 4 and parts.batch_step == 4
 
 
-def test_train_estimates_and_makes_nothing(tmp_path: Path, root: Path) -> None:
-    command = [sys.executable, "-m", "experiments.train", "--config=configs/digits/linear.py"]
-    flags = [
-        "--estimate",
-        "--memory_gib=1",
-        "--images_per_second=1000",
-        f"--workdir={tmp_path}/run",
-    ]
-    environment = {k: v for k, v in os.environ.items() if k != "XLA_FLAGS"}
-    done = subprocess.run(
-        [*command, *flags], capture_output=True, text=True, cwd=root, env=environment
-    )
+def test_train_estimates_and_makes_nothing(tmp_path: Path) -> None:
+    words = ("--config=configs/digits/linear.py", f"--workdir={tmp_path}/run", "--estimate")
+    done = run("train", *words, "--memory_gib=1", "--images_per_second=1000")
     assert done.returncode == 0, done.stderr
     assert "largest batch for 1 GiB a device" in done.stdout and "hours the run" in done.stdout
     assert not (tmp_path / "run").exists()

@@ -15,6 +15,7 @@ from cnn_jax.initializers.parameters import init_variables
 from cnn_jax.layers.batch_view import BatchView
 from cnn_jax.models.layer_table import Row, layer_table
 from cnn_jax.models.residual_network import SCANNED_FROM
+from tests.slow_but import slow_but
 
 # Three blocks: one that differs, and two in the loop.
 ORIGINAL: dict[str, Any] = {"blocks": (3,), "width": 0.25}
@@ -69,7 +70,6 @@ def evaluation(model: models.Network, variables: Any, x: jax.Array) -> Any:
     return model.apply(variables, x).logits
 
 
-@compiled
 def tapped(model: models.Network, variables: Any, x: jax.Array) -> Any:
     """Returns what each layer gives."""
     return model.apply(variables, x, mutable=["taps"])[1]["taps"]
@@ -106,7 +106,7 @@ def test_shortcut_a_subsamples_and_adds_maps_of_zeros(size: int) -> None:
     model = build("cifar_resnet", blocks=(1, 1), width=0.25)
     x = jax.random.normal(jax.random.key(0), (2, size, size, 3))
     variables = init_variables(model, jax.random.key(0), x.shape, train=False)
-    taps = tapped(model, variables, x)
+    taps = compiled(tapped)(model, variables, x)
     before, shortcut = jax.nn.relu(taps["stage1_1/add"]), taps["stage2_1/shortcut"]
     np.testing.assert_array_equal(shortcut[..., :4], before[:, ::2, ::2])
     assert shortcut.shape[-1] == 8 and not shortcut[..., 4:].any()
@@ -119,14 +119,14 @@ def test_a_block_that_starts_as_its_shortcut() -> None:
     variables = init_variables(model, jax.random.key(0), (1, 8, 8, 3), train=False)
     block = variables["params"]["stage1_2"]
     assert not block["b_bn"]["scale"].any() and block["a_bn"]["scale"].all()
-    taps = tapped(model, variables, images(2))
+    taps = compiled(tapped)(model, variables, images(2))
     np.testing.assert_array_equal(taps["stage1_2/add"], jax.nn.relu(taps["stage1_1/add"]))
 
 
 def test_preactivation_keeps_the_identity_but_in_the_first_block() -> None:
     model = build("cifar_preact_resnet", block="basic", blocks=(2,), width=0.25)
     variables = drawn(model)
-    found = tapped(model, variables, images(2))
+    found = compiled(tapped)(model, variables, images(2))
     taps = {name.removeprefix("stage1_"): tap for name, tap in found.items()}
     # Nothing but the identity is added to the residual of the second block.
     np.testing.assert_allclose(taps["2/add"], taps["1/add"] + taps["2/b"], atol=1e-6)
@@ -163,7 +163,7 @@ def test_bad_arguments_are_named(name: str, kwargs: Any, message: str) -> None:
         build(name, **kwargs)
 
 
-@pytest.mark.parametrize(("name", "kwargs"), SCANNED)
+@pytest.mark.parametrize(("name", "kwargs"), slow_but([SCANNED[0], SCANNED[3]], SCANNED))
 def test_a_loop_gives_the_numbers_of_the_unrolled_network(name: str, kwargs: Any) -> None:
     with jax.enable_x64(True):
         unrolled, scanned = (
@@ -196,7 +196,7 @@ def test_a_loop_takes_virtual_batches() -> None:
     assert_equal_trees(one, other, 1e-5)
 
 
-@pytest.mark.parametrize("group", [None, 2], ids=["global", "per device"])
+@pytest.mark.parametrize("group", slow_but([None], [None, 2]))
 def test_a_loop_under_a_mapped_axis(group: int | None) -> None:
     view = BatchView(axis_name="data", statistics_group=group)
     unrolled, scanned = (

@@ -55,7 +55,7 @@ def test_overfits_20_examples() -> None:
 
 
 def test_the_l2_term_is_half_lambda_times_the_squared_kernels() -> None:
-    run = prepare(configs.make({"optim.weight_decay": 0.1}))
+    run = prepare(configs.quick({"optim.weight_decay": 0.1}))
     kernels = [v["kernel"] for v in run.initial_state().params.values() if "kernel" in v]
     _, metrics = steps(run, 1)
     expected = 0.05 * sum(float((kernel**2).sum()) for kernel in kernels)
@@ -73,7 +73,7 @@ def test_decay_forms_agree_for_one_plain_step_and_leave_biases() -> None:
 
 
 def test_two_learning_rates_one_compilation() -> None:
-    run = prepare(configs.make())
+    run = prepare(configs.quick())
     feed, compiled = make_feed(run, run.initial_state()), []
     losses = {}
     for rate in (0.02, 0.002, 0.02):

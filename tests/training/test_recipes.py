@@ -19,6 +19,7 @@ from tests import configs
 from tests.slow_but import slow_but
 
 FLOAT64 = {"precision.compute": "float64", "train.batch_size": 16, "evaluation.batch_size": 16}
+STILL = {"data.shift_pixels": 0.0, "data.rotation_degrees": 0.0, "data.flip": False}
 PLAIN = {"model.kwargs": {"layers": (12,), "norm": "none", "dropout_rate": 0.3}}
 WAYS = [("jit", 1), ("jit", 8), ("pmap", 8)]
 DISPATCHED = [(*way, dispatch) for way in WAYS for dispatch in ("chunk", "step")]
@@ -96,7 +97,7 @@ def test_averages_of_a_run(mode: str, devices: int, kind: str) -> None:
 def change(keys: dict[str, Any]) -> tuple[Any, Any]:
     """Returns the parameters before and after one plain step."""
     plain = {"optim.name": "sgd", "optim.learning_rate": 0.1, "schedule.warmup_epochs": 0.0}
-    run = prepare(configs.quick(PLAIN | plain | keys))
+    run = prepare(configs.quick(STILL | PLAIN | plain | keys))
     before = jax.tree.map(np.asarray, run.initial_state().params)
     state = run.initial_state()
     state, _ = make_feed(run, state)(state, 0, 1)
@@ -190,7 +191,7 @@ def heads(keys: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> tuple[Run, f
     monkeypatch.setattr(
         "cnn_jax.models.build", lambda name, num_classes, dtype, **_: TwoHeads(num_classes)
     )
-    run = prepare(configs.quick({"optim.weight_decay": 0.0} | keys))
+    run = prepare(configs.quick(STILL | {"optim.weight_decay": 0.0} | keys))
     batch = {"image": run.dataset.train.images[:8], "label": run.dataset.train.labels[:8]}
     before = run.initial_state()
     state, metrics = jax.jit(make_train_step(run.recipe))(before, batch)
