@@ -119,7 +119,8 @@ class RecordSplit:
         record = self.records[int(self.index[example])]
         if self.classes is not None and not 0 <= record.label < self.classes:
             raise InputError(
-                f"{printable(record.name)} has label {record.label}: the classes are 0 to {self.classes - 1}"
+                f"{printable(record.name)} has label {record.label}: the classes are 0 to "
+                f"{self.classes - 1}"
             )
         return record
 
@@ -221,9 +222,10 @@ def fill(split: RecordSplit, request: Request, train: bool, batch: Batch, rows: 
         crop = rule(rng, *pixels.shape[:2])
         if crop.window[2:] != split.image_shape[:2]:
             raise InputError(
-                f"{printable(split.name(example))} has {pixels.shape[1]} x {pixels.shape[0]} pixels, "
-                f"others {split.image_shape[1]} x {split.image_shape[0]}: config.train_crop and "
-                "config.test_crop must name a rule that makes one size of them"
+                f"{printable(split.name(example))} has {pixels.shape[1]} x {pixels.shape[0]} "
+                f"pixels, others {split.image_shape[1]} x {split.image_shape[0]}: "
+                "config.train_crop and config.test_crop must name a rule that makes one size of "
+                "them"
             )
         apply_crop(pixels, crop, batch.images[row])
         batch.labels[row] = label

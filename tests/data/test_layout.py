@@ -237,6 +237,13 @@ def test_a_manifest_counts_classes_that_are_empty(tmp_path: Path) -> None:
     assert test["classes"] == 2 and test["images_of_class"] == {"a": 2, "b": 0}
 
 
+def test_an_image_of_unknown_range_is_listed_as_odd(tmp_path: Path) -> None:
+    write(tmp_path, "train/a/0.png", "train/b/0.png", "val/a/0.png")
+    Image.fromarray(np.ones((2, 2), np.float32)).save(tmp_path / "train" / "a" / "deep.tif")
+    odd = scan(folder(str(tmp_path)), quiet)["splits"]["train"]["odd_files"]
+    assert odd == {"unreadable": ["train/a/deep.tif"]}
+
+
 def test_the_fingerprint_is_of_names_sizes_and_labels(tmp_path: Path) -> None:
     files = ("train/a/0.png", "train/a/1.png", "train/b/0.png", f"val/a/{NFC}.png")
     first = folder(str(write(tmp_path / "one", *files))).fingerprint
