@@ -77,31 +77,26 @@ def _check_statistics(run: Run, normalised: Mapping[str, int]) -> None:
     single = [name for name, positions in normalised.items() if examples * positions == 1]
     if not single:
         return
-    sums = [f"config.train.batch_size = {train.batch_size}"]
+    sums, mends = [f"config.train.batch_size = {train.batch_size}"], []
     if train.accumulation_steps > 1:
         sums.append(f"in {train.accumulation_steps} parts (config.train.accumulation_steps)")
-    mend = f"config.train.batch_size = {2 * train.batch_size}"
-    if train.accumulation_steps > 1 and part == 1:
-        fewer = max(n for n in range(1, part * train.accumulation_steps) if _parts(run, n))
-        mend = f"config.train.accumulation_steps = {fewer}"
     if train.batch_norm_scope == "per_device" and part > 1:
         sums.append(f"over {count} devices (config.train.batch_norm_scope = 'per_device')")
-        mend = "config.train.batch_norm_scope = 'global'"
     if train.batch_norm_scope == "virtual" and part > 1:
         sums.append(f"in virtual batches of {examples} (config.train.batch_norm_virtual_batch)")
-        mend = "config.train.batch_norm_scope = 'global'"
+    if train.batch_size == 1:
+        mends.append("config.train.batch_size = 2")
+    elif part == 1:
+        divide = (n for n in range(train.batch_size // 2, 0, -1) if train.batch_size % n == 0)
+        mends.append(f"config.train.accumulation_steps = {next(divide)}")
+    if train.batch_norm_scope == "virtual" or part > 1:
+        mends.append("config.train.batch_norm_scope = 'global'")
     raise InputError(
         f"{' '.join(sums)}: 1 example, times a map of 1 position, is 1 value in the statistics of "
         f"{single[0]}" + (f" and {len(single) - 1} more layers" if len(single) > 1 else "") + ". A "
         "value less its own mean is 0, so that nothing before would be trained; allowed: at least "
-        f"2 values, as by {mend}"
+        f"2 values, as by {' and '.join(mends)}"
     )
-
-
-def _parts(run: Run, parts: int) -> bool:
-    """Whether a batch divides into so many parts, of more than one example each."""
-    batch_size, count = run.config.train.batch_size, len(run.devices.devices)
-    return batch_size % (parts * count) == 0 and batch_size // parts > 1
 
 
 def _forward(run: Run, shape: tuple[int, int, int]) -> None:
