@@ -46,7 +46,7 @@ def main(argv: list[str]) -> int:
         )
     from cnn_jax.data.image_files import find_images
 
-    files = find_images(paths)
+    files = find_images(paths, say=lambda text: print(text, file=sys.stderr))
     # Imported here: jax takes seconds, and a bad path need not wait for it.
     from cnn_jax.data.cropping import rule_of
     from cnn_jax.inference.trained_network import trained_network

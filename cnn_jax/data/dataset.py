@@ -107,6 +107,10 @@ class Dataset:
         validation: what choices are made on; may be empty.
         test: what is reported once, at the end.
         class_names: one name a class.
+        fingerprint: of what lies on the disk, where the source tells one: it ends a run that would
+            go on with other data.
+        notices: what the user is told at the start of a run: what is taken for what, what is left
+            out.
 
     Raises:
         InputError: a label is none of the classes. Labels that are known only with their images
@@ -117,6 +121,8 @@ class Dataset:
     validation: AnySplit
     test: AnySplit
     class_names: tuple[str, ...]
+    fingerprint: str | None = None
+    notices: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name, split in self.splits.items():
@@ -178,13 +184,52 @@ def carve_validation(dataset: Dataset, folds: int, fold: int, rule: str) -> Data
         rule: `interleaved`: example i is in fold i mod folds (classes stay balanced when the source
             is sorted by class); `contiguous`: fold k is the k-th block (writers or sessions stay
             apart when the source is sorted by them).
+
+    Raises:
+        InputError: of files on a disk, which are sorted by class, no example of a class is left.
     """
     if folds == 0 or len(dataset.validation):
         return dataset
     index = np.arange(len(dataset.train))
     fold_of = index % folds if rule == "interleaved" else index * folds // len(index)
-    return replace(
+    carved = replace(
         dataset,
         train=dataset.train.take(index[fold_of != fold]),
         validation=dataset.train.take(index[fold_of == fold]),
     )
+    check_no_class_emptied(
+        dataset,
+        carved.train,
+        f"config.data.validation_folds = {folds}, validation_fold = {fold} and validation_rule = "
+        f"{rule!r} hold out",
+        "more images, more folds, or validation_rule = 'interleaved'",
+    )
+    return carved
+
+
+def check_no_class_emptied(dataset: Dataset, left: AnySplit, taker: str, mends: str) -> None:
+    """Refuses a choice of training examples in which a class has none, and had some before.
+
+    Splits in memory pass: those of `digits` and `synthetic` are not sorted by class.
+
+    Args:
+        dataset: before the choice.
+        left: its train split after.
+        taker: what makes the choice, for the message.
+        mends: what mends it.
+
+    Raises:
+        InputError: there is such a class.
+    """
+    if dataset.train.resident or dataset.train.labels is None or left.labels is None:
+        return
+    before, after = (
+        np.bincount(labels, minlength=dataset.num_classes)
+        for labels in (dataset.train.labels, left.labels)
+    )
+    if len(emptied := np.flatnonzero((before > 0) & (after == 0))):
+        first = dataset.class_names[emptied[0]]
+        raise InputError(
+            f"{taker} all training examples of {len(emptied)} of {dataset.num_classes} classes, as "
+            f"of {first!a}; allowed: {mends}"
+        )

@@ -3,9 +3,17 @@
 - Formats: BMP, GIF, JPEG, PBM, PGM, PPM, PNG, TIFF and WebP, by the first bytes of the file. The
   name says nothing: a PNG that is called .JPEG is a PNG. No reader of another format is started.
 - Upright: turned and mirrored as the EXIF tag says.
-- Colour: CMYK and YCCK are converted to RGB, a palette is looked up, grey is repeated in three
-  channels (colour becomes luma where one channel is asked for).
-- 16 bits a channel: the high byte. Transparency: ignored, the colours stand as stored.
+- Colour: CMYK and YCCK are converted to RGB by (255 - ink) (255 - black) / 255, and no profile is
+  asked; YCbCr by the matrix of JPEG, CIELAB as Pillow does; a palette is looked up; grey is
+  repeated in three channels (colour becomes luma where one channel is asked for). 1, 2 and 4 bits
+  span 0 to 255.
+- Transparency: ignored, also that of a palette: nothing is put behind the image, the colours stand
+  as stored.
+- 16 bits a channel: the high byte; 12: the high 8 bits. So 0 to 65535 is the range. An image of
+  which no value reaches the high byte, and which would be black, was made with another range, and
+  is unreadable (of colours of 16 bits, where Pillow keeps the high bytes alone, also one of zeros).
+- 32 bits, whole or floating point, and 16 bits with a sign: unreadable, for nothing in the file
+  says which value is white. Nothing is clipped.
 - Of an animation or of many pages: the first.
 - A file that is empty, no image, cut short or beyond the limits of `image_headers` is unreadable.
 
@@ -35,7 +43,7 @@ import io
 
 import numpy as np
 import simplejpeg
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from cnn_jax.data.image_headers import (
     LARGEST,
@@ -54,7 +62,14 @@ ORIENTATION = 0x0112
 ABOUT_METADATA = ("ICC marker", "JFIF revision")  # what libjpeg finds odd and no pixel depends on
 PLAIN, INKS = {"YCbCr", "Gray", "RGB"}, {"CMYK", "YCCK"}
 CHECKS = {"JPEG": check_jpeg, "PNG": check_png, "WEBP": check_webp}
-BITS, SAMPLES, TILE_WIDTH, TILE_HEIGHT = 258, 277, 322, 323  # tags of TIFF 6.0
+BITS, PHOTOMETRIC, SAMPLES, TILE_WIDTH, TILE_HEIGHT = 258, 262, 277, 322, 323  # tags of TIFF 6.0
+PNG_DEPTH = 24  # where the bits of a sample stand, after signature, head of the chunk, two sides
+GREY_OF_16_BITS = {"PNG", "PPM"}  # what these hold as whole numbers has 16 bits, or is scaled to it
+
+OTHER_RANGE = (
+    "{} bits a sample, and none reaches the high 8: its range is another, and nothing says which; "
+    "save it with 8 bits, or with 16 that span 0 to 65535"
+)
 
 
 def decode(data: bytes, channels: int = 3) -> np.ndarray:
@@ -111,7 +126,11 @@ def _other(data: bytes, form: str, channels: int) -> np.ndarray:
         with Image.open(io.BytesIO(data), formats=[form]) as image:
             _check_as_opened(image)
             turned = image.getexif().get(ORIENTATION, 1)
-            pixels = np.asarray(_eight_bits(image).convert("RGB" if channels == 3 else "L"))
+            image.load()
+            image.info.pop("transparency", None)  # Pillow would warn that it is left out
+            depth = _depth(image, data)
+            eight = _eight_bits(image, form, depth)
+            pixels = np.asarray(eight.convert("RGB" if channels == 3 else "L"))
     except UnreadableError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -119,6 +138,8 @@ def _other(data: bytes, form: str, channels: int) -> np.ndarray:
     except Exception as error:  # Pillow's readers raise many kinds; a bad file may cause any
         text = "not an image" if "cannot identify" in str(error) else str(error)
         raise UnreadableError(text or type(error).__name__) from error
+    if depth > 8 and not pixels.any() and eight is image:
+        raise UnreadableError(OTHER_RANGE.format(depth))
     return upright(pixels.reshape(*pixels.shape[:2], channels), turned)
 
 
@@ -135,11 +156,32 @@ def _check_as_opened(image: Image.Image) -> None:
     check_size(int(tags.get(TILE_HEIGHT, 1)), int(tags.get(TILE_WIDTH, 1)), in_bytes)
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """An image of 16 bits a pixel as one of 8: Pillow itself would clip."""
+def _depth(image: Image.Image, data: bytes) -> int:
+    """The bits of a sample as the file has it; of a PPM as Pillow has scaled it."""
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        return int(np.max(image.tag_v2.get(BITS, 1)))
+    if image.format == "PNG":
+        return data[PNG_DEPTH]
+    return 16 if image.mode.startswith("I") else 8
+
+
+def _eight_bits(image: Image.Image, form: str, depth: int) -> Image.Image:
+    """An image of more bits a pixel, in grey, as one of 8: Pillow itself would clip."""
+    if image.mode == "F" or (image.mode == "I" and form not in GREY_OF_16_BITS):
+        kind = "floating point" if image.mode == "F" else "whole numbers"
+        raise UnreadableError(
+            f"{depth} bits a pixel, {kind}: nothing says which value is white; save it with 8 "
+            "bits, or with 16 that span 0 to 65535"
+        )
     if not image.mode.startswith("I"):
         return image
-    return Image.fromarray((np.asarray(image) >> 8).clip(0, 255).astype(np.uint8))
+    values = np.asarray(image)
+    if isinstance(image, TiffImagePlugin.TiffImageFile) and image.tag_v2.get(PHOTOMETRIC) == 0:
+        values = (1 << depth) - 1 - values  # 0 is white; Pillow sees to it up to 8 bits
+    eight = (values >> (depth - 8)).astype(np.uint8)
+    if values.any() and not eight.any():
+        raise UnreadableError(OTHER_RANGE.format(depth))
+    return Image.fromarray(eight)
 
 
 def orientation(data: bytes) -> int:

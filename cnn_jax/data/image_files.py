@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +11,19 @@ import numpy as np
 from cnn_jax.config.problems import InputError
 from cnn_jax.data.crops import CropRule, draws
 from cnn_jax.data.decode import decode
+from cnn_jax.data.listing import SUFFIXES, LeftOut, list_images
 from cnn_jax.data.preprocessing import Preprocessing
-from cnn_jax.data.regular_files import SUFFIXES, images_under, read_file
+from cnn_jax.data.regular_files import printable, read_file
 from cnn_jax.data.resize import apply_crop, resize
 from cnn_jax.data.unreadable import UnreadableError
 
 
-def find_images(paths: list[str]) -> list[Path]:
+def find_images(paths: list[str], say: Callable[[str], None] = lambda text: None) -> list[Path]:
     """Returns the files that `paths` name: a file itself, or all images of a folder, sorted.
+
+    Args:
+        paths: of files, whatever they are called, and of folders.
+        say: is told once, in a line, what was left out of the folders.
 
     Raises:
         InputError: a name is empty, a path does not exist, or a folder holds no image.
@@ -25,20 +31,29 @@ def find_images(paths: list[str]) -> list[Path]:
     if "" in paths:
         raise InputError("'' is no name of a file or folder; . is the folder you are in")
     found: list[Path] = []
+    left_out = LeftOut()
     for path in map(Path, paths):
+        shown = printable(str(path))
         try:
             mode = path.stat().st_mode
         except FileNotFoundError as error:
-            raise InputError(f"{path}: no such file or folder") from error
+            raise InputError(f"{shown}: no such file or folder") from error
         except OSError as error:
-            raise InputError(f"{path} cannot be found: {error.strerror}") from error
+            raise InputError(f"{shown} cannot be found: {error.strerror}") from error
         if not stat.S_ISDIR(mode):
             found.append(path)
             continue
-        inside = images_under(path)
-        if not inside:
-            raise InputError(f"{path}: no images inside; known are {', '.join(sorted(SUFFIXES))}")
-        found += inside
+        listing = list_images(path)
+        left_out.add(listing.left_out)
+        if not listing.images:
+            rest = left_out.describe()
+            raise InputError(
+                f"{shown}: no images inside; known are {', '.join(sorted(SUFFIXES))}"
+                + (f"; {rest}" if rest else "")
+            )
+        found += [Path(image.path) for image in listing.images]
+    if text := left_out.describe():
+        say(text)
     return found
 
 
@@ -62,7 +77,7 @@ def load_image(path: Path, preprocessing: Preprocessing, rule: CropRule) -> np.n
     try:
         pixels = decode(read_file(path), preprocessing.channels)
     except UnreadableError as error:
-        raise InputError(f"{path} cannot be read: {error}") from error
+        raise InputError(f"{printable(str(path))} cannot be read: {error}") from error
     if rule.size is None:
         size = preprocessing.height, preprocessing.width
         return pixels if pixels.shape[:2] == size else resize(pixels, size)

@@ -31,6 +31,10 @@ SIGNATURES = {
     "TIFF": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
     "WEBP": (b"RIFF",),
 }
+BMP_HEADERS = frozenset({12, 16, 40, 52, 56, 64, 108, 124})  # bytes, by version
+# Kind, width and height, with comments between them; a long comment may end the first bytes.
+BETWEEN = rb"(?:\s|#[^\n]*(?:\n|\Z))"
+NETPBM = re.compile(rb"P[1-6]" + BETWEEN + rb"+(?:\d+" + BETWEEN + rb"+\d|\d*\Z)")
 CHUNK = 8  # bytes before the content of a PNG chunk: length and kind
 PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
 START_OF_SCAN, END_OF_IMAGE, TEMPORARY = 0xDA, 0xD9, 0x01  # the last has no length
@@ -55,6 +59,23 @@ def format_of(data: bytes) -> str:
         if data.startswith(signatures) and (name != "WEBP" or data[8:12] == b"WEBP"):
             return name
     raise UnreadableError(f"not an image; known are {', '.join(SIGNATURES)}")
+
+
+def begins_as_image(head: bytes) -> bool:
+    """Returns whether a file is an image by its first bytes alone, whatever it is called.
+
+    Stricter than `format_of`: a text may begin with `BM` or `P1`.
+
+    Args:
+        head: the first bytes of the file, at least 64 where it has so many.
+    """
+    try:
+        form = format_of(head)
+    except UnreadableError:
+        return False
+    if form == "BMP":
+        return _little(head, 14, 4) in BMP_HEADERS
+    return form != "PPM" or bool(NETPBM.match(head))
 
 
 def check_size(height: int, width: int, bytes_per_pixel: float) -> None:

@@ -75,7 +75,8 @@ def scan(dataset: Dataset, report: Report) -> dict[str, Any]:
 
 
 def _summary(looks: list[Look], names: tuple[str, ...]) -> dict[str, Any]:
-    counts = Counter(look.label for look in looks)
+    counts = Counter(dict.fromkeys(range(len(names)), 0))  # occupied or not
+    counts.update(look.label for look in looks)
     odd: dict[str, list[str]] = {}
     for look in looks:
         for kind in look.kinds:
@@ -171,8 +172,8 @@ def _contradiction(manifest: dict[str, Any]) -> str:
             odd_files = [file for files in split["odd_files"].values() for file in files]
         except (AttributeError, KeyError, TypeError):
             return f"of split {name!r} it lacks images, classes, images_of_class or odd_files"
-        if any(type(count) is not int or count < 1 for count in counts):
-            return f"of split {name!r} the images of a class are no positive number"
+        if any(type(count) is not int or count < 0 for count in counts):
+            return f"of split {name!r} the images of a class are no positive number, and not 0"
         if told != (sum(counts), len(counts)):
             return (
                 f"of split {name!r} it tells {told[0]} images of {told[1]} classes, and counts "

@@ -1,8 +1,8 @@
-"""Image files on a disk: which there are, and their content. Only regular files are opened.
+"""The content of image files, and names as they can be printed. Only regular files are opened.
 
 Anything may lie under an image's name: a pipe that nobody writes to, a link to a device without an
 end, a folder, a link to a disk that is not there. None of them is waited for, and none is left out
-unsaid: it is listed like an image, and cannot be read.
+unsaid: `data.listing` lists it like an image, and it cannot be read.
 """
 
 from __future__ import annotations
@@ -10,14 +10,10 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
-from typing import NoReturn
 
 from cnn_jax.config.problems import InputError
 from cnn_jax.data.unreadable import UnreadableError
 
-SUFFIXES = frozenset(
-    {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".pgm", ".ppm", ".tif", ".tiff", ".webp"}
-)
 # No image within the limits of `decode` needs more, and a sparse file of any size costs nothing.
 LARGEST_FILE = 1 << 30  # bytes
 KINDS = {
@@ -54,38 +50,14 @@ def _size(status: os.stat_result) -> int:
     return status.st_size
 
 
-def images_under(folder: Path) -> list[Path]:
-    """Returns all that has an image's name in a folder and in those inside it, sorted.
-
-    Links to folders inside are not followed.
-
-    Raises:
-        InputError: a folder cannot be listed.
-    """
-    return sorted(
-        Path(here, name)
-        for here, folders, files in os.walk(folder, onerror=_refuse)
-        for name in (*folders, *files)
-        if Path(name).suffix.lower() in SUFFIXES
-    )
-
-
-def subfolders(folder: Path) -> list[str]:
-    """Returns the names of the folders inside a folder, sorted, without hidden ones.
-
-    Raises:
-        InputError: it cannot be listed, or a link inside leads nowhere, and may mean a folder.
-    """
+def read_head(path: str, length: int) -> bytes:
+    """Returns the first bytes of a regular file, nothing where the system cannot read it."""
     try:
-        entries = [entry for entry in os.scandir(folder) if not entry.name.startswith(".")]
-        return sorted(entry.name for entry in entries if _is_folder(entry))
-    except OSError as error:
-        _refuse(error)
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    check_link(Path(entry.path))
-    return entry.is_dir()
+        opened = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(opened, "rb") as file:
+            return file.read(length)
+    except OSError:
+        return b""
 
 
 def printable(name: str) -> str:
@@ -100,8 +72,4 @@ def check_link(path: Path) -> None:
         InputError: `path` is one.
     """
     if os.path.islink(path) and not os.path.exists(path):
-        raise InputError(f"{path} is a link that leads nowhere: mend or remove it")
-
-
-def _refuse(error: OSError) -> NoReturn:
-    raise InputError(f"{error.filename} cannot be listed: {error.strerror}") from error
+        raise InputError(f"{printable(str(path))} is a link that leads nowhere: mend or remove it")

@@ -14,6 +14,7 @@ import numpy as np
 from cnn_jax.config.problems import InputError
 from cnn_jax.data import sources
 from cnn_jax.data.dataset import Dataset
+from cnn_jax.data.layout import normal
 from cnn_jax.data.preprocessing import Preprocessing
 
 SPLITS = ("train", "validation", "test")
@@ -26,13 +27,14 @@ def data_record(dataset: Dataset, preprocessing: Preprocessing, data: Any) -> di
     Args:
         dataset: its splits, as the run sees them.
         preprocessing: of its images.
-        data: `config.data`, for the fingerprint of a prepared set.
+        data: `config.data`, for the fingerprint of a prepared set; that of a folder is told by its
+            source.
     """
     return {
         "preprocessing": preprocessing.to_tree(),
         "image_shape": list(dataset.image_shape),
         "examples": {name: len(getattr(dataset, name)) for name in SPLITS},
-        "fingerprint": sources.fingerprint(data),
+        "fingerprint": dataset.fingerprint or sources.fingerprint(data),
     }
 
 
@@ -50,7 +52,7 @@ def data_differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[st
         if had.get(name, has[name]) != has[name]
     ]
     old, new = (Preprocessing.from_tree(record["preprocessing"]) for record in (then, now))
-    if old.class_names != new.class_names:
+    if [*map(normal, old.class_names)] != [*map(normal, new.class_names)]:
         differences.append(_classes(old.class_names, new.class_names))
     if _shape(old) != _shape(new):
         differences.append(f"images were {_shape(old)}, now {_shape(new)}")
@@ -61,7 +63,10 @@ def data_differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[st
         )
     prints = then.get("fingerprint"), now["fingerprint"]
     if None not in prints and prints[0] != prints[1]:
-        differences.append(f"the manifest's fingerprint was {prints[0]}, now {prints[1]}")
+        differences.append(
+            "the fingerprint (of a prepared set in its manifest, of a folder over names, sizes and "
+            f"classes of its files): the fingerprint was {prints[0]}, now {prints[1]}"
+        )
     return differences
 
 
@@ -84,7 +89,8 @@ def check_same_data(then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
 
 
 def _classes(then: tuple[str, ...], now: tuple[str, ...]) -> str:
-    first = next((i for i, (a, b) in enumerate(zip(then, now, strict=False)) if a != b), None)
+    pairs = enumerate(zip(map(normal, then), map(normal, now), strict=False))
+    first = next((i for i, (a, b) in pairs if a != b), None)
     named = "" if first is None else f"; class {first} was {then[first]!r}, now {now[first]!r}"
     return f"there were {len(then)} classes, now {len(now)}{named}"
 

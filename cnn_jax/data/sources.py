@@ -12,7 +12,7 @@ import numpy as np
 from cnn_jax.config.problems import InputError
 from cnn_jax.config.schema import Config
 from cnn_jax.data import cropping
-from cnn_jax.data.dataset import Dataset, carve_validation
+from cnn_jax.data.dataset import Dataset, carve_validation, check_no_class_emptied
 from cnn_jax.data.digits import digits
 from cnn_jax.data.folder import folder
 from cnn_jax.data.manifest import read_manifest
@@ -69,7 +69,14 @@ def load(data: Any) -> Dataset:
             f"config.data.train_examples = {wanted}: {data.source} has {len(dataset.train)} "
             "after validation is held out"
         )
-    return replace(dataset, train=dataset.train.take(np.arange(wanted)))
+    first = dataset.train.take(np.arange(wanted))
+    check_no_class_emptied(
+        dataset,
+        first,
+        f"config.data.train_examples = {wanted} takes the first, and leaves out",
+        "more examples, or none given",
+    )
+    return replace(dataset, train=first)
 
 
 def manifest_of(data: Any) -> dict[str, Any] | None:

@@ -21,6 +21,7 @@ from cnn_jax.config.problems import InputError
 from cnn_jax.data.crops import CropRule, Whole, draws
 from cnn_jax.data.decode import decode
 from cnn_jax.data.records import Batch, Record, Records, Request
+from cnn_jax.data.regular_files import printable
 from cnn_jax.data.resize import apply_crop
 from cnn_jax.data.unreadable import UnreadableError
 
@@ -118,7 +119,8 @@ class RecordSplit:
         record = self.records[int(self.index[example])]
         if self.classes is not None and not 0 <= record.label < self.classes:
             raise InputError(
-                f"{record.name} has label {record.label}: the classes are 0 to {self.classes - 1}"
+                f"{printable(record.name)} has label {record.label}: the classes are 0 to "
+                f"{self.classes - 1}"
             )
         return record
 
@@ -220,9 +222,10 @@ def fill(split: RecordSplit, request: Request, train: bool, batch: Batch, rows: 
         crop = rule(rng, *pixels.shape[:2])
         if crop.window[2:] != split.image_shape[:2]:
             raise InputError(
-                f"{split.record(example).name} has {pixels.shape[1]} x {pixels.shape[0]} pixels, "
-                f"others {split.image_shape[1]} x {split.image_shape[0]}: config.train_crop and "
-                "config.test_crop must name a rule that makes one size of them"
+                f"{printable(split.name(example))} has {pixels.shape[1]} x {pixels.shape[0]} "
+                f"pixels, others {split.image_shape[1]} x {split.image_shape[0]}: "
+                "config.train_crop and config.test_crop must name a rule that makes one size of "
+                "them"
             )
         apply_crop(pixels, crop, batch.images[row])
         batch.labels[row] = label
@@ -258,9 +261,11 @@ def _note(split: RecordSplit, name: str, reason: str) -> None:
     reading = split.reading
     if not reading.skip:
         raise InputError(
-            f"{name} cannot be read: {reason}; mend or remove it, or set config.data.unreadable = "
-            "'skip'"
+            f"{printable(name)} cannot be read: {reason}; mend or remove it (a run that has begun "
+            "goes on with the same files alone), or set config.data.unreadable = 'skip'"
         )
     if name not in reading.unreadable:
         reading.unreadable[name] = reason
-        logging.getLogger(__name__).warning("%s cannot be read and is skipped: %s", name, reason)
+        logging.getLogger(__name__).warning(
+            "%s cannot be read and is skipped: %s", printable(name), reason
+        )

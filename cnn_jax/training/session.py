@@ -162,7 +162,7 @@ def _train(
     log = MetricsLog(directory, step, config.log.tensorboard, lead, unreadable.keep)
     wait_for_all("log opened")
     progress = ProgressReport(run.plan.total_steps, step, config.log.progress_bar, lead)
-    progress.say(_opening(run, state, restored is not None))
+    progress.say("\n".join([_opening(run, state, restored is not None), *run.dataset.notices]))
     for table in initialisation:
         progress.say(table)
         if lead:

@@ -46,6 +46,6 @@ def test_everything_is_timed_over_a_folder(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(files.has("torch"), reason="PyTorch is installed")
 def test_pytorch_is_optional(tmp_path: Path) -> None:
-    root = files.folder(tmp_path / "photographs", classes=1, each=2, test_each=1)
+    root = files.folder(tmp_path / "photographs", classes=2, each=2, test_each=1)
     with pytest.raises(InputError, match="needs PyTorch"):
         main_input(InputRequest(folder=str(root), images=2, size=8, batch_size=2, against="torch"))

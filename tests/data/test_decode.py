@@ -50,6 +50,89 @@ def test_sixteen_bits_keep_the_high_byte() -> None:
     np.testing.assert_array_equal(pixels, np.repeat((wide >> 8)[..., None], 3, 2))
 
 
+def tiff(pixels: np.ndarray, bits: int, photometric: int = 1, sample: int = 1) -> bytes:
+    """A TIFF of one strip, as TIFF 6.0 lays it out; `sample`: 1 whole, 2 with a sign, 3 float."""
+    height, width = pixels.shape
+    data = pixels.tobytes()
+    if bits == 12:
+        digits = "".join(f"{value:03x}" for value in pixels.ravel())
+        data = bytes.fromhex(digits + "0" * (len(digits) % 2))
+    tags = [(256, width), (257, height), (258, bits), (259, 1), (262, photometric)]
+    tags += [(273, 8 + 2 + 12 * 10 + 4), (277, 1), (278, height), (279, len(data)), (339, sample)]
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+    return struct.pack("<2sHIH", b"II", 42, 8, len(tags)) + entries + struct.pack("<I", 0) + data
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(8, 16),
+    st.integers(0, 2**32),
+    st.sampled_from(["PNG", "TIFF", "12", "white", "PGM"]),
+)
+def test_no_range_is_guessed(used: int, seed: int, form: str) -> None:
+    """Grey of more than 8 bits is its high 8 bits, or unreadable; it is black where all is 0."""
+    most = 12 if form == "12" else 16
+    high = 1 << min(used, most)
+    wide = np.random.default_rng(seed).integers(0, high, (2, 4)).astype(np.uint16)
+    content = {
+        "PNG": lambda: encoded(Image.fromarray(wide), "PNG"),
+        "TIFF": lambda: tiff(wide, 16),
+        "12": lambda: tiff(wide, 12),
+        "white": lambda: tiff(65535 - wide, 16, photometric=0),
+        "PGM": lambda: b"P5 4 2 65535\n" + wide.astype(">u2").tobytes(),
+    }[form]()
+    expected = wide >> (most - 8)
+    if wide.any() and not expected.any():
+        with pytest.raises(UnreadableError, match=f"{most} bits a sample, and none reaches"):
+            decode(content)
+    else:
+        np.testing.assert_array_equal(decode(content, 1)[..., 0], expected)
+        np.testing.assert_array_equal(decode(content)[..., 2], expected)
+
+
+@pytest.mark.parametrize("largest", [1.0, 255.0, 1e6])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_range_that_cannot_be_known(largest: float, channels: int) -> None:
+    values = np.linspace(0, largest, 8).reshape(2, 4)
+    for dtype, bits, sample in (("<f4", 32, 3), ("<i4", 32, 2), ("<u4", 32, 1), ("<i2", 16, 2)):
+        content = tiff(values.clip(0, 32767).astype(dtype), bits, sample=sample)
+        with pytest.raises(UnreadableError, match=f"{bits} bits a pixel, .*which value is white"):
+            decode(content, channels)
+    assert Image.open(io.BytesIO(tiff(values.astype("<f4"), 32, sample=3))).mode == "F"
+
+
+def test_colours_of_sixteen_bits() -> None:
+    def png(value: int) -> bytes:
+        def chunk(kind: bytes, content: bytes) -> bytes:
+            checksum = struct.pack(">I", zlib.crc32(kind + content))
+            return struct.pack(">I", len(content)) + kind + content + checksum
+
+        header = struct.pack(">IIBBBBB", 1, 1, 16, 2, 0, 0, 0)
+        row = zlib.compress(b"\0" + struct.pack(">HHH", value, 0, 0))
+        parts = chunk(b"IHDR", header) + chunk(b"IDAT", row) + chunk(b"IEND", b"")
+        return b"\x89PNG\r\n\x1a\n" + parts
+
+    assert decode(png(0x1234)).ravel().tolist() == [0x12, 0, 0]
+    with pytest.raises(UnreadableError, match="16 bits a sample"):
+        decode(png(0xFF))
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "P", "1", "LA", "PA"])
+@pytest.mark.parametrize("form", ["PNG", "TIFF", "WEBP", "GIF"])
+def test_what_is_transparent_keeps_its_colours(mode: str, form: str) -> None:
+    image = Image.fromarray(photograph(5, 6, 5)).convert("RGBA")
+    image.putalpha(0)
+    try:
+        content = encoded(
+            image.convert(mode), form, **({"lossless": True} if form == "WEBP" else {})
+        )
+    except (OSError, KeyError, ValueError):
+        return  # the format has no such mode
+    with Image.open(io.BytesIO(content)) as again, warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of the reference alone
+        np.testing.assert_array_equal(decode(content), np.asarray(again.convert("RGB")))
+
+
 @pytest.mark.parametrize("mode", ["RGBA", "P", "1", "LA"])
 def test_alpha_and_palettes(mode: str) -> None:
     image = Image.fromarray(photograph(5, 30, 20)).convert(mode)

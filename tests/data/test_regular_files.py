@@ -18,9 +18,10 @@ from cnn_jax.data import sources
 from cnn_jax.data.dataset import Dataset
 from cnn_jax.data.folder import folder
 from cnn_jax.data.image_files import find_images
+from cnn_jax.data.listing import images_under
 from cnn_jax.data.manifest import scan
 from cnn_jax.data.records import Request
-from cnn_jax.data.regular_files import LARGEST_FILE, images_under, printable, read_file
+from cnn_jax.data.regular_files import LARGEST_FILE, printable, read_file
 from cnn_jax.data.unreadable import UnreadableError
 from tests import configs
 from tests.data.files import ODD_ENTRIES, quiet
@@ -137,9 +138,10 @@ def test_errors_of_the_system_follow_the_policy(
     number: int, workers: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for part in ("train", "test"):
-        (tmp_path / part / "a").mkdir(parents=True)
-        for i in range(3):
-            (tmp_path / part / "a" / f"{i}.jpg").write_bytes(IMAGE)
+        for name, count in (("a", 3), ("b", 1)):
+            (tmp_path / part / name).mkdir(parents=True)
+            for i in range(count):
+                (tmp_path / part / name / f"{i}.jpg").write_bytes(IMAGE)
     skipped = dataset(tmp_path, "skip", False, workers)
     failing = dataset(tmp_path, "fail", False, workers)
     real_open = os.open
@@ -211,16 +213,21 @@ def test_a_class_or_split_on_a_disk_that_is_not_there(where: str, tmp_path: Path
 @pytest.mark.parametrize("name", ["new\nline", "tab\t", "\udcff\udc80", "ünï", " "])
 def test_any_name_is_listed_and_read(name: str, tmp_path: Path) -> None:
     for part in ("train", "test"):
-        (tmp_path / part / name).mkdir(parents=True)
-        (tmp_path / part / name / f"{name}.jpg").write_bytes(IMAGE)
+        for kind in (name, "~"):
+            (tmp_path / part / kind).mkdir(parents=True)
+            (tmp_path / part / kind / f"{name}.jpg").write_bytes(IMAGE)
+    (tmp_path / "train" / name / f"{name}{name}.jpg").write_bytes(IMAGE)
+    (tmp_path / "train" / "~" / "2.jpg").write_bytes(IMAGE)
     found = folder(str(tmp_path))
-    assert found.class_names == (name,)
-    assert found.train.record(0).name == f"train/{name}/{name}.jpg"
-    assert found.train.record(0).image == IMAGE
-    assert scan(found, quiet)["splits"]["train"]["images_of_class"] == {name: 1}
+    first = found.class_names.index(name)
+    assert found.class_names == tuple(sorted((name, "~")))
+    record = found.train.record(2 * first)
+    assert record.name in (f"train/{name}/{name}.jpg", f"train/{name}/{name}{name}.jpg")
+    assert record.image == IMAGE
+    assert scan(found, quiet)["splits"]["train"]["images_of_class"] == {name: 2, "~": 2}
     halves = folder(str(tmp_path / "train"), test_fraction=0.5)
-    assert (len(halves.train), len(halves.test)) == (0, 1)
-    assert images_under(tmp_path / "test") == [tmp_path / "test" / name / f"{name}.jpg"]
+    assert (len(halves.train), len(halves.test)) == (2, 2)
+    assert images_under(tmp_path / "test" / name) == [tmp_path / "test" / name / f"{name}.jpg"]
 
 
 @pytest.mark.parametrize(

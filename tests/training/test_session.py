@@ -88,6 +88,59 @@ def test_the_size_that_is_named_fits(name: str, kwargs: dict[str, Any], size: in
         check(int(named))
 
 
+ONE_VALUE: dict[str, tuple[dict[str, Any], str]] = {
+    "a batch of 1": ({"train.batch_size": 1}, "batch_size = 1: 1 example.*batch_size = 2"),
+    "parts of 1": (
+        {"train.accumulation_steps": 8},
+        r"in 8 parts \(.*: 1 example.*accumulation_steps = 4",
+    ),
+    "odd parts of 1": (
+        {"train.batch_size": 3, "train.accumulation_steps": 3},
+        "batch_size = 3 in 3 parts.*accumulation_steps = 1",
+    ),
+    "virtual batches of 1": (
+        {"train.batch_norm_scope": "virtual", "train.batch_norm_virtual_batch": 1},
+        "in virtual batches of 1 .*batch_norm_scope = 'global'",
+    ),
+    "as many devices as examples": (
+        {"train.batch_norm_scope": "per_device", "parallel.devices": 8},
+        "over 8 devices .*batch_norm_scope = 'global'",
+    ),
+    "as many parts and virtual batches": (
+        {
+            "train.accumulation_steps": 8,
+            "train.batch_norm_scope": "virtual",
+            "train.batch_norm_virtual_batch": 1,
+        },
+        "in 8 parts.*accumulation_steps = 4 and config.train.batch_norm_scope = 'global'",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", ONE_VALUE)
+def test_statistics_over_one_value_are_refused_and_the_named_override_mends(
+    kind: str, tmp_path: Path
+) -> None:
+    keys, said = ONE_VALUE[kind]
+    with pytest.raises(InputError, match=said) as caught:
+        train(tmp_path / "run", keys)
+    assert not (tmp_path / "run").exists()
+    mended = {
+        key.removeprefix("config."): int(value) if value.isdigit() else value.strip("'")
+        for part in str(caught.value).partition(" as by ")[2].split(" and ")
+        for key, value in [part.split(" = ")]
+    }
+    check_shapes(prepare(configs.quick(keys | mended)))
+    # A map of more than one position, and a network without batch normalisation, are as before.
+    check_shapes(prepare(configs.quick(keys | {"model.kwargs": {"layers": (12,)}})))
+    larger = {
+        "model.name": "cifar_resnet",
+        "model.kwargs": {"blocks": (1, 1, 1)},
+        "data.kwargs.size": 32,
+    }
+    check_shapes(prepare(configs.quick(keys | larger)))
+
+
 CLOCK = {"seconds", "first_step_seconds", "images_per_second"}
 
 

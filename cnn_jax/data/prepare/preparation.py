@@ -74,7 +74,7 @@ def prepare(wanted: Wanted, report: Report) -> list[str]:
         dataset, manifest, told = _folder(wanted, report)
     else:
         dataset, manifest, told = _tfds(wanted, report)
-    lines = [totals(manifest), *manifest.get("partial", [])]
+    lines = [*dataset.notices, totals(manifest), *manifest.get("partial", [])]
     lines += _components(dataset, report) if wanted.pca else []
     return lines + (_store(wanted, dataset, manifest, report) if wanted.store else told)
 

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture
 def photographs(tmp_path: Path) -> Path:
-    return folder(tmp_path / "photographs", classes=1, each=2, test_each=1)
+    return folder(tmp_path / "photographs", classes=2, each=2, test_each=1)
 
 
 def refused(wanted: Wanted) -> list[str]:

@@ -89,6 +89,8 @@ def test_store_formats(word: str, photographs: Path, tmp_path: Path) -> None:
 def test_an_image_that_would_become_too_large_is_unreadable_there(tmp_path: Path) -> None:
     for part in ("train", "test"):
         (tmp_path / "lines" / part / "a").mkdir(parents=True)
+        (tmp_path / "lines" / part / "b").mkdir()
+        (tmp_path / "lines" / part / "b" / "0.jpg").write_bytes(jpeg(np.zeros((9, 9), np.uint8)))
         for name, shape in (("line", (1, 6000, 3)), ("square", (30, 30, 3))):
             content = jpeg(np.zeros(shape, np.uint8))
             (tmp_path / "lines" / part / "a" / f"{name}.jpg").write_bytes(content)
