@@ -57,6 +57,7 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return workdir
 
 
+@pytest.mark.slow
 def test_kill_9_and_resume_is_bit_equal(tmp_path: Path) -> None:
     """40 steps here against 17 + kill -9 + resume: dropout, augmentation and batch norm are on."""
     whole, broken = tmp_path / "whole", tmp_path / "broken"
