@@ -39,8 +39,11 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replaces a text file, in UTF-8, in one step; raises as `write_bytes`."""
-    write_bytes(path, text.encode())
+    """Replaces a text file, in UTF-8, in one step; raises as `write_bytes`.
+
+    Of a file name, bytes that are no UTF-8 stand as Python escapes them.
+    """
+    write_bytes(path, text.encode(errors="backslashreplace"))
 
 
 def write_json(path: Path, tree: Any, indent: int | None = 2) -> None:

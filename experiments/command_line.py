@@ -7,6 +7,7 @@ preempted with a checkpoint saved; 130 interrupted by Ctrl-C; 141 nobody reads t
 from __future__ import annotations
 
 import ast
+import io
 import os
 import re
 import select
@@ -288,6 +289,8 @@ def run(main: Callable[[list[str]], int | None]) -> None:
     Bad input, Ctrl-C and an output that nobody reads end without a traceback; `experiments` itself
     sees to a Ctrl-C that comes while a binary is imported.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a file name may be no text
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code: str | int | None = main(sys.argv)
         sys.stdout.flush()

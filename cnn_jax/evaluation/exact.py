@@ -11,6 +11,7 @@ import numpy as np
 from cnn_jax.config.problems import InputError
 from cnn_jax.data.dataset import AnySplit
 from cnn_jax.data.records import Request
+from cnn_jax.data.regular_files import printable
 from cnn_jax.devices.distributed import gather
 from cnn_jax.step.counts import Counts
 
@@ -71,7 +72,7 @@ def counted(result: Mapping[str, Any]) -> str:
     excluded = result.get("excluded", 0)
     text = f"n={n}/{examples}"
     if unreadable := examples - n - excluded:
-        text += f", {unreadable} unreadable: {', '.join(result['unreadable'])}"
+        text += f", {unreadable} unreadable: {', '.join(map(printable, result['unreadable']))}"
     if excluded:
         text += f", {excluded} excluded by {result['excluded_by']}"
     return text

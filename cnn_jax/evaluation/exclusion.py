@@ -14,6 +14,7 @@ from pathlib import Path, PurePath
 import numpy as np
 
 from cnn_jax.config.problems import InputError
+from cnn_jax.data.regular_files import printable
 
 NUMBERED = "ILSVRC2012_val_{:08d}.JPEG"  # what a bare number means
 SHOWN = 3
@@ -49,7 +50,9 @@ class Exclusion:
             met |= same
         strange = sorted(self.names - met)
         if strange:
-            shown = ", ".join(strange[:SHOWN]) + (", ..." if len(strange) > SHOWN else "")
+            shown = ", ".join(map(printable, strange[:SHOWN])) + (
+                ", ..." if len(strange) > SHOWN else ""
+            )
             raise InputError(
                 f"--exclude={self.file} lists {len(self.names):,} images, of which "
                 f"{len(strange):,} are not in the split: {shown}"
@@ -65,8 +68,8 @@ def read_exclusion(file: str | Path) -> Exclusion:
     """
     path = Path(file)
     try:
-        words = path.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
+        words = path.read_text(encoding="utf-8", errors="surrogateescape").split("\n")
+    except OSError as error:
         raise InputError(f"--exclude={file} cannot be read: {error}") from error
     names = [word.strip() for word in words if word.strip()]
     if not names:

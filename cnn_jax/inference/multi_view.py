@@ -13,6 +13,7 @@ import numpy as np
 from cnn_jax.config.problems import InputError
 from cnn_jax.data import sources
 from cnn_jax.data.cropping import rule_of
+from cnn_jax.data.layout import normal
 from cnn_jax.data.preprocessing import Preprocessing
 from cnn_jax.evaluation.predictions import Predictions
 from cnn_jax.evaluation.protocols import Protocol, protocol_of
@@ -85,9 +86,16 @@ def check_record(
     trained = (record.height, record.width, record.channels)
     if shape is not None and shape != trained:
         differences.append(f"trained on images of {trained}, these are {shape}")
-    if record.class_names != tuple(class_names):
+    if [*map(normal, record.class_names)] != [*map(normal, class_names)]:
         both = zip(record.class_names, class_names, strict=False)
-        other = next((f": {a!r} was {i}, now {b!r}" for i, (a, b) in enumerate(both) if a != b), "")
+        other = next(
+            (
+                f": {a!r} was {i}, now {b!r}"
+                for i, (a, b) in enumerate(both)
+                if normal(a) != normal(b)
+            ),
+            "",
+        )
         differences.append(
             f"trained on {len(record.class_names)} classes, the data has {len(class_names)}{other}"
         )

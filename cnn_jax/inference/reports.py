@@ -48,7 +48,7 @@ def report_members(members: Mapping[str, Predictions]) -> dict[str, Any]:
     The result has the errors of the ensemble, or of the only network, and those of each class.
     """
     for name, predictions in members.items():
-        print(f"{name}: {in_words(predictions.evaluation())}")
+        print(f"{printable(name)}: {in_words(predictions.evaluation())}")
     whole = averaged(list(members.values()))
     evaluation = whole.evaluation()
     result: dict[str, Any] = evaluation.to_tree()

@@ -35,6 +35,13 @@ class RunDirectory:
     def __init__(self, path: str | Path):
         self.path = Path(path)
         try:
+            str(self.path.absolute()).encode()
+        except UnicodeEncodeError as error:
+            raise InputError(
+                f"--workdir={str(path)!a}: its path is no UTF-8, and no checkpoint can be written "
+                "under such a name; allowed: any other"
+            ) from error
+        try:
             self.path.mkdir(parents=True, exist_ok=True)
             self._lock: IO[str] = (self.path / ".lock").open("w")
         except OSError as error:

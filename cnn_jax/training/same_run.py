@@ -149,7 +149,8 @@ def _contents(name: str, split: AnySplit) -> dict[str, str]:
     for record in (split.record(int(i)) for i in some):
         content = record.image if isinstance(record.image, bytes) else record.image.tobytes()
         parts.append(f"{record.name}\0{record.label}\0{short_digest(content)}")
-    facts = {f"SHA-256 of {len(some)} records of {name}": short_digest("\n".join(parts).encode())}
+    names = "\n".join(parts).encode(errors="surrogateescape")  # a name may be no UTF-8
+    facts = {f"SHA-256 of {len(some)} records of {name}": short_digest(names)}
     index = np.ascontiguousarray(split.index).data
     return facts | {f"SHA-256 of the choice of {name}": short_digest(index)}
 

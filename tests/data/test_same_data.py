@@ -59,6 +59,23 @@ def test_a_checkpoint_of_an_earlier_version_says_less() -> None:
     check_same_data(record, record_of(dataset(n=21), made))
 
 
+def test_a_folder_is_known_by_its_fingerprint() -> None:
+    """Which its source tells; a checkpoint of an earlier version has none."""
+    data = replace(dataset(), fingerprint="abc")
+    made = preprocessing_for(data, "unit")
+    record = record_of(data, made)
+    check_same_data(record | {"fingerprint": None}, record)
+    check_same_data({k: v for k, v in record.items() if k != "fingerprint"}, record)
+    with pytest.raises(InputError, match="fingerprint was abc, now xyz"):
+        check_same_data(record, record_of(replace(data, fingerprint="xyz"), made))
+
+
+def test_an_accent_may_be_written_in_two_ways() -> None:
+    one, other = (replace(dataset(), class_names=("cat", word)) for word in ("é", "e\u0301"))
+    made = [preprocessing_for(data, "unit") for data in (one, other)]
+    check_same_data(record_of(one, made[0]), record_of(other, made[1]))
+
+
 def test_prepared_data_is_known_by_its_fingerprint(tmp_path: Path) -> None:
     """Where numbers and means agree and the images do not."""
     data = dataset()

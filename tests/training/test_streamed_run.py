@@ -1,6 +1,7 @@
 """Runs over images that are read as they are needed: the same run, whoever reads them."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -13,6 +14,11 @@ import numpy as np
 import pytest
 
 from cnn_jax.config.problems import InputError
+from cnn_jax.evaluation.exclusion import read_exclusion
+from cnn_jax.evaluation.predictions import load_predictions
+from cnn_jax.inference.multi_view import predict_split
+from cnn_jax.inference.reports import report_members
+from cnn_jax.inference.restored import restore
 from cnn_jax.storage.checkpoints import Checkpoints
 from cnn_jax.storage.metrics_log import read_metrics
 from cnn_jax.storage.run_directory import read_json
@@ -126,6 +132,67 @@ def test_unreadable_images_are_counted_and_listed(with_a_bad_image: Path, tmp_pa
     assert read_metrics(workdir / "metrics.jsonl")[-1]["n"] == 14
     done = run("evaluate", f"--workdir={workdir}", "--split=test")
     assert "n=14/15, 1 unreadable: val/kind_2/2501.jpg" in done.stdout, done.stderr
+
+
+def test_names_that_are_no_utf_8(tmp_path: Path) -> None:
+    """From the folder to every file of the run and every line: no crash, and no name is lost."""
+    odd = os.fsdecode(b"\xff\xe9")
+    directory = files.folder(tmp_path / odd, classes=2, each=6, test_each=3)
+    for part in ("train", "val"):
+        (directory / part / "kind_1").rename(directory / part / odd)
+    (directory / "val" / odd / f"{odd}.jpg").write_bytes(b"no image")
+    workdir = tmp_path / "run"
+    keys = {"train.epochs": 2.0, "data.unreadable": "skip", "log.tensorboard": True}
+    with pytest.raises(InputError, match=r"--workdir=.*\\udcff.*its path is no UTF-8"):
+        train(directory, tmp_path / f"run{odd}", **keys)
+    assert not (tmp_path / f"run{odd}").exists()
+    result = train(directory, workdir, **keys)
+    assert result["unreadable"] == [f"val/{odd}/{odd}.jpg"]
+    assert read_json(workdir / "result.json") == result
+    assert read_metrics(workdir / "metrics.jsonl")[-1]["unreadable"] == result["unreadable"]
+    assert repr(odd)[1:-1] in (workdir / "card.md").read_text(encoding="utf-8")
+    assert train(directory, workdir, **keys) == result
+    out = run("evaluate", f"--workdir={workdir}", "--split=test").stdout
+    assert f"n=6/7, 1 unreadable: val/{repr(odd)[1:-1]}" in out
+    predicted = predict_split(restore(workdir), "test", "centre", {}, 4)
+    predicted.save(tmp_path / "saved.npz")
+    saved = load_predictions(tmp_path / "saved.npz")
+    assert str(saved.class_names[1]) == odd and str(saved.names[-1]) == f"val/{odd}/{odd}.jpg"
+    report_members({odd: saved})
+    (tmp_path / "excluded.txt").write_bytes(os.fsencode(str(saved.names[3])) + b"\n")
+    assert read_exclusion(tmp_path / "excluded.txt").mask(saved.names).tolist() == [
+        i == 3 for i in range(7)
+    ]
+
+
+@pytest.mark.parametrize("change", ["size", "label"])
+def test_a_run_does_not_go_on_with_other_files(
+    change: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many files as before, of the same classes, and one is another."""
+    directory = files.folder(tmp_path / "photographs", classes=2, each=6, test_each=3)
+    keys = {"train.epochs": 4.0}
+    with monkeypatch.context() as patch:
+        test_resume.interrupted_at(patch, "_make_steps", lambda training: training.step >= 2)
+        with pytest.raises(PreemptionRequested):
+            train(directory, tmp_path / "run", **keys)
+    one, other = (directory / "train" / f"kind_{i}" / f"{1000 * i + 3}.jpg" for i in (0, 1))
+    whole = one.read_bytes()
+    if change == "size":
+        one.write_bytes(other.read_bytes())
+        mended = lambda: one.write_bytes(whole)
+    else:
+        one.rename(other.with_name("3.jpg"))
+        other.rename(one.with_name("1003.jpg"))
+
+        def mended() -> None:
+            one.with_name("1003.jpg").rename(other)
+            other.with_name("3.jpg").rename(one)
+
+    with pytest.raises(InputError, match="the fingerprint was .*(.|\n)*choose another --workdir"):
+        train(directory, tmp_path / "run", **keys)
+    mended()
+    assert train(directory, tmp_path / "run", **keys)["n"] == 6
 
 
 def alexnet(directory: Path) -> dict[str, Any]:
