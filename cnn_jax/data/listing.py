@@ -292,7 +292,7 @@ def _entries(folder: str) -> Iterator[os.DirEntry[str]]:
 
 
 def _suffix(name: str) -> str:
-    return Path(name).suffix.lower()
+    return os.path.splitext(name)[1].lower().rstrip(".")
 
 
 def _kind_of_name(name: str) -> str:

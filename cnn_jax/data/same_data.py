@@ -64,8 +64,8 @@ def data_differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[st
     prints = then.get("fingerprint"), now["fingerprint"]
     if None not in prints and prints[0] != prints[1]:
         differences.append(
-            "the fingerprint (of a prepared set in its manifest, of a folder over names, sizes and "
-            f"classes of its files): the fingerprint was {prints[0]}, now {prints[1]}"
+            f"the fingerprint was {prints[0]}, now {prints[1]}: of a prepared set that in its "
+            "manifest, of a folder one over names, sizes and classes of the files"
         )
     return differences
 

@@ -143,8 +143,9 @@ def test_components_of_whole_files(tmp_path: Path) -> None:
         for i, size in enumerate(((9, 7), (4, 12), (10, 10))):
             image = rng.integers(0, 256, (*size, 3), np.uint8)
             image[..., 1] //= 2
-            (tmp_path / "images" / part / "a").mkdir(parents=True, exist_ok=True)
-            Image.fromarray(image).save(tmp_path / "images" / part / "a" / f"{i}.png")
+            here = tmp_path / "images" / part / "ab"[i % 2]
+            here.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image).save(here / f"{i}.png")
             pixels += [image.reshape(-1, 3)] if part == "train" else []
     (tmp_path / "images" / "train" / "a" / "4.png").write_text("text")
     wanted = Wanted("folder", tmp_path / "data", folder=tmp_path / "images", pca=True)
