@@ -21,6 +21,7 @@ from cnn_jax.models import Network
 from cnn_jax.step.state import TrainState, create_state, hyper_parameters
 from cnn_jax.training.data_dependent_init import check_section, initial_state
 from cnn_jax.training.run import Run, network_of, prepare
+from cnn_jax.training.shape_check import check_shapes
 
 
 @dataclass
@@ -90,6 +91,7 @@ def groups_of(members: Sequence[Member]) -> list[Group]:
                 if data not in datasets:
                     datasets[data] = sources.dataset_for(member.config)
                 runs[program] = _run_of(member, datasets[data])
+                check_shapes(runs[program])
             run = runs[program]
             check_section(member.config, run.dataset.train)
             hyper = hyper_parameters(

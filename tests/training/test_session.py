@@ -34,7 +34,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a word for a width": (
         {"model.kwargs": {"layers": ("a",)}},
-        r"'mlp' does not fit images of 10x10x1: .*see config.model.kwargs",
+        r"config.model.kwargs.layers = \('a',\): 'a': int is needed, this is str",
     ),
     "an initialiser": ({"model.kwargs": {"kernel_init": "he_norml"}}, "he_norml"),
     "an initialiser of a layer": (
