@@ -159,6 +159,11 @@ def _cross_problems(config: Config) -> list[str]:
             f"config.train.epochs = {train['epochs']}"
             + as_in("schedule.warmup_epochs", train["epochs"] / 10)
         )
+    if schedule["name"] == "step" and not schedule["kwargs"]["boundaries_epochs"]:
+        problems.append(
+            "config.schedule.name = 'step' without config.schedule.kwargs.boundaries_epochs never "
+            "lowers the rate" + as_in("schedule.kwargs.boundaries_epochs", (train["epochs"] / 2,))
+        )
     parallel, distributed = config["parallel"], config["distributed"]
     if parallel["mode"] == "pmap" and parallel["shard_parameters"]:
         problems.append(

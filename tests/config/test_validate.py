@@ -57,6 +57,14 @@ def test_virtual_batch_must_divide_the_batch() -> None:
     assert "does not divide" in problems(config)
 
 
+def test_a_step_schedule_needs_its_boundaries() -> None:
+    config = changed("schedule.name", "step")
+    with pytest.raises(InputError, match=r"without .*boundaries_epochs never lowers the rate"):
+        validate(fill_defaults(config))
+    config.schedule.kwargs.boundaries_epochs = (5.0,)
+    validate(config)
+
+
 def test_a_section_given_whole_is_checked() -> None:
     config = changed("optim", {"nestrov": 1})
     text = problems(config)
