@@ -1,6 +1,7 @@
 """Eight simulated devices for every test, and small configs that run in seconds."""
 
 import os
+import signal
 import tempfile
 
 os.environ["XLA_FLAGS"] = (
@@ -12,6 +13,14 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 from pathlib import Path
 
 import pytest
+
+# Ignored under nohup, or where a shell has put an `&`: what the tests start must hear them.
+for number, handler in (
+    (signal.SIGHUP, signal.SIG_DFL),
+    (signal.SIGINT, signal.default_int_handler),
+):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, handler)
 
 ROOT = Path(__file__).parent.parent
 

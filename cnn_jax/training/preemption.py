@@ -33,8 +33,8 @@ class PreemptionRequested(BaseException):
 class Preemption:
     """A context in which the process ends in good order on SIGTERM, SIGINT and SIGHUP.
 
-    A second signal ends it at once. A signal that is ignored, as SIGHUP under nohup, stays so. What
-    is printed and cannot be written any more is dropped.
+    A second signal ends it at once. SIGHUP that is ignored, as under nohup, stays so. What is
+    printed and cannot be written any more is dropped.
 
     Attributes:
         grace_seconds: longest wait for the main thread to poll after the signal.
@@ -71,7 +71,8 @@ class Preemption:
         self._screen = sys.stdout, sys.stderr
         sys.stdout, sys.stderr = Droppable(sys.stdout), Droppable(sys.stderr)
         for number in SIGNALS:
-            if signal.getsignal(number) is signal.SIG_IGN:
+            # Ignored by nohup, which means it; a shell ignores SIGINT for whatever has an `&`.
+            if number == signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
                 continue
             # An empty handler: the C handler writes to the pipe only for signals that have one.
             self._before[number] = signal.signal(number, lambda *_: None)

@@ -42,7 +42,8 @@ def main(argv: list[str]) -> int:
         raise command_line.InputError("a command is missing, as in -- python -m experiments.train")
     processes = start(command, PROCESSES.value, DEVICES.value, HEARTBEAT.value)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as by nohup
+        # Ignored by nohup, which means it.
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, lambda received, _: hand_on(processes, received))
     return exit_code(wait(processes, HEARTBEAT.value + EXTRA_SECONDS))
 
