@@ -62,7 +62,7 @@ WRONG = (
     ("a frozen layer C9", ("optim.frozen=('C9',)",)),
     ("an initialiser", ("model.kwargs.kernel_init=he_norml",)),
     ("dropout on a layer Q1", ('model.kwargs.dropout_rate={"Q1": 0.5}',)),
-    ("images of 8 pixels", ("data.size=8", "data.shift_pixels=0.0")),
+    ("images of 8 pixels", ("data.kwargs.size=8",)),
 )
 
 
