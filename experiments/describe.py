@@ -32,7 +32,7 @@ DTYPE = flags.DEFINE_enum("dtype", "float32", ["float32", "bfloat16", "float64"]
 BATCH_SIZE = flags.DEFINE_integer("batch_size", 128, "of the activation memory", lower_bound=1)
 ALL = flags.DEFINE_bool("all", False, "list all published networks")
 JSON = flags.DEFINE_bool("json", False, "print JSON: one object, or with --all a list of them")
-MARKDOWN = flags.DEFINE_bool("markdown", False, "with --all: the table as the README has it")
+MARKDOWN = flags.DEFINE_bool("markdown", False, "with --all: the table of docs/networks.md")
 
 
 def main(argv: list[str]) -> int:
