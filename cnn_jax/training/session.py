@@ -30,7 +30,7 @@ from cnn_jax.training.data_dependent_init import check_section
 from cnn_jax.training.guard import DivergedError
 from cnn_jax.training.loop import Training
 from cnn_jax.training.preemption import Preemption
-from cnn_jax.training.progress import ProgressReport
+from cnn_jax.training.progress import ProgressReport, Waiting
 from cnn_jax.training.run import Run, prepare
 from cnn_jax.training.same_run import check_same_data, check_same_directory, check_same_program
 from cnn_jax.training.shape_check import check_shapes
@@ -93,7 +93,8 @@ def train(config: Config, workdir: str | Path, preemption: Preemption, began: fl
     run = prepare(config)
     check_same_data(run)
     check_section(config, run.dataset.train)
-    check_shapes(run)
+    with Waiting("checking the shapes"):
+        check_shapes(run)
     start = warm_start(config.init_from, Path(workdir), run.state_shapes)
     directory, problem = None, None
     if run.devices.lead:
@@ -114,7 +115,8 @@ def train(config: Config, workdir: str | Path, preemption: Preemption, began: fl
             return Outcome(Path(workdir), finished, fresh=False, lead=run.devices.lead)
         result = _train(run, Path(workdir), preemption, began, start)
         if directory is not None:
-            draw(directory.path, config, result)
+            with Waiting("drawing the curves"):
+                draw(directory.path, config, result)
             log = read_metrics(directory.path / "metrics.jsonl")
             directory.write_text("card.md", card(run, result, log, origin()))
             directory.write(RESULT, result)
@@ -146,7 +148,8 @@ def _train(
     config, lead = run.config, run.devices.lead
     checkpoints = Checkpoints(directory, config.checkpoint.keep)
     state = run.drawn_state()
-    restored = checkpoints.restore(state)
+    with Waiting("looking for a checkpoint"):
+        restored = checkpoints.restore(state)
     initialisation: list[str] = []
     if restored is None and config.data_dependent_init.name != "none":
         state = run.initial_state(initialisation.append)
