@@ -164,6 +164,13 @@ def _cross_problems(config: Config) -> list[str]:
             "config.schedule.name = 'step' without config.schedule.kwargs.boundaries_epochs never "
             "lowers the rate" + as_in("schedule.kwargs.boundaries_epochs", (train["epochs"] / 2,))
         )
+    optim = config["optim"]
+    if optim["name"] == "adamw" and optim["weight_decay_form"] == "l2_per_batch":
+        problems.append(
+            "config.optim.weight_decay_form = 'l2_per_batch': the weight decay of "
+            "config.optim.name = 'adamw' is decoupled by definition"
+            + as_in("optim.weight_decay_form", "decoupled")
+        )
     parallel, distributed = config["parallel"], config["distributed"]
     if parallel["mode"] == "pmap" and parallel["shard_parameters"]:
         problems.append(
