@@ -93,7 +93,7 @@ def unknown_argument(path: str, name: str, builder: str, accepted: Mapping[str, 
     """
     near, end = nearest(name, accepted), ""
     if near is not None and path.startswith("config."):
-        end = as_in(f"{path.removeprefix('config.')}.{near}", accepted[near].default)
+        end = as_in(f"{path.removeprefix('config.')}.{near}", example_of(accepted[near]))
     return f"{path}.{name} is not an argument of {builder}{hint(name, accepted)}{end}"
 
 
@@ -104,13 +104,20 @@ def as_in(path: str, value: Any = None) -> str:
     return f", as in {shlex.quote(text)}"
 
 
+def example_of(argument: Argument) -> Any:
+    """Returns a value that an argument may have: its default, unless that is a tuple of nothing."""
+    if argument.default != () or argument.values.items is None:
+        return argument.default
+    return (1,) if argument.values.items.whole else (1.0,)
+
+
 def default_of(path: str) -> Any:
     """Returns a value that a key, or an argument of a builder, may have: its default if it can."""
     section, name, *rest = path.split(".", 2)
     key = SCHEMA[section][name]
     if rest:
         known = [builder for builder in arguments(section).values() if rest[0] in builder]
-        return known[0][rest[0]].default if known else None
+        return example_of(known[0][rest[0]]) if known else None
     if not isinstance(key, Key):
         return {}
     return key.default if key.optional in (None, str) else key.low

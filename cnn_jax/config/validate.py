@@ -16,7 +16,7 @@ from ml_collections import ConfigDict, FrozenConfigDict
 from cnn_jax.config.arguments import REGISTRIES, Argument, arguments, builder_field
 from cnn_jax.config.keys import SCHEMA, Config
 from cnn_jax.config.problems import InputError, hint, nearest, shown
-from cnn_jax.config.unknown_keys import as_in, unknown_argument, unknown_key
+from cnn_jax.config.unknown_keys import as_in, example_of, unknown_argument, unknown_key
 
 
 def validate(config: Mapping[str, Any] | ConfigDict) -> FrozenConfigDict:
@@ -116,7 +116,7 @@ def argument_problems(
             continue
         argument = accepted[name]
         if problem := argument.values.problem(value):
-            near = nearest(value, argument.values.words or ()) or argument.default
+            near = nearest(value, argument.values.words or ()) or example_of(argument)
             mended = path.startswith("config.")
             end = as_in(f"{path.removeprefix('config.')}.{name}", near) if mended else ""
             problems.append(f"{path}.{name} = {shown(value)}{problem}{end}")

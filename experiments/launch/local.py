@@ -39,7 +39,9 @@ def main(argv: list[str]) -> int:
     command = argv[split + 1 :]
     extra = command_line.parse(argv[:split], __doc__ or "")
     if extra or not command:
-        raise command_line.InputError("a command is missing, as in -- python -m experiments.train")
+        raise command_line.InputError(
+            "a command is missing, as in -- python -m experiments.train --config=configs/smoke.py"
+        )
     processes = start(command, PROCESSES.value, DEVICES.value, HEARTBEAT.value)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         # Ignored by nohup, which means it.
