@@ -68,17 +68,15 @@ def unknown_key(path: str) -> str:
         near = key.removeprefix(f"{section}.")
         return f"config.{path} is unknown; did you mean {near!r}{as_in(key)}?"
     if section not in SCHEMA:
-        return f"config.{path} is unknown{hint(section, SCHEMA)}"
+        key = None if rest else _near_key(section)
+        near = f"; did you mean {key!r}{as_in(key)}?" if key else hint(section, SCHEMA)
+        return f"config.{path} is unknown{near}"
     return f"config.{path} is unknown{hint(name, SCHEMA[section])}"
 
 
 def unknown_name(name: str) -> str:
     """Returns `; did you mean 'train.epochs'?` for the name of a key whose section is not known."""
-    key = _elsewhere("", name)
-    if key is None:
-        names = {name: f"{section}.{name}" for section in SCHEMA for name in SCHEMA[section]}
-        near = nearest(name, names)
-        key = names[near] if near else None
+    key = _elsewhere("", name) or _near_key(name)
     return f"; did you mean {key!r}?" if key else ""
 
 
@@ -121,6 +119,13 @@ def default_of(path: str) -> Any:
     if not isinstance(key, Key):
         return {}
     return key.default if key.optional in (None, str) else key.low
+
+
+def _near_key(word: str) -> str | None:
+    """Returns the key whose name without its section is nearest, unless a section is nearer."""
+    keys = {name: f"{section}.{name}" for section in SCHEMA for name in SCHEMA[section]}
+    near = nearest(word, [*keys, *SCHEMA])
+    return None if near is None or near in SCHEMA else keys[near]
 
 
 def _elsewhere(section: str, name: str) -> str | None:
