@@ -22,13 +22,14 @@ from cnn_jax.config import choices
 from cnn_jax.config.ablation import Ablation
 from cnn_jax.config.arguments import fill_defaults
 from cnn_jax.config.changes import changed, overridden
+from cnn_jax.config.located import located
 from cnn_jax.config.problems import InputError, hint, shown
 from cnn_jax.config.schema import Config
 from cnn_jax.config.search import Search
 from cnn_jax.config.validate import validate
 from cnn_jax.config.values import Limits
 from experiments import INTERRUPTED, INTERRUPTION
-from experiments.config_files import load_config_file, located, made_by
+from experiments.config_files import load_config_file, made_by
 
 Plan = TypeVar("Plan", Ablation, Search)
 EXAMPLES = {

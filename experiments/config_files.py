@@ -6,12 +6,10 @@ pass on a program, and one from elsewhere is to be read before it is used.
 
 from __future__ import annotations
 
-import ast
 import inspect
 import re
 import runpy
 import traceback
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,7 +22,6 @@ from cnn_jax.config.unknown_keys import unknown_name
 
 Described = TypeVar("Described", ConfigDict, Ablation, Search)
 LOCKED = re.compile(r"'?Key \"(\w+)\" does not exist")
-PROBLEM = re.compile(r"config\.(\w+(?:\.\w+)*)")  # how a sentence about a key begins
 BINARIES: dict[type, tuple[str, str]] = {
     ConfigDict: ("a config", "train"),
     Ablation: ("an ablation", "ablate"),
@@ -74,28 +71,6 @@ def made_by(value: str, expected: type[Described]) -> Described:
             f"--config={value} is {what}; python -m experiments.{binary} --config={value} runs it"
         )
     raise InputError(f"--config={value}: get_config returned a {type(made).__name__}")
-
-
-def located(problem: str, value: str, overridden: Iterable[str]) -> str:
-    """Returns a sentence about `config.section.key`, with file and line where the file sets it.
-
-    Args:
-        problem: the sentence.
-        value: the config file, as `load_config_file` takes it.
-        overridden: dotted keys that a command line sets: of them the file is not to blame.
-    """
-    key = PROBLEM.match(problem)
-    if key is None or any(f"{key[1]}.".startswith(f"{path}.") for path in overridden):
-        return problem
-    file = Path(value.partition(":")[0])
-    lines = [
-        target.lineno
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Assign)
-        for target in node.targets
-        if f"{key[1]}.".startswith(f"{ast.unparse(target).partition('.')[2]}.")
-    ]
-    return f"--config={value}, line {lines[-1]}: {problem}" if lines else problem
 
 
 def _line(error: Exception, file: Path) -> str:
