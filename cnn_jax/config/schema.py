@@ -38,7 +38,6 @@ __all__ = [
     "base_config",
     "base_search",
     "choose",
-    "describe",
     "initial_value",
 ]
 
@@ -85,17 +84,3 @@ def choose(variants: Mapping[str, T], word: str) -> T:
     if word not in variants:
         raise InputError(f"variant {word!r} is unknown{hint(word, variants)}")
     return variants[word]
-
-
-def describe() -> str:
-    """Returns one line for every key: name, default, kind and meaning, for `--help`."""
-    lines = []
-    for section, keys in SCHEMA.items():
-        for name, key in keys.items():
-            default, choices = "{}", ""
-            if isinstance(key, Key):
-                default = repr(key.default)
-                choices = f" [{' | '.join(key.choices)}]" if key.choices else ""
-            path = f"--config.{section}.{name}"
-            lines.append(f"  {path}={default}\n      ({key.kind}) {key.meaning}{choices}")
-    return "\n".join(lines)

@@ -23,7 +23,7 @@ from cnn_jax.data.same_data import data_record
 from cnn_jax.devices.parallel import Devices, batch_view
 from cnn_jax.models import Network
 from cnn_jax.optim.averaging import AVERAGES
-from cnn_jax.optim.optimizers import OPTIMIZERS
+from cnn_jax.optim.optimizers import DECOUPLED, OPTIMIZERS
 from cnn_jax.optim.parameter_rules import rules_of
 from cnn_jax.optim.plateau import Plateau
 from cnn_jax.optim.schedules import SCHEDULES, warmed_up
@@ -150,7 +150,8 @@ def prepare(
             config.schedule.warmup_factor,
         ),
         loss=LOSSES[config.train.loss],
-        decoupled_decay=config.optim.weight_decay_form == "decoupled",
+        decoupled_decay=config.optim.weight_decay_form == "decoupled"
+        or config.optim.name in DECOUPLED,
         rules=rules_of(config.optim),
         averaging=AVERAGES.get(config.optim.averaging),
         accumulation_steps=config.train.accumulation_steps,
