@@ -81,13 +81,24 @@ def load(data: Any) -> Dataset:
             for than there are.
     """
     where = (data.directory,) if data.source in ON_DISK else ()
-    dataset = carve_validation(
-        SOURCES[data.source](*where, **data.kwargs.to_dict()).checked_as_read(),
-        data.validation_folds,
-        data.validation_fold,
-        data.validation_rule,
-    )
+    dataset = SOURCES[data.source](*where, **data.kwargs.to_dict()).checked_as_read()
     manifest_of(data)  # a damaged one is refused before a run begins, and not at its end
+    return divided(dataset, data)
+
+
+def divided(dataset: Dataset, data: Any) -> Dataset:
+    """Returns a source's dataset with validation held out, and no more of train than is asked for.
+
+    Args:
+        dataset: as the source gives it.
+        data: `config.data`, validated.
+
+    Raises:
+        InputError: there are fewer training examples, or a class would have none.
+    """
+    dataset = carve_validation(
+        dataset, data.validation_folds, data.validation_fold, data.validation_rule
+    )
     wanted = data.train_examples
     if wanted is None:
         return dataset
