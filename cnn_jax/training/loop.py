@@ -60,6 +60,7 @@ class Training(Engine):
             make_eval_step(run.recipe.model, run.preprocessing, run.recipe.view.axis_name)
         )
         self._validation_error: float | None = None
+        self._last_validation = log.last("validation")
 
     @property
     def images_per_second(self) -> float:
@@ -139,6 +140,7 @@ class Training(Engine):
 
     def log_evaluation(self, member: int, errors: dict[str, Any]) -> None:
         """Writes a line."""
+        self._last_validation = errors
         self.log.write("validation", self.step, self.run.plan.epoch(self.step), errors)
 
     def has_evaluation(self, member: int) -> bool:
@@ -229,4 +231,5 @@ class Training(Engine):
             float(metrics["error"][-1]),
             self.images_per_second,
             left / speed if speed else math.nan,
+            None if self._last_validation is None else self._last_validation["top1_error"],
         )

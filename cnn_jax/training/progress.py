@@ -174,7 +174,14 @@ class ProgressReport(Screen):
         super().__init__("step", total_steps, step, bar, lead)
 
     def update(
-        self, step: int, epoch: float, loss: float, error: float, speed: float, left: float
+        self,
+        step: int,
+        epoch: float,
+        loss: float,
+        error: float,
+        speed: float,
+        left: float,
+        validation_error: float | None = None,
     ) -> None:
         """Reports that `step` steps are made.
 
@@ -185,8 +192,12 @@ class ProgressReport(Screen):
             error: fraction of the last batch that was wrong.
             speed: images a second; 0 while it is not known.
             left: seconds to the end; NaN while it is not known.
+            validation_error: fraction of validation that was wrong at the last evaluation; None
+                where there was none.
         """
         figures = f"loss {loss:.4f}  error {100 * error:5.2f} %"
+        if validation_error is not None:
+            figures += f"  validation {100 * validation_error:.2f} %"
         if speed:
             figures += f"  {speed:,.0f} images/s  ETA {duration(left)}"
         self.show(step, figures, f"epoch {epoch:.2f}")
