@@ -162,7 +162,7 @@ SCHEMA: dict[str, Section] = {
         "source": Key("digits", MATHS, "name of the source"),
         "kwargs": OpenDict(MATHS, "arguments of the source"),
         "directory": Key(
-            None, RUN, "where the data lies: sources tfds, folder and store", optional=str
+            None, RUN, "where the data lies, for all sources but digits and synthetic", optional=str
         ),
         "validation_folds": Key(
             10, MATHS, "one part in so many of train is held out as validation; 0: none", low=0

@@ -16,6 +16,7 @@ from ml_collections import ConfigDict, config_dict
 from cnn_jax.config.ablation import Ablation
 from cnn_jax.config.keys import SCHEMA, Config
 from cnn_jax.config.problems import InputError, hint
+from cnn_jax.config.published_preprocessing import PUBLISHED
 from cnn_jax.config.search import Choice, LogUniform, Search, Stage, Uniform
 from cnn_jax.config.values import MATHS, RUN, Key, NumberMap, OpenDict
 
@@ -39,6 +40,7 @@ __all__ = [
     "base_search",
     "choose",
     "initial_value",
+    "show_as",
 ]
 
 
@@ -84,3 +86,15 @@ def choose(variants: Mapping[str, T], word: str) -> T:
     if word not in variants:
         raise InputError(f"variant {word!r} is unknown{hint(word, variants)}")
     return variants[word]
+
+
+def show_as(config: ConfigDict, published: str) -> None:
+    """Sets how an evaluation shows images: as published weights want them.
+
+    Args:
+        config: whose `data.normalisation` and `test_crop` are set.
+        published: a key of `published_preprocessing.PUBLISHED`, such as `torchvision/resnet`.
+    """
+    for path, value in PUBLISHED[published].keys().items():
+        section, key = path.split(".")
+        config[section][key] = value
