@@ -61,7 +61,7 @@ def check_binary(module: str, arguments: list[str]) -> None:
         elif argument.startswith("--"):
             assert argument.removeprefix("--").split("=")[0] in own | {"help"}, argument
         elif f'"{argument}"' not in source and argument not in ("show", "export", *THE_READERS):
-            assert (ROOT / argument).exists(), argument
+            assert (ROOT / argument).exists() or argument.startswith("runs/"), argument
     from cnn_jax.config.ablation import Ablation
     from cnn_jax.config.search import Search
 

@@ -8,6 +8,7 @@ import fcntl
 import os
 import platform
 import sys
+import time
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
@@ -21,6 +22,7 @@ from cnn_jax.files import read_json
 
 __all__ = ["RunDirectory", "check_directory", "origin", "read_json"]
 
+SECONDS_OF_A_LOOK, MOMENTS = 0.02, 3  # at the lock, by `experiments.runs`
 LIBRARIES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 
@@ -49,7 +51,7 @@ class RunDirectory:
         except OSError as error:
             raise InputError(f"--workdir={path}: {error.strerror}") from error
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(self._lock)
         except OSError as error:
             self._lock.close()
             why = "another process trains there"
@@ -131,6 +133,16 @@ class RunDirectory:
     def write_text(self, name: str, text: str) -> None:
         """Writes text into a file, in one step; raises as `write`."""
         files.write_text(self.path / name, text)
+
+
+def _lock(file: IO[str]) -> None:
+    """Takes a lock; who only looks whether somebody has it holds it for a moment, too."""
+    for _ in range(MOMENTS):
+        try:
+            return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(SECONDS_OF_A_LOOK)
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def check_directory(path: str | Path, config: dict[str, Any]) -> None:
