@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from cnn_jax.config.problems import InputError
@@ -93,22 +95,30 @@ class Training(Engine):
 
     def advance(self, first: int, steps: int) -> HostMetrics:
         """Makes steps by the feed."""
-        self.state, metrics = self._feed(self.state, first, steps)
+        with nullcontext() if self.pace.compiled else self.progress.waiting("compiling the step"):
+            self.state, metrics = self._feed(self.state, first, steps)
         return {name: values[None] for name, values in metrics.items()}
 
     def evaluation(self, params: Any, batch_stats: Any, split: AnySplit) -> list[Evaluation]:
         """Returns the errors on a split, counted over all processes."""
-        devices = self.run.devices
-        return [
-            evaluate(
-                lambda batch: self._eval_step(params, batch_stats, batch),
-                split,
-                self.run.config.evaluation.batch_size // devices.processes,
-                lambda: self.agree(1),
-                devices.process,
-                devices.processes,
-            )
-        ]
+        devices, size = self.run.devices, self.run.config.evaluation.batch_size
+        begun = itertools.count(0, size)
+        with self.progress.waiting("evaluating") as waiting:
+
+            def poll() -> None:
+                self.agree(1)
+                waiting.done(next(begun), len(split))
+
+            return [
+                evaluate(
+                    lambda batch: self._eval_step(params, batch_stats, batch),
+                    split,
+                    size // devices.processes,
+                    poll,
+                    devices.process,
+                    devices.processes,
+                )
+            ]
 
     def agree(self, steps: int) -> int:
         """Returns how many steps all processes make next: what process 0 says.
@@ -171,7 +181,8 @@ class Training(Engine):
         every = self._statistics_every
         if self._statistics is None or self.step % every or self.log.has_signals(self.step):
             return
-        layers = self._statistics.measure(self.state, self.step)
+        with self.progress.waiting("measuring the layers"):
+            layers = self._statistics.measure(self.state, self.step)
         self.log.write_signals(self.step, self.run.plan.epoch(self.step), layers)
 
     def save_if_due(self) -> None:

@@ -31,7 +31,7 @@ from cnn_jax.training.guard import DivergedError
 from cnn_jax.training.judged import NO_VALIDATION, in_words, judged, validation_in_words
 from cnn_jax.training.loop import Training
 from cnn_jax.training.preemption import Preemption
-from cnn_jax.training.progress import ProgressReport
+from cnn_jax.training.progress import ProgressReport, Waiting
 from cnn_jax.training.run import Run, prepare
 from cnn_jax.training.same_run import check_same_data, check_same_directory, check_same_program
 from cnn_jax.training.shape_check import check_shapes
@@ -95,7 +95,8 @@ def train(config: Config, workdir: str | Path, preemption: Preemption, began: fl
     run = prepare(config)
     check_same_data(run)
     check_section(config, run.dataset.train)
-    check_shapes(run)
+    with Waiting("checking the shapes"):
+        check_shapes(run)
     start = warm_start(config.init_from, Path(workdir), run.state_shapes)
     directory, problem = None, None
     if run.devices.lead:
@@ -118,7 +119,8 @@ def train(config: Config, workdir: str | Path, preemption: Preemption, began: fl
         if directory is not None:
             log = read_metrics(directory.path / "metrics.jsonl")
             result |= judged(log)
-            draw(directory.path, config, result, log)
+            with Waiting("drawing the curves"):
+                draw(directory.path, config, result, log)
             directory.write_text("card.md", card(run, result, log, origin()))
             directory.write(RESULT, result)
         lead_says(None)  # the others stay until the result is there: they could not tell of a fault
@@ -149,7 +151,8 @@ def _train(
     config, lead = run.config, run.devices.lead
     checkpoints = Checkpoints(directory, config.checkpoint.keep)
     state = run.drawn_state()
-    restored = checkpoints.restore(state)
+    with Waiting("looking for a checkpoint"):
+        restored = checkpoints.restore(state)
     initialisation: list[str] = []
     if restored is None and config.data_dependent_init.name != "none":
         state = run.initial_state(initialisation.append)
