@@ -101,8 +101,8 @@ def said(dataset: Dataset) -> list[str]:
     if not (names := like(dataset)):
         return []
     return [
-        f"as many images and classes as {' and '.join(names)} has: "
-        f"--config.data.holds={names[-1]} says that it is that set, for experiments.reproduce"
+        f"there are as many images and classes as in {' or '.join(names)}: if it is that set, "
+        f"--config.data.holds={names[-1]} says so to experiments.reproduce"
     ]
 
 

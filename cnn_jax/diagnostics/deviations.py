@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from cnn_jax.config.arguments import arguments
 from cnn_jax.config.identity import maths_keys, to_tree
 from cnn_jax.config.schema import Config
 from cnn_jax.data import sources
@@ -36,19 +37,26 @@ def known_deviations(config_file: str) -> list[str]:
 def changes(as_in_file: Config, config: Config) -> list[str]:
     """Returns what a config sets differently from its file, less seeds; a line a key.
 
-    Of a builder that was exchanged for another one, the arguments of the new one are listed. A key
-    that has no part in either run, as the border of a shift by no pixels, is none; nor is another
-    source of the same published images.
+    Of a builder that was exchanged for another one, the arguments of the new one are listed; of
+    another source those that are not at their defaults. A key that has no part in either run, as
+    the border of a shift by no pixels, is no deviation; nor is another source of the same published
+    images.
     """
     before, now = (_flat(maths_keys(to_tree(c))) for c in (as_in_file, config))
     same_images = _official(as_in_file.data, config.data)
+    of_source = {
+        f"data.kwargs.{name}": argument.default
+        for name, argument in arguments("data")[config.data.source].items()
+    }
     lines = []
     for key in sorted(now):
         if key.startswith("seed.") or (key in before and before[key] == now[key]):
             continue
         if not (_active(key, now) or _active(key, before)):
             continue
-        if same_images and (key == "data.source" or key.startswith("data.kwargs.")):
+        if same_images and (key == "data.source" or key in of_source):
+            continue
+        if key not in before and key in of_source and now[key] == of_source[key]:
             continue
         instead = f", the config file {before[key]!r}" if key in before else ""
         lines.append(f"this run has {key} = {now[key]!r}{instead}")

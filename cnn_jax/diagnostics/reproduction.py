@@ -79,6 +79,7 @@ class Report:
         deviations: from the paper, as the config file lists them, and from the file.
         hashed: `config_hash` of the run.
         why_none: why there is no published figure among the rows; empty where there is one.
+        dataset: the data, as TFDS names it; empty where that is not known.
     """
 
     recipe: str
@@ -88,6 +89,7 @@ class Report:
     deviations: tuple[str, ...]
     hashed: str
     why_none: str = ""
+    dataset: str = ""
 
     @property
     def verdict(self) -> str:
@@ -108,6 +110,7 @@ class Report:
             "rows": [row.to_tree() for row in self.rows],
             "deviations": list(self.deviations),
             "why_none": self.why_none,
+            "dataset": self.dataset,
             "config_hash": self.hashed,
         }
 
@@ -117,7 +120,8 @@ class Report:
             f"# {self.recipe}: {self.verdict}",
             "",
             f"Step {self.result['step']}, parameters {self.parameters}, "
-            f"{counted(self.result)}, config {self.hashed}.",
+            f"{counted(self.result)}, {f'data {self.dataset}, ' if self.dataset else ''}"
+            f"config {self.hashed}.",
             "",
         ]
         if self.rows:
@@ -176,6 +180,7 @@ def judge(
         ),
         hashed=config_hash(to_tree(config)),
         why_none="" if published else why_none(recipe, dataset),
+        dataset=dataset,
     )
 
 
