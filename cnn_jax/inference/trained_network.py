@@ -57,6 +57,8 @@ def with_data_at(restored: Restored, directory: str) -> Restored:
     config = ConfigDict(restored.config)
     with config.unlocked(), config.ignore_type():
         config.data.directory = directory
+        if "channels" in config.data.kwargs:  # other images are read as those of training were
+            config.data.kwargs.channels = restored.preprocessing.channels
     return replace(restored, config=validate(config))
 
 
