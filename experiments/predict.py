@@ -44,15 +44,14 @@ def main(argv: list[str]) -> int:
     """Parses, restores, predicts and prints."""
     config, paths = command_line.parse_origin(argv, __doc__ or "")
     if not paths:
-        raise command_line.InputError(
-            "images are needed, as in --workdir=runs/digits-lenet5 seven.png"
-        )
+        raise command_line.InputError("images are needed, as in --workdir=runs/digits seven.png")
     from cnn_jax.data.image_files import find_images
 
     files = find_images(paths, say=command_line.say)
     # Only now: jax takes seconds, and a bad path need not wait for it.
     from cnn_jax.data.cropping import rule_of
     from cnn_jax.inference.trained_network import WeightsUse, trained_network
+    from cnn_jax.training.progress import Waiting
 
     use = WeightsUse(SHOWN.value, NAMES.value, say=command_line.say)
     restored = trained_network(WORKDIR.value, CHECKPOINT.value, WEIGHTS.value, config, use)
@@ -64,7 +63,8 @@ def main(argv: list[str]) -> int:
         good = [(file, image) for file, image in loaded if image is not None]
         failed += len(loaded) - len(good)
         if good:
-            probabilities = np.asarray(function(np.stack([image for _, image in good])))
+            with Waiting("classifying"):
+                probabilities = np.asarray(function(np.stack([image for _, image in good])))
             for (file, _), row in zip(good, probabilities, strict=True):
                 _print(str(file), row, record.class_names)
     if failed:

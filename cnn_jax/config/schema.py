@@ -39,7 +39,6 @@ __all__ = [
     "base_config",
     "base_search",
     "choose",
-    "describe",
     "initial_value",
     "show_as",
 ]
@@ -99,17 +98,3 @@ def show_as(config: ConfigDict, published: str) -> None:
     for path, value in PUBLISHED[published].keys().items():
         section, key = path.split(".")
         config[section][key] = value
-
-
-def describe() -> str:
-    """Returns one line for every key: name, default, kind and meaning, for `--help`."""
-    lines = []
-    for section, keys in SCHEMA.items():
-        for name, key in keys.items():
-            default, choices = "{}", ""
-            if isinstance(key, Key):
-                default = repr(key.default)
-                choices = f" [{' | '.join(key.choices)}]" if key.choices else ""
-            path = f"--config.{section}.{name}"
-            lines.append(f"  {path}={default}\n      ({key.kind}) {key.meaning}{choices}")
-    return "\n".join(lines)

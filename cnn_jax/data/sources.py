@@ -16,18 +16,45 @@ from cnn_jax.data.dataset import Dataset, carve_validation, check_no_class_empti
 from cnn_jax.data.digits import digits
 from cnn_jax.data.folder import folder
 from cnn_jax.data.manifest import read_manifest
+from cnn_jax.data.official import (
+    cifar10,
+    cifar100,
+    emnist,
+    fashion_mnist,
+    kmnist,
+    mnist,
+    svhn,
+)
 from cnn_jax.data.store import store
 from cnn_jax.data.synthetic import synthetic
 from cnn_jax.data.tfds import prepared_directory, tfds
 
 SOURCES: dict[str, Callable[..., Dataset]] = {
+    "cifar10": cifar10,
+    "cifar100": cifar100,
     "digits": digits,
+    "emnist": emnist,
+    "fashion_mnist": fashion_mnist,
     "folder": folder,
+    "kmnist": kmnist,
+    "mnist": mnist,
     "store": store,
+    "svhn": svhn,
     "synthetic": synthetic,
     "tfds": tfds,
 }
-ON_DISK = frozenset({"folder", "store", "tfds"})  # these are told `config.data.directory`
+# Source of official files -> the set as TFDS names it.
+OFFICIAL = {
+    "cifar10": "cifar10",
+    "cifar100": "cifar100",
+    "emnist": "emnist",
+    "fashion_mnist": "fashion_mnist",
+    "kmnist": "kmnist",
+    "mnist": "mnist",
+    "svhn": "svhn_cropped",
+}
+# These are told `config.data.directory`.
+ON_DISK = frozenset({"folder", "store", "tfds", *OFFICIAL})
 
 
 def dataset_for(config: Config, resident: Collection[str] = cropping.SPLITS) -> Dataset:
