@@ -21,9 +21,10 @@ from cnn_jax.data.dataset import Dataset
 from cnn_jax.data.preprocessing import preprocessing_for
 from cnn_jax.data.regular_files import printable
 from cnn_jax.inference.restored import Restored, restore
-from cnn_jax.inference.weights_config import agreed_config, described, own_config
+from cnn_jax.inference.weights_config import agreed_config, own_config
 from cnn_jax.storage.checkpoints import Checkpoints
 from cnn_jax.training.run import Run, network_of, prepare, set_precision
+from cnn_jax.transfer.agreement import described
 from cnn_jax.transfer.recognition import Recognised, recognise
 from cnn_jax.transfer.state_dicts import load
 from cnn_jax.transfer.torch_weights import convert

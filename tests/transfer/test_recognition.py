@@ -9,11 +9,11 @@ import pytest
 from cnn_jax import models
 from cnn_jax.config.published_preprocessing import PUBLISHED
 from cnn_jax.models.layer_table import layer_table
+from cnn_jax.transfer.families import namings
 from cnn_jax.transfer.published_files import published_file
 from cnn_jax.transfer.recognition import recognise
 from cnn_jax.transfer.state_dicts import StateDict
-from cnn_jax.transfer.torch_names import torch_names
-from cnn_jax.transfer.torch_weights import LEAVES, expected_leaves, torch_shape
+from cnn_jax.transfer.torch_weights import expected_leaves
 from cnn_jax.transfer.values import impossible_values
 
 V15 = {"variant": "v1.5"}
@@ -38,11 +38,9 @@ def at_no_cost(
     """The state dict of a network at its published size, of arrays that take no memory."""
     model = models.build(name, num_classes=classes, **kwargs)
     shape = (size, size, 3)
-    names = torch_names(model, layer_table(model, shape))
+    naming = namings(model, layer_table(model, shape))[0]
     return {
-        f"{names['/'.join(path[1:-1])]}.{LEAVES[path[-1]]}": np.broadcast_to(
-            np.float32(0.5), torch_shape(leaf.shape)
-        )
+        str(naming.name(path)): np.broadcast_to(np.float32(0.5), naming.shape(path, leaf.shape))
         for path, leaf in expected_leaves(model, shape).items()
     }
 
