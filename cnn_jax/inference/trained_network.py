@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import closing
 from dataclasses import replace
 from hashlib import sha256
@@ -16,8 +17,9 @@ from cnn_jax.data import sources
 from cnn_jax.inference.restored import Restored, restore
 from cnn_jax.storage.checkpoints import Checkpoints
 from cnn_jax.training.run import prepare
-from cnn_jax.transfer.state_dicts import load
-from cnn_jax.transfer.torch_weights import convert
+from cnn_jax.transfer.auxiliary_heads import describe_heads, with_drawn_heads
+from cnn_jax.transfer.state_dicts import load, load_described
+from cnn_jax.transfer.torch_weights import convert, expected_names
 
 
 def trained_network(
@@ -77,15 +79,24 @@ def with_weights(
     """
     if workdir is not None and Path(workdir).exists() and any(Path(workdir).iterdir()):
         raise InputError(f"--workdir={workdir} is not empty: --weights are written into a new one")
-    arrays = load(weights)
+    load(weights)  # a file that is none is told before the data is looked for
     run = prepare(config)
-    model = run.recipe.model
+    model, size = run.recipe.model, run.dataset.image_shape
+    taken = load_described(weights, expected_names(model, size))
     try:
-        variables = convert(arrays, model, run.dataset.image_shape)
+        variables = convert(taken.arrays, model, size)
     except InputError as error:
-        raise InputError([f"--weights={weights}: {text}" for text in error.problems]) from error
+        said = [f"--weights={weights}: {text}" for text in error.problems]
+        raise InputError(said + ([taken.words] if taken.words else [])) from error
+    for line in (taken.words, describe_heads(taken.arrays, variables, model)):
+        if line:
+            print(line, file=sys.stderr)
     if workdir is not None:
-        state = run.devices.place(run.drawn_state().replace(**variables))
+        drawn = run.drawn_state()
+        whole = with_drawn_heads(
+            variables, {"params": drawn.params, "batch_stats": drawn.batch_stats}
+        )
+        state = run.devices.place(drawn.replace(**whole))
         record = run.checkpoint_record() | {"weights": origin_of(weights)}
         # Without a config.json no training goes on here: it would pass for a run from scratch.
         with closing(Checkpoints(Path(workdir))) as checkpoints:

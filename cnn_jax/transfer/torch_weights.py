@@ -7,7 +7,7 @@ bias of batch norm are `scale` and `bias`, its running statistics `mean` and `va
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any, Final
 
@@ -19,8 +19,10 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 from cnn_jax.config.problems import InputError
 from cnn_jax.models import Network
 from cnn_jax.models.layer_table import Row, layer_table
+from cnn_jax.transfer.auxiliary_heads import Path, absent_heads, is_auxiliary
+from cnn_jax.transfer.mismatches import problems_of, shortened
 from cnn_jax.transfer.state_dicts import StateDict
-from cnn_jax.transfer.torch_names import torch_names
+from cnn_jax.transfer.torch_names import Names, torch_names
 
 Size = tuple[int, int, int]
 LEAVES: Final = {
@@ -42,21 +44,25 @@ def convert(state_dict: StateDict, model: Network, input_size: Size) -> dict[str
         input_size: (H, W, C) of the images.
 
     Returns:
-        `{'params': tree, 'batch_stats': tree}`, in the dtypes of the network.
+        `{'params': tree, 'batch_stats': tree}`, in the dtypes of the network, without auxiliary
+        heads that the file lacks.
 
     Raises:
         InputError: torchvision has no such network, or entries are missing, left over, or of
-            another shape: all are named.
+            another shape: a few are named, or what the file seems to be.
     """
     rows = layer_table(model, input_size)
-    names, maps = torch_names(model, rows), flattened_maps(rows)
+    leaves, maps = expected_leaves(model, input_size), flattened_maps(rows)
+    names = _names_of(leaves, torch_names(model, rows))
+    if unnamed := ["/".join(path) for path, name in names.items() if name is None]:
+        raise InputError(shortened([f"torchvision has no layer like {our}" for our in unnamed]))
+    absent = absent_heads(names, state_dict)
     arrays, missing, misshapen, used = {}, [], [], set()
-    for path, leaf in expected_leaves(model, input_size).items():
-        layer, ours = "/".join(path[1:-1]), "/".join(path)
-        if layer not in names:
-            missing.append(f"missing: torchvision has no layer like {ours}")
+    for path, leaf in leaves.items():
+        layer, ours, name = "/".join(path[1:-1]), "/".join(path), names[path]
+        if path[1] in absent:
             continue
-        name = f"{names[layer]}.{LEAVES[path[-1]]}"
+        assert name is not None
         used.add(name)
         if name not in state_dict:
             missing.append(f"missing: {name} (here {ours})")
@@ -68,11 +74,31 @@ def convert(state_dict: StateDict, model: Network, input_size: Size) -> dict[str
             )
             continue
         arrays[path] = jnp.asarray(reordered(array, maps.get(layer)), leaf.dtype)
-    left = [name for name in state_dict if name not in used and not name.endswith(IGNORED)]
-    if problems := missing + misshapen + [f"left over: {name}" for name in left]:
+    left = [
+        f"left over: {name}"
+        for name in state_dict
+        if name not in used and not name.endswith(IGNORED) and not is_auxiliary(name)
+    ]
+    if problems := problems_of(missing, misshapen + left, len(leaves), state_dict, model):
         raise InputError(problems)
     variables = unflatten_dict(arrays)
     return {"params": variables["params"], "batch_stats": variables.get("batch_stats", {})}
+
+
+def expected_names(model: Network, input_size: Size) -> set[str]:
+    """Returns the names that `convert` would take out of a state dict; none for other networks."""
+    try:
+        layers = torch_names(model, layer_table(model, input_size))
+    except InputError:
+        return set()
+    names = _names_of(expected_leaves(model, input_size), layers)
+    return {name for name in names.values() if name}
+
+
+def _names_of(leaves: Mapping[Path, Any], layers: Names) -> dict[Path, str | None]:
+    """Returns the name there by the path of a leaf; None where there is no such layer."""
+    modules = {path: layers.get("/".join(path[1:-1])) for path in leaves}
+    return {p: f"{module}.{LEAVES[p[-1]]}" if module else None for p, module in modules.items()}
 
 
 def expected_leaves(model: Network, input_size: Size) -> dict[tuple[str, ...], Any]:

@@ -9,6 +9,7 @@ import pytest
 from cnn_jax import models
 from cnn_jax.config.problems import InputError
 from cnn_jax.models.layer_table import layer_table
+from cnn_jax.transfer.auxiliary_heads import describe_heads, with_drawn_heads
 from cnn_jax.transfer.state_dicts import StateDict
 from cnn_jax.transfer.torch_names import torch_names
 from cnn_jax.transfer.torch_weights import (
@@ -152,10 +153,21 @@ def test_auxiliary_heads() -> None:
     headless = {k: v for k, v in state.items() if not k.startswith("aux")}
     without = build("googlenet", auxiliary=False, **kwargs)
     assert "aux1" not in convert(headless, without, SIZE)["params"]
-    with pytest.raises(InputError, match=r"missing: aux1\.conv\.conv\.weight"):
-        convert(headless, build("googlenet", **kwargs), SIZE)
-    with pytest.raises(InputError, match=r"left over: aux1\.conv\.conv\.weight"):
-        convert(state, without, SIZE)
+    model = build("googlenet", **kwargs)
+    read = convert(headless, model, SIZE)
+    assert "aux1" not in read["params"] and "linear" in read["params"]
+    assert "the file has no auxiliary heads" in describe_heads(headless, read, model)
+    drawn = model.init(jax.random.key(0), np.zeros((1, *SIZE), np.float32))
+    whole = with_drawn_heads(read, drawn)
+    assert jax.tree.structure(whole) == jax.tree.structure(dict(drawn))
+    assert whole["params"]["aux2"] is drawn["params"]["aux2"]
+    assert whole["params"]["linear"] is read["params"]["linear"]
+    left = convert(state, without, SIZE)
+    assert "the auxiliary heads aux1, aux2;" in describe_heads(state, left, without)
+    assert describe_heads(state, convert(state, model, SIZE), model) == ""
+    del state["aux1.fc1.bias"]
+    with pytest.raises(InputError, match=r"missing: aux1\.fc1\.bias"):
+        convert(state, model, SIZE)
 
 
 @pytest.mark.parametrize(
