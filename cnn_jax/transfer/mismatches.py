@@ -37,11 +37,9 @@ def problems_of(
         return []
     looks = _looks_like(arrays, model)
     if 2 * len(missing) > needed:
-        few = ", ".join(list(arrays)[:3]) or "none"
-        return [
-            f"{len(missing)} of the {needed} arrays that {_name(model)} needs are missing: "
-            + (looks or f"the file has {len(arrays)}, such as {few}")
-        ]
+        has = f"the file has {', '.join(list(arrays)[:3])}, ..." if arrays else "the file is empty"
+        more = f", and {len(missing) - 1} more of {needed}" if len(missing) > 1 else ""
+        return [f"{missing[0]}{more}: {looks or has}"]
     return shortened(problems) + ([looks] if looks else [])
 
 
