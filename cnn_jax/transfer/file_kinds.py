@@ -125,8 +125,8 @@ def _something_else(path: Path, head: bytes) -> str:
         )
     if b'"weight_map"' in head:
         return "is the index of a state dict in several files: give the files joined into one"
-    if all(byte >= 32 or byte in b"\t\r\n" for byte in text[:64]):
-        return f"is text that begins {brief(repr(text[:40].decode(errors='replace')))}; {KNOWN}"
+    if all(32 <= byte < 127 or byte in b"\t\r\n" for byte in text[:64]):
+        return f"is text that begins {brief(repr(text[:40].decode()))}; {KNOWN}"
     return f"begins with the bytes {head[:8].hex(' ')}, which no format known here does; {KNOWN}"
 
 

@@ -260,4 +260,5 @@ MAKERS: Final[dict[str, Callable[..., Any]]] = {
     "numpy._core.numeric._frombuffer": _from_buffer,
     "numpy.dtype": PickledDtype,
     "_codecs.encode": _encoded,
+    "__builtin__.bytes": lambda *_: b"",  # empty ones, in protocol 2
 }
