@@ -108,6 +108,7 @@ def test_averages(way: tuple[bool, int], tmp_path: Path) -> None:
     assert read.words == "taken: prefix 'module.' off 2 names; left aside: n_averaged"
 
 
+@pytest.mark.filterwarnings("ignore:.*:DeprecationWarning")
 def test_a_torchscript_archive_is_named(tmp_path: Path) -> None:
     from cnn_jax.config.problems import InputError
 
