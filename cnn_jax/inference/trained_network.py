@@ -25,9 +25,10 @@ from cnn_jax.inference.weights_config import agreed_config, own_config
 from cnn_jax.storage.checkpoints import Checkpoints
 from cnn_jax.training.run import Run, network_of, prepare, set_precision
 from cnn_jax.transfer.agreement import described
+from cnn_jax.transfer.auxiliary_heads import describe_heads, with_drawn_heads
 from cnn_jax.transfer.recognition import Recognised, recognise
-from cnn_jax.transfer.state_dicts import load
-from cnn_jax.transfer.torch_weights import convert
+from cnn_jax.transfer.state_dicts import load, load_described
+from cnn_jax.transfer.torch_weights import convert, expected_names
 from cnn_jax.transfer.values import impossible_values
 
 
@@ -145,10 +146,14 @@ def with_weights(
     size = dataset.image_shape
     set_precision(config.precision)
     model = network_of(config, dataset.num_classes)
+    taken = load_described(weights, expected_names(model, size))
     try:
-        variables = convert(arrays, model, size)
+        variables = convert(taken.arrays, model, size)
     except InputError as error:
-        raise InputError([f"--weights={weights}: {text}" for text in error.problems]) from error
+        said = [f"--weights={weights}: {text}" for text in error.problems]
+        raise InputError(said + ([taken.words] if taken.words else [])) from error
+    for line in filter(None, (taken.words, describe_heads(taken.arrays, variables, model))):
+        use.say(line)
     record = preprocessing_for(dataset, config.data.normalisation)
     if workdir is not None:
         _keep(prepare(config, record, dataset), variables, weights, Path(workdir))
@@ -157,7 +162,9 @@ def with_weights(
 
 def _keep(run: Run, variables: dict[str, Any], weights: str | Path, workdir: Path) -> None:
     """Writes weights as the checkpoint of step 0."""
-    state = run.devices.place(run.drawn_state().replace(**variables))
+    drawn = run.drawn_state()
+    whole = with_drawn_heads(variables, {"params": drawn.params, "batch_stats": drawn.batch_stats})
+    state = run.devices.place(drawn.replace(**whole))
     record = run.checkpoint_record() | {"weights": origin_of(weights)}
     # Without a config.json no training goes on here: it would pass for a run from scratch.
     with closing(Checkpoints(workdir)) as checkpoints:
