@@ -61,16 +61,10 @@ def chosen_command(words: list[str]) -> str:
     Raises:
         InputError: there is none, more than one, or one that does not exist.
     """
-    allowed = ", ".join(COMMANDS)
-    if not words:
-        raise command_line.InputError(f"a command is missing. Allowed: {allowed}")
-    if words[0] not in COMMANDS:
-        raise command_line.InputError(
-            f"command {words[0]!r} is unknown{command_line.hint(words[0], COMMANDS)}"
-        )
+    command = command_line.command_of(words, COMMANDS)
     if words[1:]:
         raise command_line.InputError(f"unexpected arguments: {' '.join(words[1:])}")
-    return words[0]
+    return command
 
 
 if __name__ == "__main__":
