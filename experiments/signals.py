@@ -15,6 +15,7 @@ from pathlib import Path
 
 from absl import flags
 
+from cnn_jax.config.identity import config_hash, to_tree
 from experiments import command_line
 
 SCHEMES = flags.DEFINE_string(
@@ -49,8 +50,8 @@ def main(argv: list[str]) -> int:
     output = Path(OUTPUT.value or f"signals-{stem}.png")
     title = f"{config.model.name} on {config.data.source}, {config.train.batch_size} images, step 0"
     with Waiting(f"drawing {output}"):
-        draw_signals({"": by_scheme}, title, output)
-    print(f"drawn into {output}")
+        draw_signals({"": by_scheme}, title, output, config_hash(to_tree(config)))
+    print(f"drawn into {output}, as PNG and as PDF")
     return 0
 
 
