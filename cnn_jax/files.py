@@ -19,9 +19,10 @@ from typing import IO, Any
 
 import numpy as np
 
-from cnn_jax.config.problems import InputError
+from cnn_jax.config.problems import InputError, hint
 
 CANNOT_BE_SYNCED = {errno.EINVAL, errno.ENOTSUP}  # of a directory, where a file system does not
+PICTURES = (".pdf", ".png", ".svg")
 Write = Callable[[IO[bytes]], object]
 
 
@@ -58,6 +59,17 @@ def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
     replace(path, lambda file: np.savez(file, **entries), needed)
 
 
+def write_picture(path: Path, figure: Any, dpi: int) -> None:
+    """Replaces a picture in one step, in the format of its suffix; raises as `write_bytes`.
+
+    Args:
+        path: of one of `PICTURES`.
+        figure: of matplotlib.
+        dpi: pixels an inch.
+    """
+    replace(path, lambda file: figure.savefig(file, format=path.suffix[1:], dpi=dpi))
+
+
 def replace(path: Path, write: Write, needed: int | None = None) -> None:
     """Replaces a file by what a function writes, in one step.
 
@@ -83,6 +95,38 @@ def replace(path: Path, write: Write, needed: int | None = None) -> None:
     except BaseException:
         fresh.unlink(missing_ok=True)
         raise
+
+
+def check_output(flag: str, name: str | Path | None, suffixes: Collection[str] = ()) -> None:
+    """Refuses a file that could not be written in the end, before any work is done for it.
+
+    Args:
+        flag: that names it, for the message: `--output`.
+        name: of the file; one that is there already will be replaced. None or empty: none is
+            written.
+        suffixes: that its name may have; none: any.
+
+    Raises:
+        InputError: its directory is not there or cannot be written into, the name is that of a
+            directory, or has another suffix.
+    """
+    if not name:
+        return
+    path = Path(name)
+    where = f"{flag}={str(path)!a}" if not str(path).isprintable() else f"{flag}={path}"
+    if suffixes and path.suffix not in suffixes:
+        raise InputError(f"{where}: unknown format{hint(path.suffix, suffixes)}")
+    if os.path.isdir(path):
+        raise InputError(f"{where} is a directory: the name of a file in it is needed")
+    if not os.path.isdir(path.parent):
+        raise InputError(f"{where}: {path.parent} is no directory; make it first")
+    fresh = temporary(path)
+    try:
+        fresh.open("wb").close()
+        fresh.unlink()
+    except (OSError, ValueError) as error:  # ValueError: a null byte
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{where} cannot be written: {reason}") from error
 
 
 def temporary(path: Path) -> Path:

@@ -67,7 +67,7 @@ def main(argv: list[str]) -> int:
             print(f"preempted: what is trained is saved in {workdir}; run the same command again")
             return PREEMPTED
         minutes = (time.monotonic() - began) / 60
-        print(f"\n{write_report(workdir)}")
+        write_report(workdir, say=lambda tables: print(f"\n{tables}", flush=True))
     diverged = sum(result.state == "diverged" for result in results)
     print(
         f"\n{len(results)} members, {diverged} diverged, {minutes:.1f} min in this call\n"

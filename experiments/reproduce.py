@@ -89,10 +89,10 @@ def report(file: str, config: Config, result: dict[str, Any], restored: Any, wor
     as_in_file = validate(fill_defaults(command_line.load_config_file(file)))
     others = measure_others(file, config, workdir, restored)
     verdict = judge(file, as_in_file, config, result, others)
+    print(f"\n{verdict.markdown()}\nkept in {workdir}: reproduction.md and .json", flush=True)
     with closing(RunDirectory(workdir)) as directory:
         directory.write_text("reproduction.md", verdict.markdown())
         directory.write("reproduction.json", verdict.to_tree() | origin())
-    print(f"\n{verdict.markdown()}\nwritten to {workdir}/reproduction.md and reproduction.json")
     return 0
 
 

@@ -127,6 +127,7 @@ def _writer(path: Path, force: bool) -> Callable[[IO[bytes], Arrays], None]:
     """What writes the format of a file that may be written."""
     if path.suffix not in WRITERS:
         raise InputError(f"--output={path}: unknown format{hint(path.suffix, WRITERS)}")
+    files.check_output("--output", path)
     if path.exists() and not force:
         raise InputError(f"--output={path} exists; --force replaces it")
     return WRITERS[path.suffix]()

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from cnn_jax import files
+
 TRAIN, VALIDATION, TEST = "#4477aa", "#ee6677", "#228833"
 
 
@@ -46,7 +48,7 @@ def draw_curves(lines: list[dict[str, Any]], title: str, path: Path) -> None:
     errors.set_ylim(bottom=0)
     errors.yaxis.set_major_formatter("{x:g}")
     figure.suptitle(title)
-    figure.savefig(path, dpi=120)
+    files.write_picture(path, figure, dpi=120)
 
 
 def _curve(

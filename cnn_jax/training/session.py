@@ -114,10 +114,14 @@ def train(config: Config, workdir: str | Path, preemption: Preemption, began: fl
             return Outcome(Path(workdir), finished, fresh=False, lead=run.devices.lead)
         result = _train(run, Path(workdir), preemption, began, start)
         if directory is not None:
-            draw(directory.path, config, result)
-            log = read_metrics(directory.path / "metrics.jsonl")
-            directory.write_text("card.md", card(run, result, log, origin()))
-            directory.write(RESULT, result)
+            try:
+                draw(directory.path, config, result)
+                log = read_metrics(directory.path / "metrics.jsonl")
+                directory.write_text("card.md", card(run, result, log, origin()))
+                directory.write(RESULT, result)
+            except InputError:  # the figures are said, whatever can be written
+                print(f"test: {_errors(result)}, {counted(result)}", flush=True)
+                raise
         lead_says(None)  # the others stay until the result is there: they could not tell of a fault
         return Outcome(Path(workdir), result, fresh=True, lead=run.devices.lead)
     finally:
