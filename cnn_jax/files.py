@@ -22,7 +22,6 @@ import numpy as np
 from cnn_jax.config.problems import InputError, hint
 
 CANNOT_BE_SYNCED = {errno.EINVAL, errno.ENOTSUP}  # of a directory, where a file system does not
-PICTURES = (".pdf", ".png", ".svg")
 Write = Callable[[IO[bytes]], object]
 
 
@@ -57,17 +56,6 @@ def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
     entries: dict[str, Any] = dict(arrays)
     needed = sum(array.nbytes for array in arrays.values())
     replace(path, lambda file: np.savez(file, **entries), needed)
-
-
-def write_picture(path: Path, figure: Any, dpi: int) -> None:
-    """Replaces a picture in one step, in the format of its suffix; raises as `write_bytes`.
-
-    Args:
-        path: of one of `PICTURES`.
-        figure: of matplotlib.
-        dpi: pixels an inch.
-    """
-    replace(path, lambda file: figure.savefig(file, format=path.suffix[1:], dpi=dpi))
 
 
 def replace(path: Path, write: Write, needed: int | None = None) -> None:

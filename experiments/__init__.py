@@ -7,6 +7,7 @@ import contextlib
 import os
 import sys
 from types import TracebackType
+from typing import Any
 
 INTERRUPTED = 130  # exit code after Ctrl-C, as a shell has it
 INTERRUPTION = "interrupted by Ctrl-C"
@@ -21,6 +22,16 @@ def _tell(kind: type[BaseException], error: BaseException, trace: TracebackType 
     os._exit(INTERRUPTED)
 
 
+def _pass_over(unraisable: Any) -> None:
+    """Tells of an error that nobody can catch, but for those that follow one that is told.
+
+    Once one array of a checkpoint cannot be written, the threads that write the others find nobody
+    to tell.
+    """
+    if str(unraisable.exc_value) != "Event loop is closed":
+        sys.__unraisablehook__(unraisable)
+
+
 def _open_what_is_closed() -> None:
     """Puts nothing in place of a standard stream that is closed: the next file would become it."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
@@ -30,4 +41,4 @@ def _open_what_is_closed() -> None:
 
 _open_what_is_closed()
 # `command_line.run` comes after the imports, which take seconds where they bring jax.
-sys.excepthook = _tell
+sys.excepthook, sys.unraisablehook = _tell, _pass_over

@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from cnn_jax import files
 from cnn_jax.training.curves import smoothed
 
 # P. Tol's bright scheme, then his muted one: told apart with colour-blind eyes.
@@ -58,7 +57,7 @@ def draw_ablation_curves(members: Sequence[Member], title: str, path: Path) -> N
     panels[0, 0].set_ylim(0.9 if 1 <= lowest < float("inf") else 0, 100)
     _legend(figure, colour, levels[colour])
     figure.suptitle(title)
-    files.write_picture(path, figure, dpi=110)
+    figure.savefig(path, dpi=110)
 
 
 def _panel(axes: Any, members: Sequence[Member], factor: str, labels: Sequence[str]) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from cnn_jax import files
 from cnn_jax.ablation.curve_pictures import COLOURS
 from cnn_jax.ablation.effects import marginal
 from cnn_jax.ablation.statistics import Cell
@@ -49,7 +48,7 @@ def draw_effects(cells: Sequence[Cell], title: str, path: Path) -> None:
     diverged = any(cell.diverged for cell in cells)
     mark = ", without members that diverged; open: some did" if diverged else ""
     figure.suptitle(f"{title}\nmeans with 95 % intervals{mark}", fontsize=11)
-    files.write_picture(path, figure, dpi=110)
+    figure.savefig(path, dpi=110)
 
 
 def _panels(factors: int, pairs: int) -> tuple[Figure, list[Any], list[Any]]:

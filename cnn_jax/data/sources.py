@@ -16,18 +16,45 @@ from cnn_jax.data.dataset import Dataset, carve_validation, check_no_class_empti
 from cnn_jax.data.digits import digits
 from cnn_jax.data.folder import folder
 from cnn_jax.data.manifest import read_manifest
+from cnn_jax.data.official import (
+    cifar10,
+    cifar100,
+    emnist,
+    fashion_mnist,
+    kmnist,
+    mnist,
+    svhn,
+)
 from cnn_jax.data.store import store
 from cnn_jax.data.synthetic import synthetic
 from cnn_jax.data.tfds import prepared_directory, tfds
 
 SOURCES: dict[str, Callable[..., Dataset]] = {
+    "cifar10": cifar10,
+    "cifar100": cifar100,
     "digits": digits,
+    "emnist": emnist,
+    "fashion_mnist": fashion_mnist,
     "folder": folder,
+    "kmnist": kmnist,
+    "mnist": mnist,
     "store": store,
+    "svhn": svhn,
     "synthetic": synthetic,
     "tfds": tfds,
 }
-ON_DISK = frozenset({"folder", "store", "tfds"})  # these are told `config.data.directory`
+# Source of official files -> the set as TFDS names it.
+OFFICIAL = {
+    "cifar10": "cifar10",
+    "cifar100": "cifar100",
+    "emnist": "emnist",
+    "fashion_mnist": "fashion_mnist",
+    "kmnist": "kmnist",
+    "mnist": "mnist",
+    "svhn": "svhn_cropped",
+}
+# These are told `config.data.directory`.
+ON_DISK = frozenset({"folder", "store", "tfds", *OFFICIAL})
 
 
 def dataset_for(config: Config, resident: Collection[str] = cropping.SPLITS) -> Dataset:
@@ -54,13 +81,24 @@ def load(data: Any) -> Dataset:
             for than there are.
     """
     where = (data.directory,) if data.source in ON_DISK else ()
-    dataset = carve_validation(
-        SOURCES[data.source](*where, **data.kwargs.to_dict()).checked_as_read(),
-        data.validation_folds,
-        data.validation_fold,
-        data.validation_rule,
-    )
+    dataset = SOURCES[data.source](*where, **data.kwargs.to_dict()).checked_as_read()
     manifest_of(data)  # a damaged one is refused before a run begins, and not at its end
+    return divided(dataset, data)
+
+
+def divided(dataset: Dataset, data: Any) -> Dataset:
+    """Returns a source's dataset with validation held out, and no more of train than is asked for.
+
+    Args:
+        dataset: as the source gives it.
+        data: `config.data`, validated.
+
+    Raises:
+        InputError: there are fewer training examples, or a class would have none.
+    """
+    dataset = carve_validation(
+        dataset, data.validation_folds, data.validation_fold, data.validation_rule
+    )
     wanted = data.train_examples
     if wanted is None:
         return dataset

@@ -9,8 +9,6 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from cnn_jax import files
-
 # Paul Tol's bright scheme; the dashes part the lines for those who do not see the colours.
 COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bbbbbb")
 DASHES = ("-", "--", "-.", ":")
@@ -40,7 +38,7 @@ def draw_signals(rows: Rows, title: str, path: Path) -> None:
         axes[0].set_title(name, loc="left", fontsize="medium")
         axes[0].legend(frameon=False)
     figure.suptitle(title)
-    files.write_picture(path, figure, dpi=120)
+    figure.savefig(path, dpi=120)
 
 
 def _draw(axes: Any, schemes: Schemes, statistic: str) -> None:
