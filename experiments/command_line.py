@@ -30,7 +30,7 @@ from cnn_jax.config.validate import validate
 from cnn_jax.config.values import Limits
 from cnn_jax.training.preemption import Droppable
 from experiments import INTERRUPTED, INTERRUPTION
-from experiments.config_files import load_config_file, made_by
+from experiments.config_files import load_config_file, made_by, near
 from experiments.faults import fault_of
 
 Plan = TypeVar("Plan", Ablation, Search)
@@ -199,6 +199,8 @@ def parse_plan(
     plan = made_by(file, kind)
     if problems := plan.problems():
         raise InputError([f"--config={file}: {problem}" for problem in problems])
+    if isinstance(plan.base, str):
+        plan.base = near(plan.base, file)
     base = load_config_file(plan.base) if isinstance(plan.base, str) else plan.base
     if isinstance(plan, Ablation):
         base, plan.changes = changed(base, plan.changes), {}

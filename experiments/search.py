@@ -27,7 +27,7 @@ from cnn_jax.ablation.search_report import report
 from cnn_jax.config.search import Search
 from cnn_jax.training.preemption import PREEMPTED, Preemption, PreemptionRequested
 from experiments import command_line
-from experiments.config_files import made_by
+from experiments.config_files import made_by, near
 
 DIVERGED = 3
 WORKDIR = flags.DEFINE_string("workdir", None, "its directory; default: runs/search-<file>")
@@ -58,7 +58,7 @@ def main(argv: list[str]) -> int:
             return PREEMPTED
     base = made_by(file, Search).base
     overrides = [f"--config.{key}={text}" for key, text in command_line.split(argv).overrides]
-    named = base if isinstance(base, str) else ""
+    named = near(base, file) if isinstance(base, str) else ""
     tables, command = report(rounds, named, overrides, workdir)
     print("\n" + "\n\n".join(table.text() for table in tables))
     if command is None:

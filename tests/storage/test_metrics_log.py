@@ -146,3 +146,5 @@ def test_events_on_a_full_disk_are_a_sentence_and_no_hang(
     for step in range(30):  # more than any queue holds
         with pytest.raises(InputError, match="tensorboard cannot be written: No space left"):
             log.write("train", step, 0.0, {"loss": 1.0})
+    monkeypatch.undo()
+    log.close()
