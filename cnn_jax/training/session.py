@@ -126,10 +126,14 @@ def train(config: Config, workdir: str | Path, preemption: Preemption, began: fl
         if directory is not None:
             log = read_metrics(directory.path / "metrics.jsonl")
             result |= judged(log)
-            with Waiting("drawing the curves"):
-                draw(directory.path, config, log)
-            directory.write_text("card.md", card(run, result, log, origin()))
-            directory.write(RESULT, result)
+            try:
+                with Waiting("drawing the curves"):
+                    draw(directory.path, config, log)
+                directory.write_text("card.md", card(run, result, log, origin()))
+                directory.write(RESULT, result)
+            except InputError:  # the figures are said, whatever can be written
+                print(f"test: {in_words(result)}, {counted(result)}", flush=True)
+                raise
         lead_says(None)  # the others stay until the result is there: they could not tell of a fault
         return Outcome(Path(workdir), result, fresh=True, lead=run.devices.lead)
     finally:
