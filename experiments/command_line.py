@@ -18,10 +18,11 @@ from typing import Any, NamedTuple, TypeVar
 from absl import flags
 from ml_collections import FrozenConfigDict
 
-from cnn_jax.config import schema
+from cnn_jax.config import choices
 from cnn_jax.config.ablation import Ablation
 from cnn_jax.config.arguments import fill_defaults
 from cnn_jax.config.changes import changed, overridden
+from cnn_jax.config.located import located
 from cnn_jax.config.problems import InputError, hint, shown
 from cnn_jax.config.schema import Config
 from cnn_jax.config.search import Search
@@ -46,6 +47,13 @@ Config:
       overrides a key, an argument (--config.model.kwargs.width=0.5) or an entry of a map
       (--config.model.kwargs.dropout_rate.fc6=0.3); a value is a word or a literal: 0.1, None,
       true, (30, 60), {'*': 'he_normal'}"""
+KEYS_HELP = """
+  --help SECTION
+      shows one of the sections below
+
+Config keys with their defaults; a config file sets its own:
+
+"""
 CONFIG = re.compile(r"--?config(?:\.([^=]*))?(?:=(.*))?", re.DOTALL)
 NO_CONFIG = re.compile(r"--?noconfig\.([^=]*)")
 VALUE = re.compile(r"(?!-)|-[\d.]")  # how what is no flag begins
@@ -148,14 +156,18 @@ def parse_config(
     Raises:
         InputError: anything in the file, the overrides or the other flags that cannot be used.
     """
-    keys = f"\n\nConfig keys (defaults; a config file sets its own):\n{schema.describe()}"
-    _help(argv, usage, values, keys)
+    _help(argv, usage, values, with_keys=True)
     words = split(argv)
     if not words.files:
         raise InputError("--config is missing, as in --config=configs/digits/lenet5.py")
-    config, extra = _overridden(load_config_file(words.files[-1]), words, usage, values)
+    file, keys = words.files[-1], [key for key, _ in words.overrides]
+    made = load_config_file(file)
+    try:
+        config, extra = _overridden(made, words, usage, values)
+    except InputError as error:
+        raise InputError([located(text, file, keys) for text in error.problems]) from error
     _nothing_else(extra)
-    return words.files[-1], config
+    return file, config
 
 
 def parse_plan(
@@ -241,9 +253,18 @@ def parse_origin(
     return config, extra
 
 
-def _help(argv: list[str], usage: str, values: flags.FlagValues, keys: str = "") -> None:
-    if HELP & set(argv[1:]):
-        parse(argv, usage.strip() + CONFIG_HELP + keys, values)
+def _help(argv: list[str], usage: str, values: flags.FlagValues, with_keys: bool = False) -> None:
+    """Prints the help and exits, if it is asked for; behind it may stand a section."""
+    asked = next((i for i, word in enumerate(argv) if i and word in HELP), None)
+    if asked is None:
+        return
+    topics = [word for word in argv[asked + 1 :] if not word.startswith("-")]
+    if topics and with_keys:
+        print(choices.describe(topics[0]))
+        sys.exit(0)
+    if with_keys:
+        parse(argv, f"{usage.strip()}{CONFIG_HELP}{KEYS_HELP}{choices.describe()}", values)
+    parse(argv, usage.strip() + CONFIG_HELP, values)
 
 
 def _overridden(

@@ -50,6 +50,7 @@ def main(argv: list[str]) -> int:
     # Imported here: jax takes seconds, and a bad path need not wait for it.
     from cnn_jax.data.cropping import rule_of
     from cnn_jax.inference.trained_network import trained_network
+    from cnn_jax.training.progress import Waiting
 
     restored = trained_network(WORKDIR.value, CHECKPOINT.value, WEIGHTS.value, config)
     function = restored.probability_function(averaged=AVERAGED.value)
@@ -60,7 +61,8 @@ def main(argv: list[str]) -> int:
         good = [(file, image) for file, image in loaded if image is not None]
         failed += len(loaded) - len(good)
         if good:
-            probabilities = np.asarray(function(np.stack([image for _, image in good])))
+            with Waiting("classifying"):
+                probabilities = np.asarray(function(np.stack([image for _, image in good])))
             for (file, _), row in zip(good, probabilities, strict=True):
                 _print(str(file), row, record.class_names)
     if failed:

@@ -5,9 +5,9 @@
 The file names a base config, a range for each key (log-uniform, uniform or a choice) and stages:
 many short trials first; the best of them span the ranges of the next, longer ones. A trial whose
 loss explodes stops early (guard.explosion_factor). Ends with the best trials and the command that
-trains with the best values; all trials are in search.json. No error on test is looked at. The same
-command again continues an interrupted search. --config.section.key=value overrides a key of the
-base.
+trains with the best values, in a directory beside the stages; all trials are in search.json. No
+error on test is looked at. The same command again continues an interrupted search.
+--config.section.key=value overrides a key of the base.
 
 Exit codes: 0 done; 2 bad search or input; 3 all trials of a stage diverged; 75 preempted: run the
 same command again.
@@ -58,12 +58,17 @@ def main(argv: list[str]) -> int:
             return PREEMPTED
     base = made_by(file, Search).base
     overrides = [f"--config.{key}={text}" for key, text in command_line.split(argv).overrides]
-    tables, command = report(rounds, base if isinstance(base, str) else "CONFIG", overrides)
+    named = base if isinstance(base, str) else ""
+    tables, command = report(rounds, named, overrides, workdir)
     print("\n" + "\n\n".join(table.text() for table in tables))
     if command is None:
         print("all trials of the last stage diverged", file=sys.stderr)
         return DIVERGED
-    print(f"\nevery trial is in {workdir}/search.json; to train with the best values:\n{command}")
+    how = "" if named else f", with the base that {file} builds,"
+    print(
+        f"\nevery trial is in {workdir}/search.json; to train with the best values, as long as the "
+        f"best trial was, on all data of the base{how}:\n{command}"
+    )
     return 0
 
 

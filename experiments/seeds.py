@@ -41,6 +41,7 @@ def main(argv: list[str]) -> int:
         from cnn_jax.training.session import train
 
         for seed in range(SEEDS.value):
+            print(f"\nseed {seed}, {seed + 1} of {SEEDS.value}", flush=True)
             preemption.saved_step = None
             try:
                 outcome = train(

@@ -34,6 +34,7 @@ def main(argv: list[str]) -> int:
     from cnn_jax.diagnostics.signal_statistics import compare_schemes, listed, table
     from cnn_jax.training.layer_statistics import STATISTICS as KNOWN
     from cnn_jax.training.layer_statistics_picture import draw_signals
+    from cnn_jax.training.progress import Waiting
 
     schemes, statistics = listed(SCHEMES.value), listed(STATISTICS.value)
     if not schemes:
@@ -47,7 +48,8 @@ def main(argv: list[str]) -> int:
     stem = Path(config_file.partition(":")[0]).stem
     output = Path(OUTPUT.value or f"signals-{stem}.png")
     title = f"{config.model.name} on {config.data.source}, {config.train.batch_size} images, step 0"
-    draw_signals({"": by_scheme}, title, output)
+    with Waiting(f"drawing {output}"):
+        draw_signals({"": by_scheme}, title, output)
     print(f"drawn into {output}")
     return 0
 

@@ -1,4 +1,4 @@
-"""Every command of the README is a command that works."""
+"""Every command of the README and of the pages in docs is one that its binary takes."""
 
 import re
 import shlex
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+THE_READERS = ("IMAGES", "DATA", "TARS")  # stand for a directory of the reader's
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
@@ -35,7 +36,8 @@ def test_command(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
         extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
         assert words[3].strip(".[]") in extras["optional-dependencies"]
     else:
-        assert command in (". .venv/bin/activate",), f"nothing checks {command!r}"
+        known = (". .venv/bin/activate", "tensorboard --logdir=runs")
+        assert command in known, f"nothing checks {command!r}"
 
 
 def check_binary(module: str, arguments: list[str]) -> None:
@@ -58,7 +60,7 @@ def check_binary(module: str, arguments: list[str]) -> None:
             overrides.append(argument)
         elif argument.startswith("--"):
             assert argument.removeprefix("--").split("=")[0] in own | {"help"}, argument
-        elif f'"{argument}"' not in source and argument not in ("show", "export"):
+        elif f'"{argument}"' not in source and argument not in ("show", "export", *THE_READERS):
             assert (ROOT / argument).exists(), argument
     from cnn_jax.config.ablation import Ablation
     from cnn_jax.config.search import Search
@@ -91,12 +93,13 @@ def test_the_table_of_networks_is_made_of_the_facts() -> None:
     from cnn_jax.diagnostics.network_report import markdown
     from cnn_jax.models.facts import facts
 
-    text = (ROOT / "README.md").read_text()
+    text = (ROOT / "docs" / "networks.md").read_text()
     table = text.partition("<!-- networks -->\n")[2].partition("<!-- /networks -->")[0]
     missing = [line for line in markdown().splitlines() if line not in table.splitlines()]
     assert table == markdown(), (
-        "README.md: its table of networks is printed by\n"
+        "docs/networks.md: its table of networks is printed by\n"
         "    python -m experiments.describe --all --markdown\n"
         f"and lacks {missing}"
     )
-    assert f"{len(facts())} networks" in text
+    assert f"All {len(facts())} networks" in text
+    assert f"[{len(facts())} networks](docs/networks.md)" in (ROOT / "README.md").read_text()

@@ -19,13 +19,15 @@ OPTIM: Section = {
     "learning_rate": Key(
         0.1, MATHS, "base learning rate, before the schedule", low=0.0, traced=True
     ),
-    "momentum": Key(0.9, MATHS, "momentum (beta_1 of adam)", low=0.0, high=1.0, traced=True),
+    "momentum": Key(
+        0.9, MATHS, "momentum (beta_1 of adam and adamw)", low=0.0, high=1.0, traced=True
+    ),
     "weight_decay": Key(0.0, MATHS, "lambda of the weight decay", low=0.0, traced=True),
     "weight_decay_form": Key(
         "l2",
         MATHS,
         "l2: lambda/2 * sum of squares in the loss; l2_per_batch: the same with lambda divided by "
-        "the batch size (ConvNetJS); decoupled: beside the gradient",
+        "the batch size (ConvNetJS); decoupled: beside the gradient, as adamw always has it",
         choices=("l2", "l2_per_batch", "decoupled"),
     ),
     "decay_bias": Key(0.0, MATHS, "multiplier of the decay of biases; kernels have 1", low=0.0),

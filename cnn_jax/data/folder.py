@@ -73,7 +73,7 @@ class Example(NamedTuple):
 def folder(
     directory: str | None, *, test_fraction: float = 0.1, channels: int | None = None
 ) -> Dataset:
-    """Returns a folder of images as a set.
+    """Returns a folder of images as a set, a sub-folder a class, from `data.directory`.
 
     The splits are folders by these names, in any case:
 

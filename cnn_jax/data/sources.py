@@ -81,13 +81,24 @@ def load(data: Any) -> Dataset:
         InputError: the source or its manifest cannot be read, or more training examples are asked
             for than there are.
     """
-    dataset = carve_validation(
-        _made(data).checked_as_read(),
-        data.validation_folds,
-        data.validation_fold,
-        data.validation_rule,
-    )
+    dataset = _made(data).checked_as_read()
     manifest_of(data)  # a damaged one is refused before a run begins, and not at its end
+    return divided(dataset, data)
+
+
+def divided(dataset: Dataset, data: Any) -> Dataset:
+    """Returns a source's dataset with validation held out, and no more of train than is asked for.
+
+    Args:
+        dataset: as the source gives it.
+        data: `config.data`, validated.
+
+    Raises:
+        InputError: there are fewer training examples, or a class would have none.
+    """
+    dataset = carve_validation(
+        dataset, data.validation_folds, data.validation_fold, data.validation_rule
+    )
     wanted = data.train_examples
     if wanted is None:
         return dataset

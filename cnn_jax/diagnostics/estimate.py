@@ -1,7 +1,8 @@
 """What a run would need: memory, arithmetic and hours, before anything is allocated.
 
 Parameters and states come from shapes, arithmetic from the layer table, and memory from the train
-step as this backend compiles it; where it does not tell, from the layer table.
+step as this backend compiles it; where it does not tell, from the layer table. Of ILSVRC, CIFAR and
+MNIST the sizes are known: they need not be there.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from ml_collections import ConfigDict
 from cnn_jax.config.aligned import aligned
 from cnn_jax.config.schema import Config
 from cnn_jax.config.validate import validate
+from cnn_jax.data.absent import known_data
+from cnn_jax.data.preprocessing import preprocessing_for
 from cnn_jax.models.layer_table import Row, layer_table
 from cnn_jax.step.state import parameter_count
 from cnn_jax.step.steps import make_train_step
@@ -144,7 +147,11 @@ def estimate(config: Config, compiled: bool = True) -> Estimate:
     Raises:
         InputError: the parts of the run do not fit one another.
     """
-    run = prepare(_for_jit(config))
+    config = _for_jit(config)
+    dataset = known_data(config)
+    # Means would be read out of the images; the program is the same whatever they are.
+    record = preprocessing_for(dataset, "unit") if dataset else None
+    run = prepare(config, record, dataset)
     state = run.state_shapes()
     rows = layer_table(run.recipe.model, run.dataset.image_shape)
     train, plan, devices = run.dataset.train, run.plan, run.devices

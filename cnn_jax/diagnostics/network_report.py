@@ -1,6 +1,6 @@
 """Networks as text: tables that read well on a screen, in a file and in a pipe.
 
-One network in full, or all published ones in a list, which the README has too.
+One network in full, or all published ones in a list, which docs/networks.md has too.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def network_list(descriptions: list[Description]) -> Table:
 
 
 def markdown() -> str:
-    """Returns the README's table of networks, made of `facts()` alone."""
+    """Returns the table of docs/networks.md, made of `facts()` alone."""
     headings = ["reference_id", "network", "paper", "input", "parameters", "multiply-adds"]
     lines = [_cells(*headings, "published error"), "|---|---|---|---|---:|---:|---|"]
     for fact in facts().values():

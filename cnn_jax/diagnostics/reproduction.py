@@ -2,7 +2,7 @@
 
 What was measured comes from a result, as training writes it or as `measurement` makes it from a
 checkpoint; what was published, from `published_rows`, and from runs of the same config with other
-seeds, in `measured_seeds.json` (`python -m experiments.seeds` makes such runs).
+seeds, in `measured_seeds.json` (`python -m experiments.seeds --config=FILE` makes such runs).
 """
 
 from __future__ import annotations

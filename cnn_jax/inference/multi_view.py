@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict, deque
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import jax
@@ -19,6 +19,7 @@ from cnn_jax.evaluation.predictions import Predictions
 from cnn_jax.evaluation.protocols import Protocol, protocol_of
 from cnn_jax.evaluation.views import Seen, views_of
 from cnn_jax.inference.restored import ProbabilityFunction, Restored
+from cnn_jax.training.progress import Waiting
 
 BATCHES_IN_FLIGHT = 3  # the host does not run further ahead of the device: batches take memory
 
@@ -51,14 +52,23 @@ def predict_split(
         raise InputError(f"--protocol={protocol_name}: the network does not see squares")
     rule = rule_of(config.test_crop)
     protocol = protocol_of(protocol_name, arguments, rule, record.height)
-    dataset = sources.load(config.data)
+    with Waiting(f"reading {config.data.directory or config.data.source}"):
+        dataset = sources.load(config.data)
     split = dataset.split(split_name)
     check_record(record, dataset.class_names, split.channels, force)
     workers = config.data.workers
     workers = len(os.sched_getaffinity(0)) if workers is None else workers
     seen = views_of(split, protocol, workers, skip=config.data.unreadable == "skip")
     function = restored.probability_function(protocol.mirrored, protocol.dense, averaged)
-    return predict(function, seen, len(split), record, protocol, batch_size)
+    with Waiting(f"evaluating by {protocol_name}") as waiting:
+        counted = _counting(seen, lambda count: waiting.done(count, len(split)))
+        return predict(function, counted, len(split), record, protocol, batch_size)
+
+
+def _counting(seen: Iterable[Seen], report: Callable[[int], None]) -> Iterator[Seen]:
+    for count, one in enumerate(seen):
+        report(count)
+        yield one
 
 
 def check_record(

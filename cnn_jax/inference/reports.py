@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
 from cnn_jax.data import sources
+from cnn_jax.data.dataset import AnySplit
 from cnn_jax.data.regular_files import printable
 from cnn_jax.evaluation.exact import Evaluation, counted, evaluate
 from cnn_jax.evaluation.predictions import Predictions, averaged
 from cnn_jax.inference.multi_view import check_record
 from cnn_jax.inference.restored import Restored
+from cnn_jax.training.progress import Waiting
 
 
 def evaluate_one(
@@ -28,18 +31,31 @@ def evaluate_one(
     Raises:
         InputError: the data does not fit the network, or cannot be read.
     """
-    dataset = sources.dataset_for(restored.config, resident=(split_name,))
+    data = restored.config.data
+    with Waiting(f"reading {data.directory or data.source}"):
+        dataset = sources.dataset_for(restored.config, resident=(split_name,))
     split = dataset.split(split_name)
     shape = dataset.image_shape
     check_record(restored.preprocessing, dataset.class_names, shape[2], force, shape)
-    evaluation = evaluate(restored.count_batch(), split, batch_size)
+    evaluation = _evaluated(restored, split, batch_size, averaged=False)
     result = evaluation.to_tree() | {"split": split_name, "step": restored.step}
     print(f"{restored.config.model.name}, {origin}, {split_name}: {in_words(evaluation)}")
     if restored.averaged:
-        beside = evaluate(restored.count_batch(averaged=True), split, batch_size)
+        beside = _evaluated(restored, split, batch_size, averaged=True)
         result["averaged"] = beside.to_tree()
         print(f"averaged parameters: {in_words(beside)}")
     return result
+
+
+def _evaluated(restored: Restored, split: AnySplit, batch_size: int, averaged: bool) -> Evaluation:
+    begun = itertools.count(0, batch_size)
+    with Waiting("evaluating") as waiting:
+        return evaluate(
+            restored.count_batch(averaged),
+            split,
+            batch_size,
+            lambda: waiting.done(next(begun), len(split)),
+        )
 
 
 def report_members(members: Mapping[str, Predictions]) -> dict[str, Any]:

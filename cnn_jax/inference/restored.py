@@ -22,6 +22,7 @@ from cnn_jax.evaluation.exact import CountBatch
 from cnn_jax.models import Network
 from cnn_jax.step.steps import make_eval_step, make_probability_step
 from cnn_jax.storage.checkpoints import LATEST, Checkpoints
+from cnn_jax.training.progress import Waiting
 from cnn_jax.training.run import network_of, set_precision
 
 ProbabilityFunction = Callable[[np.ndarray], jax.Array]
@@ -103,7 +104,8 @@ def restore(workdir: str | Path, which: str = LATEST) -> Restored:
     Raises:
         InputError: there is no such checkpoint, or it is damaged.
     """
-    with closing(Checkpoints(Path(workdir), read_only=True)) as checkpoints:
+    reading = Waiting(f"reading the checkpoint in {workdir}")
+    with reading, closing(Checkpoints(Path(workdir), read_only=True)) as checkpoints:
         return checkpoints.reading(which, lambda step: _read(checkpoints, step))
 
 

@@ -134,6 +134,23 @@ def adam(
     return optax.adam(rate, b1=momentum, b2=beta_2, eps=epsilon)
 
 
+def adamw(
+    rate: Rate, momentum: Rate, *, beta_2: float = 0.999, epsilon: float = 1e-8
+) -> optax.GradientTransformation:
+    """AdamW (Loshchilov & Hutter 2019, arXiv:1711.05101, algorithm 2); momentum is beta_1.
+
+    Adam, and the weight decay beside the gradient, w <- w - rate lambda w, whatever
+    `weight_decay_form` says. The step adds it, as it does for every optimizer.
+
+    Example:
+        >>> optimizer = adamw(0.1, 0.9)
+        >>> update, _ = optimizer.update(jnp.array(2.0), optimizer.init(jnp.array(0.0)))
+        >>> f"{update:.3f}"
+        '-0.100'
+    """
+    return adam(rate, momentum, beta_2=beta_2, epsilon=epsilon)
+
+
 OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {
     "sgd": sgd,
     "momentum": momentum,
@@ -143,4 +160,6 @@ OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {
     "rmsprop_tf": rmsprop_tf,
     "adadelta": adadelta,
     "adam": adam,
+    "adamw": adamw,
 }
+DECOUPLED = ("adamw",)  # their weight decay stands beside the gradient by definition

@@ -90,6 +90,11 @@ class MetricsLog:
         head = ("kind", "step", "epoch")
         return None if line is None else {k: v for k, v in line.items() if k not in head}
 
+    def last(self, kind: str) -> dict[str, Any] | None:
+        """Returns what was last written of a kind, None where nothing was."""
+        steps = [step for known, step in self._known if known == kind]
+        return self.values(kind, max(steps)) if steps else None
+
     def flush(self) -> None:
         """Brings everything written so far onto the disk.
 

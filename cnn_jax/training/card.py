@@ -68,18 +68,22 @@ def card(
 
 def _errors(result: Mapping[str, Any]) -> list[str]:
     rows = [
-        "| parameters | top-1 error, % | top-5 error, % | loss, nats | n |",
-        "|---|---:|---:|---:|---:|",
+        "| split | parameters | top-1 error, % | top-5 error, % | loss, nats | n |",
+        "|---|---|---:|---:|---:|---:|",
     ]
-    for name, prefix in (("of the last step", ""), ("averaged", "averaged_")):
-        if f"{prefix}loss" in result:
-            top1, top5 = (100 * result[f"{prefix}{key}_error"] for key in ("top1", "top5"))
-            rows.append(
-                f"| {name} | {top1:.2f} | {top5:.2f} | {result[f'{prefix}loss']:.4f} | "
-                f"{counted(result).removeprefix('n=')} |"
-            )
+    held_out = result["validation"]
+    for split, errors in (("validation", held_out), (result["split"], result)):
+        for name, prefix in (("of the last step", ""), ("averaged", "averaged_")):
+            if errors is not None and f"{prefix}loss" in errors:
+                top1, top5 = (100 * errors[f"{prefix}{key}_error"] for key in ("top1", "top5"))
+                rows.append(
+                    f"| {split} | {name} | {top1:.2f} | {top5:.2f} | {errors[f'{prefix}loss']:.4f} "
+                    f"| {counted(errors).removeprefix('n=')} |"
+                )
     ended = " The plateau schedule ended the run." if result.get("plateau_end") else ""
-    return [*rows, "", f"On the split `{result['split']}`, each example once, one view.{ended}"]
+    chosen = "Choices are made on validation" if held_out else "Nothing is held out for choices"
+    note = f"Each example once, one view.{ended} {chosen}; `test` was evaluated once, at the end."
+    return [*rows, "", note]
 
 
 def _section(section: str, values: Mapping[str, Any]) -> list[str]:

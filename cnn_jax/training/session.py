@@ -29,9 +29,10 @@ from cnn_jax.storage.warm_start import WarmStart, read_start, warm_start
 from cnn_jax.training.card import card
 from cnn_jax.training.data_dependent_init import check_section
 from cnn_jax.training.guard import DivergedError
+from cnn_jax.training.judged import NO_VALIDATION, in_words, judged, validation_in_words
 from cnn_jax.training.loop import Training
 from cnn_jax.training.preemption import Preemption
-from cnn_jax.training.progress import ProgressReport
+from cnn_jax.training.progress import ProgressReport, Waiting
 from cnn_jax.training.run import Run, prepare
 from cnn_jax.training.same_run import check_same_data, check_same_directory, check_same_program
 from cnn_jax.training.shape_check import check_shapes
@@ -62,13 +63,14 @@ class Outcome:
         done = "done" if self.fresh else "finished before; nothing was trained"
         beside = ""
         if "averaged_loss" in result:
-            beside = f"averaged parameters: {_errors(result, 'averaged_')}\n"
+            beside = f"averaged parameters: {in_words(result, 'averaged_')}\n"
         return (
             f"{done}: step {result['step']}, epoch {result['epoch']:g}, "
             f"{result['seconds']:.1f} s, {result['images_per_second']:,.0f} images/s\n"
-            f"test: {_errors(result)}, {counted(result)}\n"
+            f"{validation_in_words(result)}"
+            f"test: {in_words(result)}, {counted(result)}\n"
             f"{beside}everything lies in {self.directory}/\n"
-            "  result.json    the figures above      curves.png   loss and error\n"
+            "  result.json    the figures above      curves.png   loss and error; .pdf\n"
             "  metrics.jsonl  every logged step      tensorboard/ the same as events\n"
             "  config.json    the config             checkpoints/ newest and best\n"
             "  parameters.txt decay and multipliers  card.md      what this run was"
@@ -94,7 +96,8 @@ def train(config: Config, workdir: str | Path, preemption: Preemption, began: fl
     run = prepare(config)
     check_same_data(run)
     check_section(config, run.dataset.train)
-    check_shapes(run)
+    with Waiting("checking the shapes"):
+        check_shapes(run)
     start = warm_start(config.init_from, Path(workdir), run.state_shapes)
     directory, problem = None, None
     if run.devices.lead:
@@ -115,8 +118,10 @@ def train(config: Config, workdir: str | Path, preemption: Preemption, began: fl
             return Outcome(Path(workdir), finished, fresh=False, lead=run.devices.lead)
         result = _train(run, Path(workdir), preemption, began, start)
         if directory is not None:
-            draw(directory.path, config, result)
             log = read_metrics(directory.path / "metrics.jsonl")
+            result |= judged(log)
+            with Waiting("drawing the curves"):
+                draw(directory.path, config, result, log)
             directory.write_text("card.md", card(run, result, log, origin()))
             directory.write(RESULT, result)
         lead_says(None)  # the others stay until the result is there: they could not tell of a fault
@@ -147,7 +152,8 @@ def _train(
     config, lead = run.config, run.devices.lead
     checkpoints = Checkpoints(directory, config.checkpoint.keep)
     state = run.drawn_state()
-    restored = checkpoints.restore(state)
+    with Waiting("looking for a checkpoint"):
+        restored = checkpoints.restore(state)
     initialisation: list[str] = []
     if restored is None and config.data_dependent_init.name != "none":
         state = run.initial_state(initialisation.append)
@@ -237,6 +243,7 @@ def _origin_of_parameters(directory: Path) -> dict[str, Any]:
 def _opening(run: Run, state: TrainState, resumed: bool) -> str:
     data, held = run.dataset, bytes_on_device(state)
     begin = f"resuming at step {int(state.step)}" if resumed else "starting"
+    held_out = "" if len(data.validation) else f"{NO_VALIDATION}\n"
     untrained = ""
     if any(name.startswith("aux") for name in state.params) and "auxiliary" not in state.hyper:
         untrained = "\nthe auxiliary heads are not trained: config.train.auxiliary_weight is 0"
@@ -247,7 +254,7 @@ def _opening(run: Run, state: TrainState, resumed: bool) -> str:
         f"{run.config.data.source}: train {len(data.train)}, validation {len(data.validation)}, "
         f"test {len(data.test)}, {data.num_classes} classes, "
         f"{'x'.join(map(str, data.image_shape))}\n"
-        f"{begin}: {run.plan.total_steps} steps of {run.plan.batch_size}, "
+        f"{held_out}{begin}: {run.plan.total_steps} steps of {run.plan.batch_size}, "
         f"{run.config.train.epochs:g} epochs{untrained}{_other_channels(run)}"
     )
 
@@ -264,18 +271,14 @@ def _other_channels(run: Run) -> str:
     )
 
 
-def _errors(result: dict[str, Any], prefix: str = "") -> str:
-    top1, top5 = (100 * result[f"{prefix}{name}_error"] for name in ("top1", "top5"))
-    return f"top-1 error {top1:.2f} %, top-5 error {top5:.2f} %"
-
-
-def draw(directory: Path, config: Config, result: dict[str, Any]) -> None:
-    """Draws `curves.png` of a finished run."""
+def draw(
+    directory: Path, config: Config, result: dict[str, Any], log: list[dict[str, Any]]
+) -> None:
+    """Draws `curves.png` and `curves.pdf` of a finished run."""
     # Imported here: matplotlib costs a second that the first step need not wait for.
     from cnn_jax.training.curves import draw_curves
 
-    title = (
-        f"{config.model.name} on {config.data.source}: test error "
-        f"{100 * result['top1_error']:.2f} %  (n={result['n']})"
-    )
-    draw_curves(read_metrics(directory / "metrics.jsonl"), title, directory / "curves.png")
+    title = f"{directory.resolve().name}: {config.model.name} on {config.data.source}"
+    if held_out := result["validation"]:
+        title += f", validation error {100 * held_out['top1_error']:.2f} % (n={held_out['n']})"
+    draw_curves(log, title, directory / "curves.png", result["config_hash"])

@@ -2,40 +2,39 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
-from cnn_jax.config.problems import InputError, hint
 from cnn_jax.models import MODELS, Network
 from cnn_jax.models.layer_table import Row
 from cnn_jax.models.resnet import SHALLOWEST_BOTTLENECK, ResNet
+from cnn_jax.transfer.layouts import flattened_maps
+from cnn_jax.transfer.naming import Names, Naming
+from cnn_jax.transfer.residual_names import TORCHVISION
 
-Names = dict[str, str]  # layer here -> module there
 
-
-def torch_names(model: Network, rows: Sequence[Row]) -> Names:
-    """Returns the modules of torchvision by the layers of a network.
+def torchvision(model: Network, rows: Sequence[Row]) -> Naming:
+    """Returns the naming of torchvision.
 
     Args:
-        model: the network.
+        model: a network of `NAMED`.
         rows: its layer table.
-
-    Raises:
-        InputError: torchvision has no such network, or has it in another variant.
     """
-    name = next((name for name, kind in MODELS.items() if kind is type(model)), "")
-    if name not in NAMED:
-        raise InputError(f"torchvision has no weights for {name!r}{hint(name, NAMED)}")
-    naming, allowed = NAMED[name]
-    for field, values in allowed.items():
-        value = getattr(model, field)
-        if value not in values and not (field == "variant" and _has_basic_blocks(model)):
-            raise InputError(
-                f"torchvision has no weights for {name} with {field} = {value!r}; "
-                f"allowed: {', '.join(map(str, values))}"
-            )
-    return naming(rows)
+    name = next(name for name, kind in MODELS.items() if kind is type(model))
+    names, allowed = NAMED[name]
+    refused = next(filter(None, (_departure(name, model, *item) for item in allowed.items())), "")
+    return Naming("torchvision", names(rows), flattened_maps(rows), refused)
+
+
+def _departure(name: str, model: Network, field: str, values: tuple[Any, ...]) -> str:
+    value = getattr(model, field)
+    if value in values or (field == "variant" and _has_basic_blocks(model)):
+        return ""
+    return (
+        f"torchvision has no weights for {name} with {field} = {value!r}; "
+        f"allowed: {', '.join(map(str, values))}"
+    )
 
 
 def _has_basic_blocks(model: Network) -> bool:
@@ -63,21 +62,6 @@ def sequential(classifier: Names) -> Callable[[Sequence[Row]], Names]:
                 position += 1
         return names | classifier
 
-    return names
-
-
-def resnet(rows: Sequence[Row]) -> Names:
-    """Returns the names of a ResNet: `conv3_1/a` is `layer2.0.conv1`."""
-    places = {"a": "1", "b": "2", "c": "3"}
-    names = {"conv1": "conv1", "conv1_bn": "bn1", "logits": "fc"}
-    for row in rows:
-        match = re.fullmatch(r"conv(\d+)_(\d+)/(a|b|c|shortcut)(_bn)?", row.name)
-        if match:
-            stage, block, layer, norm = match.groups()
-            inside = ("bn" if norm else "conv") + places.get(layer, "")
-            if layer == "shortcut":
-                inside = "downsample.1" if norm else "downsample.0"
-            names[row.name] = f"layer{int(stage) - 1}.{int(block) - 1}.{inside}"
     return names
 
 
@@ -141,7 +125,7 @@ NAMED: Final[dict[str, tuple[Callable[[Sequence[Row]], Names], dict[str, tuple[A
         {"variant": ("released",), "norm": NORMALISED},
     ),
     "resnet": (
-        resnet,
+        partial(TORCHVISION.modules, first_stage=2),
         {"variant": ("v1.5",), "shortcut": ("B",), "residual": (True,), "norm": NORMALISED},
     ),
 }

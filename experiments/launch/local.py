@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -31,15 +33,31 @@ DEVICES = flags.DEFINE_integer("devices_per_process", 4, "simulated CPU devices"
 HEARTBEAT = flags.DEFINE_float("heartbeat_seconds", 30.0, "a process silent for so long is lost")
 EXTRA_SECONDS = 30.0  # beyond the heartbeat: the runtime's own time to end the others
 PREEMPTED = 75
+EXAMPLE = (
+    "python -m experiments.launch.local --processes=2 -- "
+    "python -m experiments.train --config=configs/smoke.py --workdir=runs/two"
+)
+# What the runtime prints for every group of devices that meets; its troubles read otherwise.
+MET = re.compile(
+    r"\[Gloo\] Rank \d+ is connected to \d+ peer ranks\. "
+    r"Expected number of connected peer ranks is : \d+\s*"
+)
 
 
 def main(argv: list[str]) -> int:
     """Parses, starts, waits and names what was lost."""
     split = argv.index("--") if "--" in argv else len(argv)
+    if split == len(argv) and not command_line.HELP & set(argv):
+        raise command_line.InputError(f"-- is missing before the command, as in {EXAMPLE}")
     command = argv[split + 1 :]
     extra = command_line.parse(argv[:split], __doc__ or "")
-    if extra or not command:
-        raise command_line.InputError("a command is missing, as in -- python -m experiments.train")
+    if extra:
+        what = " ".join(extra)
+        raise command_line.InputError(f"{what} stands before --, the command after it: {EXAMPLE}")
+    if not command:
+        raise command_line.InputError(f"there is no command after --, as in {EXAMPLE}")
+    if shutil.which(command[0]) is None:
+        raise command_line.InputError(f"{command[0]} is no program that is found here")
     processes = start(command, PROCESSES.value, DEVICES.value, HEARTBEAT.value)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         # Ignored by nohup, which means it.
@@ -91,7 +109,9 @@ def start(
 def pass_on(number: int, lines: IO[str]) -> None:
     """Prints the lines of a process after its number; they are read even if nobody takes them."""
     for line in lines:
-        say(f"[{number}] {line}")
+        left, met = MET.subn("", line)
+        if left or not met:
+            say(f"[{number}] {left.rstrip()}\n")
 
 
 def say(text: str, stream: IO[str] | None = None) -> None:

@@ -142,30 +142,34 @@ def test_the_edge_of_a_range_is_said(tmp_path: Path) -> None:
     narrow = {RATE: schema.LogUniform(1e-4, 0.01)}
     rounds = run_search(search(ranges=narrow), tmp_path, Bowl(), said.append)
     assert any("note: the best optim.learning_rate" in line for line in said)
-    tables, _ = report(rounds, "CONFIG")
+    tables, _ = report(rounds, "CONFIG", [], tmp_path)
     assert any("a better one may lie above 0.01" in note for note in tables[-1].notes)
 
 
 def test_the_report_ends_in_a_command(tmp_path: Path) -> None:
     rounds = run_search(search(), tmp_path, Bowl(), lambda _: None)
-    tables, command = report(rounds, "configs/digits/mlp.py:3_layers", ["--config.train.epochs=9"])
+    base, mine = "configs/digits/mlp.py:3_layers", ["--config.train.batch_size=50"]
+    tables, command = report(rounds, base, mine, tmp_path / "a b")
     assert len(tables) == 3 and "of 12 trials" in tables[0].caption
     best = rounds[-1].ranked()[0].values
-    assert command == (
-        "python -m experiments.train --config=configs/digits/mlp.py:3_layers "
-        "--config.train.epochs=9 "
-        f"--config.optim.learning_rate={best[RATE]} --config.optim.weight_decay={best[DECAY]} "
-        f"--config.model.kwargs.activation={best[ACTIVATION]}"
+    chosen = (
+        f"--config.train.batch_size=50 --config.optim.learning_rate={best[RATE]} "
+        f"--config.optim.weight_decay={best[DECAY]} "
+        f"--config.model.kwargs.activation={best[ACTIVATION]} "
+        f"--config.train.epochs={float(rounds[-1].stage.epochs)}"
     )
+    where = f"'--workdir={tmp_path}/a b/best'"
+    assert command == f"python -m experiments.train --config={base} {chosen} {where}"
+    assert report(rounds, "", mine, tmp_path)[1] == chosen, "no file could be named"
     assert "diverged and were stopped early" in tables[0].notes[0]
-    assert override_line("CONFIG", [], {"model.kwargs.layers": (8, 8)}).endswith("layers=(8, 8)'")
+    assert override_line([], {"model.kwargs.layers": (8, 8)}).endswith("layers=(8, 8)'")
 
 
 def test_all_trials_diverge(tmp_path: Path) -> None:
     said: list[str] = []
     rounds = run_search(search(), tmp_path, Bowl(diverge_above=0.0), said.append)
     assert len(rounds) == 1 and "all trials of stage 1 diverged" in said[-1]
-    assert report(rounds, "CONFIG") == ([], None)
+    assert report(rounds, "CONFIG", [], tmp_path) == ([], None)
 
 
 @pytest.mark.parametrize(

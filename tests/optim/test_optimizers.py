@@ -59,7 +59,8 @@ def adam(state: dict, g: np.ndarray, t: int, rate: float) -> np.ndarray:
 
 
 ALL = (sgd, momentum, momentum_2012, nesterov, rmsprop, rmsprop_tf, adadelta, adam)
-FORMULAS = {f.__name__: f for f in ALL}
+# The weight decay of AdamW is a part of the step: tests/step/test_steps.py
+FORMULAS = {f.__name__: f for f in ALL} | {"adamw": adam}
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)

@@ -9,16 +9,10 @@ import pytest
 from cnn_jax import models
 from cnn_jax.config.problems import InputError
 from cnn_jax.models.layer_table import layer_table
+from cnn_jax.transfer.families import namings
+from cnn_jax.transfer.layouts import flattened_maps, reordered
 from cnn_jax.transfer.state_dicts import StateDict
-from cnn_jax.transfer.torch_names import torch_names
-from cnn_jax.transfer.torch_weights import (
-    LEAVES,
-    convert,
-    expected_leaves,
-    flattened_maps,
-    reordered,
-    torch_shape,
-)
+from cnn_jax.transfer.torch_weights import convert, expected_leaves
 
 NARROW = {"width": 0.0625}
 SIZE = (64, 64, 3)
@@ -29,11 +23,9 @@ def build(name: str, **kwargs: Any) -> models.Network:
 
 
 def state_dict_for(model: models.Network, size: tuple[int, int, int] = SIZE) -> StateDict:
-    names, rng = torch_names(model, layer_table(model, size)), np.random.default_rng(0)
+    naming, rng = namings(model, layer_table(model, size))[0], np.random.default_rng(0)
     return {
-        f"{names['/'.join(path[1:-1])]}.{LEAVES[path[-1]]}": rng.normal(
-            size=torch_shape(leaf.shape)
-        ).astype(np.float32)
+        str(naming.name(path)): rng.normal(size=naming.shape(path, leaf.shape)).astype(np.float32)
         for path, leaf in expected_leaves(model, size).items()
     }
 
@@ -161,7 +153,7 @@ def test_auxiliary_heads() -> None:
 @pytest.mark.parametrize(
     ("name", "kwargs", "message"),
     [
-        ("lenet5", {}, "torchvision has no weights for 'lenet5'"),
+        ("lenet5", {}, r"missing: C1\.weight \(here params/C1/kernel\)"),
         ("alexnet", {}, "alexnet with variant = 'paper'; allowed: torchvision"),
         ("vgg", {"variant": "C"}, "variant = 'C'; allowed: A, B, D, E"),
         ("resnet", {"depth": 50}, "variant = 'v1'; allowed: v1.5"),

@@ -1,0 +1,139 @@
+"""Data that is not there: its sizes and classes, where they are all that is asked for.
+
+A network with weights out of a file predicts without the images that it was trained on, and what a
+run on a well-known set would need follows from how many images that has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from cnn_jax.config.problems import InputError
+from cnn_jax.config.schema import Config
+from cnn_jax.data.cropping import cropped, may_be_kept
+from cnn_jax.data.dataset import AnySplit, Dataset, Split
+from cnn_jax.data.records import Record
+from cnn_jax.data.sources import divided
+from cnn_jax.data.streams import whole_split
+
+
+class Known(NamedTuple):
+    """A set whose sizes are published.
+
+    Attributes:
+        train: images to train on.
+        test: images of the split that papers report.
+        classes: how many.
+        channels: of an image.
+        side: height and width of an image; None: they differ.
+    """
+
+    train: int
+    test: int
+    classes: int
+    channels: int = 3
+    side: int | None = None
+
+
+# By the names of TFDS. Russakovsky et al. 2015, Table 2; Krizhevsky 2009, chapter 3; LeCun et al.
+# 1998, section III.A.
+KNOWN: Final[Mapping[str, Known]] = {
+    "imagenet2012": Known(1_281_167, 50_000, 1000),
+    "cifar10": Known(50_000, 10_000, 10, side=32),
+    "cifar100": Known(50_000, 10_000, 100, side=32),
+    "mnist": Known(60_000, 10_000, 10, channels=1, side=28),
+}
+
+
+class AbsentRecords:
+    """Examples that cannot be read, for they are not there.
+
+    Args:
+        count: how many there would be.
+        channels: of an image.
+        side: height and width of every image, which is then black; None: none can be shown.
+    """
+
+    labels = None
+
+    def __init__(self, count: int, channels: int, side: int | None):
+        self.channels = channels
+        self._count, self._side = count, side
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, index: int) -> Record:
+        if self._side is None:
+            raise InputError(
+                "the images are needed, and config.data.directory is unset: the folder in which "
+                "they are prepared"
+            )
+        image = np.zeros((self._side, self._side, self.channels), np.uint8)
+        return Record(image, 0, f"example {index}")
+
+
+def known_data(config: Config) -> Dataset | None:
+    """Returns the sizes of a well-known set in place of it, where no directory is given.
+
+    Args:
+        config: validated.
+
+    Returns:
+        Splits of the right lengths, whose images are black or cannot be read; None where the sizes
+        are not known, or the data has a place.
+    """
+    data = config.data
+    if data.source != "tfds" or data.directory is not None:
+        return None
+    known = KNOWN.get(data.kwargs.get("name", "").partition("/")[0])
+    sliced = any("[" in data.kwargs.get(split, "") for split in ("train", "validation", "test"))
+    if known is None or sliced or data.kwargs.get("validation"):
+        return None
+    return absent_data(config, known, class_names(known.classes))
+
+
+def absent_data(config: Config, known: Known, names: tuple[str, ...]) -> Dataset:
+    """Returns sizes and classes in place of a set.
+
+    Args:
+        config: validated; its validation is held out, its crops say how large images are.
+        known: the sizes.
+        names: of the classes.
+
+    Raises:
+        InputError: the crops keep the size of the images, which is not known.
+    """
+    train, test = (
+        whole_split(AbsentRecords(count, known.channels, known.side))
+        for count in (known.train, known.test)
+    )
+    whole = Dataset(train, train.take(np.arange(0)), test, names)
+    dataset = cropped(divided(whole, config.data), config, resident=())
+    parts: dict[str, Any] = {
+        name: _kept(split, name == "train", 1e6 * config.data.resident_megabytes)
+        for name, split in dataset.splits.items()
+    }
+    return replace(dataset, **parts) if known.side else dataset
+
+
+def _kept(split: AnySplit, train: bool, limit: float) -> AnySplit:
+    """A split that would be kept in memory, black."""
+    if split.resident or not may_be_kept(split, train, limit):
+        return split
+    images = np.zeros((len(split), *split.image_shape), np.uint8)  # takes no memory until written
+    return Split(images, np.zeros(len(split), np.int32))
+
+
+def class_names(count: int) -> tuple[str, ...]:
+    """Returns the names of classes that have none."""
+    return tuple(f"class {i}" for i in range(count))
+
+
+def are_named(names: Any) -> bool:
+    """Whether classes have names of their own."""
+    return tuple(names) != class_names(len(names))
