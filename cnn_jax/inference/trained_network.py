@@ -155,6 +155,8 @@ def _keep(run: Run, variables: dict[str, Any], weights: str | Path, workdir: Pat
     """Writes weights as the checkpoint of step 0."""
     state = run.devices.place(run.drawn_state().replace(**variables))
     record = run.checkpoint_record() | {"weights": origin_of(weights)}
+    if _is_absent(run.config):
+        record["examples"] = {}
     # Without a config.json no training goes on here: it would pass for a run from scratch.
     with closing(Checkpoints(workdir)) as checkpoints:
         checkpoints.save(0, state, record, None)
@@ -164,7 +166,7 @@ def _data_of(
     config: Config, seen: Recognised | None, weights: str | Path, use: WeightsUse
 ) -> Dataset:
     """The data of a config, or its sizes where it is not there and not needed."""
-    absent = config.data.source in sources.ON_DISK and config.data.directory is None
+    absent = _is_absent(config)
     if absent and use.needs_data:
         raise InputError(
             "images with labels are needed: --data_directory=FOLDER, one sub-folder a class, or "
@@ -190,6 +192,10 @@ def _data_of(
     if use.class_names is None:
         return dataset
     return replace(dataset, class_names=read_class_names(use.class_names, dataset.num_classes))
+
+
+def _is_absent(config: Config) -> bool:
+    return config.data.source in sources.ON_DISK and config.data.directory is None
 
 
 def origin_of(weights: str | Path) -> dict[str, str]:

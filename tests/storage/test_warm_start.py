@@ -190,9 +190,7 @@ def test_a_source_is_part_of_what_a_run_is() -> None:
 
 def test_a_file_of_another_network_is_named(tmp_path: Path) -> None:
     np.savez(tmp_path / "net.npz", **{"features.0.weight": np.zeros(3)})
-    with pytest.raises(
-        InputError, match="no array of a name and shape of this network; it"
-    ):
+    with pytest.raises(InputError, match="no array of a name and shape of this network; it"):
         begin(tmp_path / "run", NARROW | {"init_from.weights": str(tmp_path / "net.npz")})
     (tmp_path / "net.npz").write_bytes(b"none")
     with pytest.raises(InputError, match=r"^config\.init_from\.weights = .*net\.npz: "):
