@@ -251,7 +251,8 @@ def parse_origin(
         raise InputError("--config goes with --weights; a run directory brings its own config")
     if weights is None and workdir is None:
         raise InputError("--workdir is missing, as in --workdir=runs/digits-lenet5")
-    if values["preprocessing"].present and (weights is None or config is None):
+    decides = "preprocessing" in values and values["preprocessing"].present
+    if decides and (weights is None or config is None):
         raise InputError("--preprocessing says whose counts, that of --weights or of --config")
     if weights is not None and values["checkpoint"].present:
         raise InputError("--checkpoint goes with --workdir alone, not with --weights")

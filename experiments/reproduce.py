@@ -74,10 +74,11 @@ def main(argv: list[str]) -> int:
 def evaluated(config: Config, workdir: Path) -> tuple[Any, dict[str, Any], Any]:
     """Returns config, result and network of a checkpoint, or of weights out of a file."""
     from cnn_jax.diagnostics.measurement import measure
-    from cnn_jax.inference.trained_network import trained_network
+    from cnn_jax.inference.trained_network import WeightsUse, trained_network
 
-    kept, data = WORKDIR.value if WEIGHTS.value else workdir, config.data.directory
-    restored = trained_network(kept, CHECKPOINT.value or "", WEIGHTS.value, config, data)
+    kept = WORKDIR.value if WEIGHTS.value else workdir
+    use = WeightsUse(None, None, config.data.directory, True, command_line.say)
+    restored = trained_network(kept, CHECKPOINT.value or "", WEIGHTS.value, config, use)
     return restored.config, measure(restored, config.evaluation.batch_size), restored
 
 

@@ -166,6 +166,8 @@ def _keep(run: Run, variables: dict[str, Any], weights: str | Path, workdir: Pat
     whole = with_drawn_heads(variables, {"params": drawn.params, "batch_stats": drawn.batch_stats})
     state = run.devices.place(drawn.replace(**whole))
     record = run.checkpoint_record() | {"weights": origin_of(weights)}
+    if _is_absent(run.config):
+        record["examples"] = {}
     # Without a config.json no training goes on here: it would pass for a run from scratch.
     with closing(Checkpoints(workdir)) as checkpoints:
         checkpoints.save(0, state, record, None)
@@ -175,7 +177,7 @@ def _data_of(
     config: Config, seen: Recognised | None, weights: str | Path, use: WeightsUse
 ) -> Dataset:
     """The data of a config, or its sizes where it is not there and not needed."""
-    absent = config.data.source in sources.ON_DISK and config.data.directory is None
+    absent = _is_absent(config)
     if absent and use.needs_data:
         raise InputError(
             "images with labels are needed: --data_directory=FOLDER, one sub-folder a class, or "
@@ -201,6 +203,10 @@ def _data_of(
     if use.class_names is None:
         return dataset
     return replace(dataset, class_names=read_class_names(use.class_names, dataset.num_classes))
+
+
+def _is_absent(config: Config) -> bool:
+    return config.data.source in sources.ON_DISK and config.data.directory is None
 
 
 def origin_of(weights: str | Path) -> dict[str, str]:
