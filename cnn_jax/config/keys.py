@@ -277,7 +277,7 @@ SCHEMA: dict[str, Section] = {
         "weights": Key(
             None,
             MATHS,
-            "or with those of a file that `experiments.checkpoint export` has written",
+            "or with those of a file: of `experiments.checkpoint export`, or a state dict",
             optional=str,
         ),
         "layers": Key(

@@ -85,44 +85,6 @@ def read_weights(
     return {name: np.asarray(leaf, order="C") for name, leaf in leaves.items()}, record
 
 
-def load_exported(path: Path) -> Arrays:
-    """Returns the arrays of a file that `export` has written, by name.
-
-    Raises:
-        InputError: the file cannot be read, or holds arrays of other names.
-    """
-    if path.suffix not in READERS:
-        raise InputError(f"{path}: unknown format{hint(path.suffix, READERS)}")
-    try:
-        arrays = READERS[path.suffix](path)
-    except Exception as error:  # whatever the libraries make of a damaged file
-        raise InputError(f"{path} cannot be read: {error}") from error
-    if strange := [name for name in arrays if not name.startswith(EXPORTED)]:
-        raise InputError(
-            f"{path} holds {', '.join(strange[:3])}: names such as params/conv1/kernel are needed. "
-            "torchvision's names become a run directory, to begin from, by: "
-            "python -m experiments.evaluate --weights=FILE --config=CONFIG --workdir=NEW"
-        )
-    return arrays
-
-
-def _load_npz(path: Path) -> Arrays:
-    with np.load(path, allow_pickle=False) as archive:
-        return dict(archive)
-
-
-def _load_safetensors(path: Path) -> Arrays:
-    from safetensors.numpy import load_file
-
-    return load_file(path)
-
-
-READERS: Final[dict[str, Callable[[Path], Arrays]]] = {
-    ".npz": _load_npz,
-    ".safetensors": _load_safetensors,
-}
-
-
 def _writer(path: Path, force: bool) -> Callable[[IO[bytes], Arrays], None]:
     """What writes the format of a file that may be written."""
     if path.suffix not in WRITERS:

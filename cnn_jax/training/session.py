@@ -97,7 +97,7 @@ def train(config: Config, workdir: str | Path, preemption: Preemption, began: fl
     check_section(config, run.dataset.train)
     with Waiting("checking the shapes"):
         check_shapes(run)
-    start = warm_start(config.init_from, Path(workdir), run.state_shapes)
+    start = warm_start(config.init_from, Path(workdir), run.state_shapes, run.open_weights)
     directory, problem = None, None
     if run.devices.lead:
         try:
