@@ -27,7 +27,7 @@ from cnn_jax.training.run import Run, network_of, prepare, set_precision
 from cnn_jax.transfer.agreement import described
 from cnn_jax.transfer.auxiliary_heads import describe_heads, with_drawn_heads
 from cnn_jax.transfer.recognition import Recognised, recognise
-from cnn_jax.transfer.state_dicts import load, load_described
+from cnn_jax.transfer.state_dicts import WeightsFile
 from cnn_jax.transfer.torch_weights import convert, expected_names
 from cnn_jax.transfer.values import impossible_values
 
@@ -120,7 +120,7 @@ def with_weights(
     Args:
         config: validated; which network, data and preprocessing belong to the weights. None: the
             names in the file tell, if they are torchvision's.
-        weights: a state dict with torchvision's names, see `state_dicts.load`.
+        weights: a state dict with torchvision's names, see `state_dicts.WeightsFile`.
         workdir: a new directory, where they are written as the checkpoint of step 0; None: nothing
             is written.
         use: what else is asked for.
@@ -131,10 +131,8 @@ def with_weights(
     """
     if workdir is not None and Path(workdir).exists() and any(Path(workdir).iterdir()):
         raise InputError(f"--workdir={workdir} is not empty: --weights are written into a new one")
-    arrays = load(weights)
-    if problems := impossible_values(arrays):
-        raise InputError([f"--weights={weights}: {text}" for text in problems])
-    seen = recognise(arrays, Path(weights))
+    file = WeightsFile(weights)
+    seen = recognise(file.taken().arrays, Path(weights))
     if config is None:
         config = own_config(str(weights), seen, use.data_directory)
     else:
@@ -146,14 +144,17 @@ def with_weights(
     size = dataset.image_shape
     set_precision(config.precision)
     model = network_of(config, dataset.num_classes)
-    taken = load_described(weights, expected_names(model, size))
+    taken = file.taken(expected_names(model, size))
     try:
+        if problems := impossible_values(taken.arrays):
+            raise InputError(problems)
         variables = convert(taken.arrays, model, size)
     except InputError as error:
-        said = [f"--weights={weights}: {text}" for text in error.problems]
-        raise InputError(said + ([taken.words] if taken.words else [])) from error
-    for line in filter(None, (taken.words, describe_heads(taken.arrays, variables, model))):
-        use.say(line)
+        problems = [*error.problems, *([taken.words] if taken.words else [])]
+        raise InputError([f"--weights={weights}: {text}" for text in problems]) from error
+    for words in (taken.words, describe_heads(taken.arrays, variables, model)):
+        if words:
+            use.say(words)
     record = preprocessing_for(dataset, config.data.normalisation)
     if workdir is not None:
         _keep(prepare(config, record, dataset), variables, weights, Path(workdir))
