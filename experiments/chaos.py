@@ -29,7 +29,9 @@ LONGEST = flags.DEFINE_float("longest", 12.0, "latest moment of a kill, seconds 
 SEED = flags.DEFINE_integer("seed", 0, "of the moments")
 STEPS = flags.DEFINE_integer("steps", 4000, "length of the run", lower_bound=1)
 WORKDIR = flags.DEFINE_string("workdir", "runs/chaos", "where both runs go; must be new")
-TABLE = flags.DEFINE_multi_string("table", [], "print the table of this directory; several")
+TABLE = flags.DEFINE_multi_string(
+    "table", [], "print the table of this directory; several: those of one kind are added up"
+)
 
 
 def main(argv: list[str]) -> int:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
+import os
 import platform
 import sys
 import time
@@ -179,9 +181,22 @@ def _others(path: Path, record: str) -> list[str]:
 
 
 def origin() -> dict[str, Any]:
-    """Returns what made a result: command, versions, platform."""
+    """Returns what made a result: command, machine, versions.
+
+    Another processor rounds otherwise: the same config and seed may end at another error there.
+    """
     versions = {name: metadata.version(name) for name in LIBRARIES}
     return {
         "command": sys.orig_argv,
+        "machine": machine(),
         "versions": {"cnn_jax": __version__, "python": platform.python_version()} | versions,
     }
+
+
+def machine() -> str:
+    """Returns the processor and the number of its cores: `Intel(R) Xeon(R) CPU, 2 cores`."""
+    name = platform.processor() or platform.machine()
+    with contextlib.suppress(OSError, StopIteration):
+        lines = Path("/proc/cpuinfo").read_text().splitlines()  # where Linux has the name
+        name = next(line for line in lines if line.startswith("model name")).partition(":")[2]
+    return f"{' '.join(name.split())}, {os.cpu_count()} cores"

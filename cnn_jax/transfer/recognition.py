@@ -45,8 +45,9 @@ class Recognised:
 
     @property
     def as_published(self) -> bool:
-        """Whether these are the published classes: others were trained by somebody else."""
-        return self.file is not None or self.num_classes == ILSVRC_CLASSES
+        """Whether it may be the published file: else it was trained by somebody else."""
+        published = self.num_classes == ILSVRC_CLASSES and not {"width", "blocks"} & {*self.kwargs}
+        return self.file is not None or published
 
     def describe(self) -> str:
         """Returns the network in words: `resnet depth=50 variant=v1.5, 1000 classes`."""
@@ -108,8 +109,9 @@ def _vgg(shapes: Shapes) -> Recognised | None:
 
 def _resnet(shapes: Shapes) -> Recognised | None:
     first, block = shapes["conv1.weight"], shapes["layer1.0.conv1.weight"]
-    if first[2:] != (7, 7) or shapes["layer1.0.conv2.weight"][:2] != (block[0], block[0]):
-        return None  # a small network, a Wide ResNet or a ResNeXt
+    inside = shapes["layer1.0.conv2.weight"][:2]
+    if first[2:] != (7, 7) or block[0] != first[0] or inside != (first[0], first[0]):
+        return None  # a network for small images, a Wide ResNet or a ResNeXt
     counts: dict[int, int] = {}
     for name in shapes:
         if place := re.match(r"layer(\d+)\.(\d+)\.", name):

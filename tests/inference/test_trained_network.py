@@ -93,7 +93,8 @@ def test_the_binaries(weights: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--weights=w.npz",), "--weights needs --config=FILE"),
+        (("--weights=w.npz",), "--weights=w.npz: no such file"),
+        (("--weights=w.npz", "--preprocessing=config"), "--preprocessing says whose counts"),
         (("--config=configs/smoke.py",), "--config goes with --weights"),
         ((), "--workdir is missing"),
         (
