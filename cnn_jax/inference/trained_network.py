@@ -25,9 +25,11 @@ from cnn_jax.inference.weights_config import agreed_config, own_config
 from cnn_jax.storage.checkpoints import Checkpoints
 from cnn_jax.training.run import Run, network_of, prepare, set_precision
 from cnn_jax.transfer.agreement import described
-from cnn_jax.transfer.recognition import Recognised, recognise
-from cnn_jax.transfer.state_dicts import load
-from cnn_jax.transfer.torch_weights import convert
+from cnn_jax.transfer.auxiliary_heads import describe_heads, with_drawn_heads
+from cnn_jax.transfer.guesses import guess
+from cnn_jax.transfer.recognition import classes_of, recognise
+from cnn_jax.transfer.state_dicts import load_described
+from cnn_jax.transfer.torch_weights import convert, expected_names
 from cnn_jax.transfer.values import impossible_values
 
 
@@ -89,15 +91,19 @@ def with_data_at(restored: Restored, directory: str) -> Restored:
     Raises:
         InputError: the source of its data reads no directory.
     """
-    return replace(restored, config=_at(restored.config, directory))
+    return replace(
+        restored, config=_at(restored.config, directory, restored.preprocessing.channels)
+    )
 
 
-def _at(config: Config, directory: str) -> Config:
+def _at(config: Config, directory: str, channels: int | None = None) -> Config:
     if config.data.source not in sources.ON_DISK:
         raise InputError(f"source {config.data.source} reads no directory")
     changed = ConfigDict(config)
     with changed.unlocked(), changed.ignore_type():
         changed.data.directory = directory
+        if channels and "channels" in changed.data.kwargs:  # as those of training were read
+            changed.data.kwargs.channels = channels
     return validate(changed)
 
 
@@ -126,25 +132,33 @@ def with_weights(
     """
     if workdir is not None and Path(workdir).exists() and any(Path(workdir).iterdir()):
         raise InputError(f"--workdir={workdir} is not empty: --weights are written into a new one")
-    arrays = load(weights)
+    taken = load_described(weights)
+    arrays = taken.arrays
     if problems := impossible_values(arrays):
         raise InputError([f"--weights={weights}: {text}" for text in problems])
     seen = recognise(arrays, Path(weights))
     if config is None:
-        config = own_config(str(weights), seen, use.data_directory)
+        config = own_config(str(weights), seen or guess(arrays), use.data_directory)
     else:
         config = _at(config, use.data_directory) if use.data_directory else config
         config = agreed_config(str(weights), seen, config, use.preprocessing, use.say)
     if seen is not None:
         use.say(described(str(weights), seen, config))
-    dataset = _data_of(config, seen, weights, use)
+    told = seen.num_classes if seen is not None else classes_of(arrays)
+    dataset = _data_of(config, told, weights, use)
     size = dataset.image_shape
     set_precision(config.precision)
     model = network_of(config, dataset.num_classes)
+    expected = expected_names(model, size)
+    if not expected & arrays.keys():  # the weights of this network may stand beside those taken
+        taken = load_described(weights, expected)
     try:
-        variables = convert(arrays, model, size)
+        variables = convert(taken.arrays, model, size)
     except InputError as error:
-        raise InputError([f"--weights={weights}: {text}" for text in error.problems]) from error
+        said = [f"--weights={weights}: {text}" for text in error.problems]
+        raise InputError(said + ([taken.words] if taken.words else [])) from error
+    for line in filter(None, (taken.words, describe_heads(taken.arrays, variables, model))):
+        use.say(line)
     record = preprocessing_for(dataset, config.data.normalisation)
     if workdir is not None:
         _keep(prepare(config, record, dataset), variables, weights, Path(workdir))
@@ -153,7 +167,9 @@ def with_weights(
 
 def _keep(run: Run, variables: dict[str, Any], weights: str | Path, workdir: Path) -> None:
     """Writes weights as the checkpoint of step 0."""
-    state = run.devices.place(run.drawn_state().replace(**variables))
+    drawn = run.drawn_state()
+    whole = with_drawn_heads(variables, {"params": drawn.params, "batch_stats": drawn.batch_stats})
+    state = run.devices.place(drawn.replace(**whole))
     record = run.checkpoint_record() | {"weights": origin_of(weights)}
     if _is_absent(run.config):
         record["examples"] = {}
@@ -162,9 +178,7 @@ def _keep(run: Run, variables: dict[str, Any], weights: str | Path, workdir: Pat
         checkpoints.save(0, state, record, None)
 
 
-def _data_of(
-    config: Config, seen: Recognised | None, weights: str | Path, use: WeightsUse
-) -> Dataset:
+def _data_of(config: Config, classes: int | None, weights: str | Path, use: WeightsUse) -> Dataset:
     """The data of a config, or its sizes where it is not there and not needed."""
     absent = _is_absent(config)
     if absent and use.needs_data:
@@ -174,21 +188,21 @@ def _data_of(
         )
     if not absent:
         dataset = sources.dataset_for(config, resident=())
-        if seen is not None and dataset.num_classes != seen.num_classes:
+        if classes is not None and dataset.num_classes != classes:
             first = ", ".join(printable(name) for name in dataset.class_names[:3])
             raise InputError(
-                f"--weights={weights} tells {seen.num_classes} classes apart, and the data has "
+                f"--weights={weights} tells {classes} classes apart, and the data has "
                 f"{dataset.num_classes}: {first}, ... Data of the same classes is needed; "
                 "to train a new last layer on this data: python -m experiments.train with "
                 f"--config.init_from.weights={weights}"
             )
     else:
-        if seen is None:
+        if classes is None:
             raise InputError(
                 f"--weights={weights}: how many classes the network has is told by its data, and "
                 "config.data.directory is unset: the folder in which the data is prepared"
             )
-        dataset = absent_data(config, sizes_for(config, seen.num_classes))
+        dataset = absent_data(config, sizes_for(config, classes))
     if use.class_names is None:
         return dataset
     return replace(dataset, class_names=read_class_names(use.class_names, dataset.num_classes))

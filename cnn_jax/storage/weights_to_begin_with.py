@@ -14,7 +14,7 @@ from cnn_jax.transfer.agreement import overrides, preprocessing_differences
 from cnn_jax.transfer.layouts import Size
 from cnn_jax.transfer.partial_weights import is_ours, under_our_names
 from cnn_jax.transfer.recognition import Recognised, recognise
-from cnn_jax.transfer.state_dicts import load
+from cnn_jax.transfer.state_dicts import load_described
 
 KEY = "config.init_from.weights"
 
@@ -44,7 +44,8 @@ def open_weights(path: Path, config: Config, model: Network, image_size: Size) -
         InputError: the file cannot be read, or belongs to a network that computes something else.
     """
     try:
-        arrays = load(path)
+        taken = load_described(path, None, flag=f"{KEY} = ")
+        arrays = taken.arrays
         if is_ours(arrays):
             return Opened(arrays)
         return Opened(
@@ -61,12 +62,11 @@ def _notices(path: Path, seen: Recognised | None, config: Config) -> tuple[str, 
     known = f"{seen.file}, known by its SHA-256" if seen.file else f"{seen.title} by its names"
     notices = [f"{path.name} is {known}: {seen.describe()}"]
     if differences := preprocessing_differences(seen, config):
-        mends = " ".join(overrides(PUBLISHED[str(seen.preprocessing)], config))
+        mends = " ".join(overrides(PUBLISHED[seen.preprocessing], config))
         notices += [*differences, f"as published by {mends}"]
     return tuple(notices)
 
 
 def _named(path: Path, text: str) -> str:
-    """A message of the reader, which knows the file by another flag."""
-    bare = text.removeprefix(f"--weights={path}").removeprefix(": ").strip()
-    return f"{KEY} = {path}: {bare}"
+    """A message with the file that it is about."""
+    return text if text.startswith(KEY) else f"{KEY} = {path}: {text}"
