@@ -89,10 +89,10 @@ def report(file: str, config: Config, result: dict[str, Any], restored: Any, wor
     known = recognised_data.recognised(config)
     others = measurement.measure_others(file, config, workdir, restored, known.name)
     verdict = reproduction.judge(file, as_in_file, config, result, others, known)
+    print(f"\n{verdict.markdown()}\nkept in {workdir}: reproduction.md and .json", flush=True)
     with closing(RunDirectory(workdir)) as directory:
         directory.write_text("reproduction.md", verdict.markdown())
         directory.write("reproduction.json", verdict.to_tree() | origin())
-    print(f"\n{verdict.markdown()}\nwritten to {workdir}/reproduction.md and reproduction.json")
     return 0
 
 

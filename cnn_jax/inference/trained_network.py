@@ -26,9 +26,9 @@ from cnn_jax.storage.checkpoints import Checkpoints
 from cnn_jax.training.run import Run, network_of, prepare, set_precision
 from cnn_jax.transfer.agreement import described
 from cnn_jax.transfer.auxiliary_heads import describe_heads, with_drawn_heads
-from cnn_jax.transfer.guesses import guess
-from cnn_jax.transfer.recognition import classes_of, recognise
-from cnn_jax.transfer.state_dicts import load_described
+from cnn_jax.transfer.guesses import classes_of, guess
+from cnn_jax.transfer.recognition import recognise
+from cnn_jax.transfer.state_dicts import WeightsFile
 from cnn_jax.transfer.torch_weights import convert, expected_names
 from cnn_jax.transfer.values import impossible_values
 
@@ -121,7 +121,7 @@ def with_weights(
     Args:
         config: validated; which network, data and preprocessing belong to the weights. None: the
             names in the file tell, if they are torchvision's.
-        weights: a state dict with torchvision's names, see `state_dicts.load`.
+        weights: a state dict with torchvision's names, see `state_dicts.WeightsFile`.
         workdir: a new directory, where they are written as the checkpoint of step 0; None: nothing
             is written.
         use: what else is asked for.
@@ -132,10 +132,8 @@ def with_weights(
     """
     if workdir is not None and Path(workdir).exists() and any(Path(workdir).iterdir()):
         raise InputError(f"--workdir={workdir} is not empty: --weights are written into a new one")
-    taken = load_described(weights)
-    arrays = taken.arrays
-    if problems := impossible_values(arrays):
-        raise InputError([f"--weights={weights}: {text}" for text in problems])
+    file = WeightsFile(weights)
+    arrays = file.taken().arrays
     seen = recognise(arrays, Path(weights))
     if config is None:
         config = own_config(str(weights), seen or guess(arrays), use.data_directory)
@@ -145,20 +143,21 @@ def with_weights(
     if seen is not None:
         use.say(described(str(weights), seen, config))
     told = seen.num_classes if seen is not None else classes_of(arrays)
-    dataset = _data_of(config, told, weights, use)
+    dataset = _data_of(config, told, weights, use, seen is not None)
     size = dataset.image_shape
     set_precision(config.precision)
     model = network_of(config, dataset.num_classes)
-    expected = expected_names(model, size)
-    if not expected & arrays.keys():  # the weights of this network may stand beside those taken
-        taken = load_described(weights, expected)
+    taken = file.taken(expected_names(model, size))
     try:
+        if problems := impossible_values(taken.arrays):
+            raise InputError(problems)
         variables = convert(taken.arrays, model, size)
     except InputError as error:
-        said = [f"--weights={weights}: {text}" for text in error.problems]
-        raise InputError(said + ([taken.words] if taken.words else [])) from error
-    for line in filter(None, (taken.words, describe_heads(taken.arrays, variables, model))):
-        use.say(line)
+        problems = [*error.problems, *([taken.words] if taken.words else [])]
+        raise InputError([f"--weights={weights}: {text}" for text in problems]) from error
+    for words in (taken.words, describe_heads(taken.arrays, variables, model)):
+        if words:
+            use.say(words)
     record = preprocessing_for(dataset, config.data.normalisation)
     if workdir is not None:
         _keep(prepare(config, record, dataset), variables, weights, Path(workdir))
@@ -178,7 +177,9 @@ def _keep(run: Run, variables: dict[str, Any], weights: str | Path, workdir: Pat
         checkpoints.save(0, state, record, None)
 
 
-def _data_of(config: Config, classes: int | None, weights: str | Path, use: WeightsUse) -> Dataset:
+def _data_of(
+    config: Config, classes: int | None, weights: str | Path, use: WeightsUse, recognised: bool
+) -> Dataset:
     """The data of a config, or its sizes where it is not there and not needed."""
     absent = _is_absent(config)
     if absent and use.needs_data:
@@ -188,6 +189,11 @@ def _data_of(config: Config, classes: int | None, weights: str | Path, use: Weig
         )
     if not absent:
         dataset = sources.dataset_for(config, resident=())
+        if recognised and dataset.image_shape[2] != 3:
+            raise InputError(
+                f"--weights={weights} sees RGB, and the data is grey: "
+                "--config.data.kwargs.channels=3 repeats it in three channels"
+            )
         if classes is not None and dataset.num_classes != classes:
             first = ", ".join(printable(name) for name in dataset.class_names[:3])
             raise InputError(

@@ -45,7 +45,8 @@ def own_config(weights: str, seen: Recognised | Guess | None, directory: str | N
     config.model.name = seen.network
     config.model.kwargs = ConfigDict(dict(seen.kwargs))
     if directory is not None or seen.num_classes != ILSVRC_CLASSES:
-        config.data.source, config.data.kwargs = "folder", ConfigDict()
+        # Grey images are seen as the weights want them, in three channels.
+        config.data.source, config.data.kwargs = "folder", ConfigDict({"channels": 3})
         config.data.directory = directory
     else:
         config.data.source = "tfds"

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from cnn_jax.models.resnet import BLOCKS, SHALLOWEST_BOTTLENECK
-from cnn_jax.transfer.guesses import guess
 from cnn_jax.transfer.published_files import published_file
 from cnn_jax.transfer.state_dicts import StateDict
 
@@ -78,12 +77,6 @@ def recognise(state_dict: StateDict, path: Path | None = None) -> Recognised | N
     return None
 
 
-def classes_of(state_dict: StateDict) -> int | None:
-    """Returns how many classes a state dict looks like having; None where that is not seen."""
-    found = guess(state_dict)
-    return None if found is None else found.classes
-
-
 def _alexnet(shapes: Shapes) -> Recognised | None:
     first = shapes["features.0.weight"]
     if first[2:] != (11, 11) or "classifier.1.weight" not in shapes:
@@ -117,7 +110,7 @@ def _vgg(shapes: Shapes) -> Recognised | None:
 def _resnet(shapes: Shapes) -> Recognised | None:
     first, block = shapes["conv1.weight"], shapes["layer1.0.conv1.weight"]
     inside = shapes["layer1.0.conv2.weight"][:2]
-    if "bn1.weight" not in shapes or "bn.weight" in shapes:
+    if "bn.weight" in shapes:
         return None  # with pre-activation
     if first[2:] != (7, 7) or block[0] != first[0] or inside != (first[0], first[0]):
         return None  # a network for small images, a Wide ResNet or a ResNeXt
