@@ -12,7 +12,7 @@ import os
 import re
 import select
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from absl import flags
@@ -284,6 +284,19 @@ def _overridden(
 def _nothing_else(extra: list[str]) -> None:
     if extra:
         raise InputError(f"unexpected arguments: {' '.join(extra)}")
+
+
+def command_of(words: list[str], commands: Sequence[str]) -> str:
+    """Returns the command among the arguments that are no flags: the first of them.
+
+    Raises:
+        InputError: there is none, or one that does not exist.
+    """
+    if not words:
+        raise InputError(f"a command is missing. Allowed: {', '.join(commands)}")
+    if words[0] not in commands:
+        raise InputError(f"command {words[0]!r} is unknown{hint(words[0], commands)}")
+    return words[0]
 
 
 def assignments(flag: str, texts: list[str]) -> dict[str, Any]:

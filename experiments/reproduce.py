@@ -83,12 +83,12 @@ def evaluated(config: Config, workdir: Path) -> tuple[Any, dict[str, Any], Any]:
 
 def report(file: str, config: Config, result: dict[str, Any], restored: Any, workdir: Path) -> int:
     """Evaluates by further protocols, prints the verdict and writes it into the run directory."""
-    from cnn_jax.diagnostics.measurement import measure_others
-    from cnn_jax.diagnostics.reproduction import judge
+    from cnn_jax.diagnostics import measurement, recognised_data, reproduction
 
     as_in_file = validate(fill_defaults(command_line.load_config_file(file)))
-    others = measure_others(file, config, workdir, restored)
-    verdict = judge(file, as_in_file, config, result, others)
+    known = recognised_data.recognised(config)
+    others = measurement.measure_others(file, config, workdir, restored, known.name)
+    verdict = reproduction.judge(file, as_in_file, config, result, others, known)
     with closing(RunDirectory(workdir)) as directory:
         directory.write_text("reproduction.md", verdict.markdown())
         directory.write("reproduction.json", verdict.to_tree() | origin())

@@ -18,7 +18,14 @@ from cnn_jax.config.schema import Config
 from cnn_jax.data import sources
 from cnn_jax.diagnostics.bands import INSIDE, Band, band_of_images, band_of_seeds, band_of_spread
 from cnn_jax.diagnostics.deviations import changes, known_deviations, partial_data, stored_data
-from cnn_jax.diagnostics.published_rows import CENTRE, PublishedRow, recipe_of, rows_for
+from cnn_jax.diagnostics.published_rows import (
+    CENTRE,
+    PublishedRow,
+    recipe_of,
+    rows_for,
+    why_none,
+)
+from cnn_jax.diagnostics.recognised_data import NOTHING_SAID, Recognised
 from cnn_jax.evaluation.exact import counted
 from cnn_jax.models.facts import METRICS
 
@@ -71,6 +78,8 @@ class Report:
         rows: every figure.
         deviations: from the paper, as the config file lists them, and from the file.
         hashed: `config_hash` of the run.
+        why_none: why there is no published figure among the rows; empty where there is one.
+        dataset: the data, as TFDS names it; empty where that is not known.
     """
 
     recipe: str
@@ -79,6 +88,8 @@ class Report:
     rows: tuple[Judged, ...]
     deviations: tuple[str, ...]
     hashed: str
+    why_none: str = ""
+    dataset: str = ""
 
     @property
     def verdict(self) -> str:
@@ -98,6 +109,8 @@ class Report:
             "result": dict(self.result),
             "rows": [row.to_tree() for row in self.rows],
             "deviations": list(self.deviations),
+            "why_none": self.why_none,
+            "dataset": self.dataset,
             "config_hash": self.hashed,
         }
 
@@ -107,14 +120,17 @@ class Report:
             f"# {self.recipe}: {self.verdict}",
             "",
             f"Step {self.result['step']}, parameters {self.parameters}, "
-            f"{counted(self.result)}, config {self.hashed}.",
+            f"{counted(self.result)}, {f'data {self.dataset}, ' if self.dataset else ''}"
+            f"config {self.hashed}.",
             "",
         ]
         if self.rows:
             lines += [HEAD, *map(_line, self.rows), ""]
         else:
             errors = (f"{METRICS[m]} {100 * self.result[f'{m}_error']:.2f} %" for m in METRICS)
-            lines += [f"No figure is published for this recipe; measured: {', '.join(errors)}.", ""]
+            lines += [f"Measured: {', '.join(errors)}.", ""]
+        if self.why_none:
+            lines += [self.why_none, ""]
         lines += ["Known deviations:", "", *(f"- {text}" for text in self.deviations or ("none",))]
         return "\n".join(lines) + "\n"
 
@@ -125,6 +141,7 @@ def judge(
     config: Config,
     result: Mapping[str, Any],
     by_protocol: Mapping[str, Mapping[str, Any]] | None = None,
+    recognised: Recognised = NOTHING_SAID,
 ) -> Report:
     """Returns the verdict on a run.
 
@@ -135,16 +152,19 @@ def judge(
         result: `top1_error` and `top5_error` as fractions, `n`, `step`; with `averaged_` in front
             those of averaged parameters, which then count.
         by_protocol: results by other protocols than one view, by their names.
+        recognised: what is known of data that says no name itself.
     """
     recipe = recipe_of(config_file)
     averaged = "averaged_top1_error" in result
     measured = {m: result[f"{'averaged_' if averaged else ''}{m}_error"] for m in METRICS}
     errors = {f"{m}_error": error for m, error in measured.items()} | {"n": result["n"]}
     results = {CENTRE: errors} | dict(by_protocol or {})
-    partial = partial_data(config.data)
+    partial = [*partial_data(config.data), *recognised.partial]
+    dataset = recognised.name or sources.dataset_name(config.data)
+    published = rows_for(recipe, dataset)
     rows = [
         replace(_judged(row, results.get(str(row.shown), {})), partial=bool(partial))
-        for row in rows_for(recipe, sources.dataset_name(config.data))
+        for row in published
     ]
     return Report(
         recipe=recipe,
@@ -153,11 +173,14 @@ def judge(
         rows=(*_beside_seeds(recipe, as_in_file, measured), *rows),
         deviations=(
             *partial,
+            *recognised.doubts,
             *stored_data(config.data),
             *changes(as_in_file, config),
             *known_deviations(config_file),
         ),
         hashed=config_hash(to_tree(config)),
+        why_none="" if published else why_none(recipe, dataset),
+        dataset=dataset,
     )
 
 

@@ -90,15 +90,19 @@ def with_data_at(restored: Restored, directory: str) -> Restored:
     Raises:
         InputError: the source of its data reads no directory.
     """
-    return replace(restored, config=_at(restored.config, directory))
+    return replace(
+        restored, config=_at(restored.config, directory, restored.preprocessing.channels)
+    )
 
 
-def _at(config: Config, directory: str) -> Config:
+def _at(config: Config, directory: str, channels: int | None = None) -> Config:
     if config.data.source not in sources.ON_DISK:
         raise InputError(f"source {config.data.source} reads no directory")
     changed = ConfigDict(config)
     with changed.unlocked(), changed.ignore_type():
         changed.data.directory = directory
+        if channels and "channels" in changed.data.kwargs:  # as those of training were read
+            changed.data.kwargs.channels = channels
     return validate(changed)
 
 

@@ -30,7 +30,7 @@ def card(
         run: its parts.
         result: the content of `result.json`.
         log: the lines of `metrics.jsonl`.
-        made_by: `command` and `versions`, as in `config.json`.
+        made_by: `command`, `machine` and `versions`, as in `config.json`.
     """
     config = to_tree(run.config)
     model, seeds = config["model"], config["seed"]
@@ -58,6 +58,7 @@ def card(
             f"{result['seconds']:,.0f} s in the last call; products in precision "
             f"`{result['precision']['matmul']}`.",
             ", ".join(f"{name} {version}" for name, version in made_by["versions"].items()) + ".",
+            f"Machine: {made_by['machine']}.",
         ],
         "Command": [f"```sh\n{shlex.join(['python', *made_by['command'][1:]])}\n```"],
     }

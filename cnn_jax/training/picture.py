@@ -33,7 +33,7 @@ def new_picture(width: float, height: float, title: str, config_hash: str = "") 
     figure = Figure(figsize=(width, height), layout="constrained")
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)
     if config_hash:
-        place: dict[str, Any] = {"x": 0.995, "y": 0.008, "ha": "right", "va": "bottom"}
+        place: dict[str, Any] = {"x": 0.995, "y": 0.99, "ha": "right", "va": "top"}
         figure.text(s=f"config {config_hash}", size=6.5, color=SMALL_PRINT, **place)
     return figure
 

@@ -17,6 +17,7 @@ from cnn_jax.data.same_data import check_same_data as check_data_of_run
 from cnn_jax.devices.distributed import lead_says, leave, text_from_lead, wait_for_all
 from cnn_jax.evaluation.exact import counted
 from cnn_jax.files import with_nan_at, write_text
+from cnn_jax.models.facts import published_channels
 from cnn_jax.step.state import TrainState, bytes_on_device, parameter_count
 from cnn_jax.storage.checkpoints import Checkpoints
 from cnn_jax.storage.metrics_log import MetricsLog, read_metrics
@@ -254,7 +255,19 @@ def _opening(run: Run, state: TrainState, resumed: bool) -> str:
         f"test {len(data.test)}, {data.num_classes} classes, "
         f"{'x'.join(map(str, data.image_shape))}\n"
         f"{held_out}{begin}: {run.plan.total_steps} steps of {run.plan.batch_size}, "
-        f"{run.config.train.epochs:g} epochs{untrained}"
+        f"{run.config.train.epochs:g} epochs{untrained}{_other_channels(run)}"
+    )
+
+
+def _other_channels(run: Run) -> str:
+    """That the first layer is not the published one, where the images have other channels."""
+    name, has = run.config.model.name, run.dataset.image_shape[2]
+    published = published_channels(name)
+    if not published or has in published:
+        return ""
+    return (
+        f"\n{name} is published for images of {' or '.join(map(str, sorted(published)))} "
+        f"channel(s) and sees {has} here: its first layer has other parameters than published"
     )
 
 
