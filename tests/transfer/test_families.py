@@ -13,7 +13,8 @@ from cnn_jax.models import MODELS
 from cnn_jax.models.layer_table import layer_table
 from cnn_jax.transfer.channel_order import padded
 from cnn_jax.transfer.families import naming_of, naming_to_write, namings
-from cnn_jax.transfer.keras_names import counted, plain
+from cnn_jax.transfer.keras_files import plain
+from cnn_jax.transfer.keras_names import counted
 from cnn_jax.transfer.naming import Naming
 from cnn_jax.transfer.torch_weights import convert, expected_leaves, state_dict_of
 from tests.models.small_networks import form
