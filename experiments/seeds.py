@@ -55,9 +55,10 @@ def main(argv: list[str]) -> int:
     table = seeds_table(results, config_hash(to_tree(config)))
     if ENSEMBLE.value:
         table += ensemble_of([workdir / f"seed-{seed}" for seed in range(SEEDS.value)])
+    print(f"\n{table}", flush=True)
     files.write_text(workdir / "table.md", table)
     files.write_json(workdir / "seeds.json", results)
-    print(f"\n{table}\nwritten to {workdir}/table.md and seeds.json")
+    print(f"written to {workdir}/table.md and seeds.json")
     return 0
 
 

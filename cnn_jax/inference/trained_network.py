@@ -27,7 +27,7 @@ from cnn_jax.training.run import Run, network_of, prepare, set_precision
 from cnn_jax.transfer.agreement import described
 from cnn_jax.transfer.auxiliary_heads import describe_heads, with_drawn_heads
 from cnn_jax.transfer.recognition import Recognised, recognise
-from cnn_jax.transfer.state_dicts import load, load_described
+from cnn_jax.transfer.state_dicts import WeightsFile
 from cnn_jax.transfer.torch_weights import convert, expected_names
 from cnn_jax.transfer.values import impossible_values
 
@@ -120,7 +120,7 @@ def with_weights(
     Args:
         config: validated; which network, data and preprocessing belong to the weights. None: the
             names in the file tell, if they are torchvision's.
-        weights: a state dict with torchvision's names, see `state_dicts.load`.
+        weights: a state dict with torchvision's names, see `state_dicts.WeightsFile`.
         workdir: a new directory, where they are written as the checkpoint of step 0; None: nothing
             is written.
         use: what else is asked for.
@@ -131,10 +131,8 @@ def with_weights(
     """
     if workdir is not None and Path(workdir).exists() and any(Path(workdir).iterdir()):
         raise InputError(f"--workdir={workdir} is not empty: --weights are written into a new one")
-    arrays = load(weights)
-    if problems := impossible_values(arrays):
-        raise InputError([f"--weights={weights}: {text}" for text in problems])
-    seen = recognise(arrays, Path(weights))
+    file = WeightsFile(weights)
+    seen = recognise(file.taken().arrays, Path(weights))
     if config is None:
         config = own_config(str(weights), seen, use.data_directory)
     else:
@@ -146,14 +144,17 @@ def with_weights(
     size = dataset.image_shape
     set_precision(config.precision)
     model = network_of(config, dataset.num_classes)
-    taken = load_described(weights, expected_names(model, size))
+    taken = file.taken(expected_names(model, size))
     try:
+        if problems := impossible_values(taken.arrays):
+            raise InputError(problems)
         variables = convert(taken.arrays, model, size)
     except InputError as error:
-        said = [f"--weights={weights}: {text}" for text in error.problems]
-        raise InputError(said + ([taken.words] if taken.words else [])) from error
-    for line in filter(None, (taken.words, describe_heads(taken.arrays, variables, model))):
-        use.say(line)
+        problems = [*error.problems, *([taken.words] if taken.words else [])]
+        raise InputError([f"--weights={weights}: {text}" for text in problems]) from error
+    for words in (taken.words, describe_heads(taken.arrays, variables, model)):
+        if words:
+            use.say(words)
     record = preprocessing_for(dataset, config.data.normalisation)
     if workdir is not None:
         _keep(prepare(config, record, dataset), variables, weights, Path(workdir))
@@ -166,6 +167,8 @@ def _keep(run: Run, variables: dict[str, Any], weights: str | Path, workdir: Pat
     whole = with_drawn_heads(variables, {"params": drawn.params, "batch_stats": drawn.batch_stats})
     state = run.devices.place(drawn.replace(**whole))
     record = run.checkpoint_record() | {"weights": origin_of(weights)}
+    if _is_absent(run.config):
+        record["examples"] = {}
     # Without a config.json no training goes on here: it would pass for a run from scratch.
     with closing(Checkpoints(workdir)) as checkpoints:
         checkpoints.save(0, state, record, None)
@@ -175,7 +178,7 @@ def _data_of(
     config: Config, seen: Recognised | None, weights: str | Path, use: WeightsUse
 ) -> Dataset:
     """The data of a config, or its sizes where it is not there and not needed."""
-    absent = config.data.source in sources.ON_DISK and config.data.directory is None
+    absent = _is_absent(config)
     if absent and use.needs_data:
         raise InputError(
             "images with labels are needed: --data_directory=FOLDER, one sub-folder a class, or "
@@ -201,6 +204,10 @@ def _data_of(
     if use.class_names is None:
         return dataset
     return replace(dataset, class_names=read_class_names(use.class_names, dataset.num_classes))
+
+
+def _is_absent(config: Config) -> bool:
+    return config.data.source in sources.ON_DISK and config.data.directory is None
 
 
 def origin_of(weights: str | Path) -> dict[str, str]:

@@ -117,14 +117,24 @@ def train(config: Config, workdir: str | Path, preemption: Preemption, began: fl
         finished = read_result(Path(workdir))
         if finished and (finished["step"] == run.plan.total_steps or finished.get("plateau_end")):
             return Outcome(Path(workdir), finished, fresh=False, lead=run.devices.lead)
-        result = _train(run, Path(workdir), preemption, began, start)
+        try:
+            result = _train(run, Path(workdir), preemption, began, start)
+        except DivergedError as error:
+            if directory is not None:  # the curves are what says how it came to that
+                log = read_metrics(directory.path / "metrics.jsonl")
+                draw(directory.path, config, log, f", stopped by the guard at step {error.step}")
+            raise
         if directory is not None:
             log = read_metrics(directory.path / "metrics.jsonl")
             result |= judged(log)
-            with Waiting("drawing the curves"):
-                draw(directory.path, config, result, log)
-            directory.write_text("card.md", card(run, result, log, origin()))
-            directory.write(RESULT, result)
+            try:
+                with Waiting("drawing the curves"):
+                    draw(directory.path, config, log)
+                directory.write_text("card.md", card(run, result, log, origin()))
+                directory.write(RESULT, result)
+            except InputError:  # the figures are said, whatever can be written
+                print(f"test: {in_words(result)}, {counted(result)}", flush=True)
+                raise
         lead_says(None)  # the others stay until the result is there: they could not tell of a fault
         return Outcome(Path(workdir), result, fresh=True, lead=run.devices.lead)
     finally:
@@ -273,14 +283,19 @@ def _other_channels(run: Run) -> str:
     )
 
 
-def draw(
-    directory: Path, config: Config, result: dict[str, Any], log: list[dict[str, Any]]
-) -> None:
-    """Draws `curves.png` and `curves.pdf` of a finished run."""
+def draw(directory: Path, config: Config, log: list[dict[str, Any]], ended: str = "") -> None:
+    """Draws `curves.png` and `curves.pdf` of a run that is over.
+
+    Args:
+        directory: of the run, whose name is in the title.
+        config: of the run.
+        log: the lines of `metrics.jsonl`.
+        ended: how, for the title, where it did not come to its end.
+    """
     # Imported here: matplotlib costs a second that the first step need not wait for.
     from cnn_jax.training.curves import draw_curves
 
-    title = f"{directory.resolve().name}: {config.model.name} on {config.data.source}"
-    if held_out := result["validation"]:
+    title = f"{directory.resolve().name}: {config.model.name} on {config.data.source}{ended}"
+    if held_out := judged(log)["validation"]:
         title += f", validation error {100 * held_out['top1_error']:.2f} % (n={held_out['n']})"
-    draw_curves(log, title, directory / "curves.png", result["config_hash"])
+    draw_curves(log, title, directory / "curves.png", config_hash(to_tree(config)))

@@ -246,11 +246,11 @@ def test_a_folder_is_recognised_by_its_test_images(
     config = config_of(MNIST, keys)
     assert recognised(config) == NOTHING_SAID
     digest = known_sets.digest_of(sources.load(config.data).test)
-    monkeypatch.setitem(known_sets.KNOWN, "mnist", known_sets.Known(8, 4, 2, digest))
+    monkeypatch.setitem(known_sets.KNOWN, "mnist", known_sets.Known(8, 4, 2, test_digest=digest))
     assert recognised(config) == Recognised("mnist")
     said = config_of(MNIST, keys | {"data.holds": "mnist"})
     assert recognised(said) == Recognised("mnist")
-    monkeypatch.setitem(known_sets.KNOWN, "mnist", known_sets.Known(8, 4, 2, "another"))
+    monkeypatch.setitem(known_sets.KNOWN, "mnist", known_sets.Known(8, 4, 2, test_digest="another"))
     assert recognised(config) == NOTHING_SAID
     assert "their digest is another" in recognised(said).doubts[0]
     monkeypatch.setitem(known_sets.KNOWN, "mnist", known_sets.Known(9, 4, 2))
