@@ -22,7 +22,7 @@ from experiments import command_line
 SCHEMES = flags.DEFINE_string(
     "schemes", "published,glorot_uniform,he_normal,orthogonal,lsuv", "initialisations, by commas"
 )
-OUTPUT = flags.DEFINE_string("output", None, "the picture; default: signals-<config>.png")
+OUTPUT = flags.DEFINE_string("output", None, "the picture; default: runs/signals-<config>.png")
 STATISTICS = flags.DEFINE_string(
     "statistics", "activation_variance,gradient_variance", "what is printed, by commas"
 )
@@ -45,7 +45,9 @@ def main(argv: list[str]) -> int:
         if name not in KNOWN:
             raise command_line.InputError(f"--statistics={name}: unknown{hint(name, KNOWN)}")
     stem = Path(config_file.partition(":")[0]).stem
-    output = Path(OUTPUT.value or f"signals-{stem}.png")
+    output = Path(OUTPUT.value or f"runs/signals-{stem}.png")
+    if not OUTPUT.value:
+        output.parent.mkdir(exist_ok=True)
     files.check_output("--output", output, (".pdf", ".png"))
     by_scheme = compare_schemes(config, schemes)
     for name in statistics:
