@@ -38,6 +38,8 @@ def main(argv: list[str]) -> int:
     command = chosen_command(command_line.parse(argv, __doc__ or ""))
     if WORKDIR.value is None:
         raise command_line.InputError("--workdir is missing, as in --workdir=runs/digits-lenet5")
+    if not Path(WORKDIR.value).is_dir():
+        raise command_line.InputError(f"--workdir={WORKDIR.value}: it holds no checkpoints")
     suffix = ".pth" if FORMAT.value == "torch" else f".{FORMAT.value or 'npz'}"
     name = "averaged_weights" if AVERAGED.value else "weights"
     output = OUTPUT.value or str(Path(WORKDIR.value, name + suffix))
