@@ -22,7 +22,7 @@ from experiments import command_line
 SCHEMES = flags.DEFINE_string(
     "schemes", "published,glorot_uniform,he_normal,orthogonal,lsuv", "initialisations, by commas"
 )
-OUTPUT = flags.DEFINE_string("output", None, "the picture; default: signals-<config>.png")
+OUTPUT = flags.DEFINE_string("output", None, "the picture; default: runs/signals-<config>.png")
 STATISTICS = flags.DEFINE_string(
     "statistics", "activation_variance,gradient_variance", "what is printed, by commas"
 )
