@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# A dot every three seconds while the shell of a line lives: pip is silent for minutes.
+DOTS = ( while sleep 3 && kill -0 $$$$ 2>/dev/null; do printf .; done ) &
 PREPARE_VENV := .venv-prepare
 PREPARE_READY := $(PREPARE_VENV)/.ready
 CONFIG ?= configs/digits/lenet5.py
@@ -13,7 +15,7 @@ WORKERS ?= 2
 train: $(READY)  ## LeNet-5 on real handwritten digits
 	$(BIN)/python -m experiments.train --config=$(CONFIG)
 
-test: $(READY)  ## all tests but the slow ones, some five minutes
+test: $(READY)  ## all tests but the slow ones, some seven minutes on two cores
 	$(BIN)/python -m pytest -n $(WORKERS) --dist=loadgroup -m 'not slow and not prepare'
 
 slow: $(READY)  ## the rest: runs of several processes, kills at random moments, all combinations
@@ -23,8 +25,9 @@ prepared: $(PREPARE_READY)  ## preparing data by TensorFlow Datasets, in an envi
 	$(PREPARE_VENV)/bin/python -m pytest -m prepare
 
 parity: $(READY)  ## the same numbers as PyTorch, which it installs; some three minutes
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-	  --constraint constraints.txt --editable '.[parity]'
+	@echo "installing PyTorch into $(VENV)"
+	@$(DOTS) $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint constraints.txt --editable '.[parity]' && echo
 	$(BIN)/python -m pytest tests/parity
 
 lint: $(READY)  ## style and format
@@ -37,15 +40,17 @@ types: $(READY)  ## static types
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "error: cnn_jax needs Python 3.11 or newer; choose one by: make PYTHON=python3.12 ..."; exit 2; }
+	@echo "installing into $(VENV), once; some minutes"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-	  --constraint constraints.txt --editable '.[test]'
+	@$(DOTS) $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint constraints.txt --editable '.[test]' && echo
 	@touch $(READY)
 
 $(PREPARE_READY): pyproject.toml constraints.txt
+	@echo "installing into $(PREPARE_VENV), once; some minutes"
 	$(PYTHON) -m venv $(PREPARE_VENV)
-	$(PREPARE_VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
-	  --constraint constraints.txt --editable '.[test,prepare]'
+	@$(DOTS) $(PREPARE_VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint constraints.txt --editable '.[test,prepare]' && echo
 	@touch $(PREPARE_READY)
 
 clean:  ## removes the environments, never a run

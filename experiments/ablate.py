@@ -57,6 +57,7 @@ def main(argv: list[str]) -> int:
         from cnn_jax.ablation.report import write_report
         from cnn_jax.ablation.session import run_ablation
         from cnn_jax.devices.parallel_members import simulate_cpu_devices
+        from cnn_jax.training.progress import Waiting
 
         simulate_cpu_devices()
         memory = None if MEMORY.value is None else int(MEMORY.value * 2**30)
@@ -67,7 +68,8 @@ def main(argv: list[str]) -> int:
             print(f"preempted: what is trained is saved in {workdir}; run the same command again")
             return PREEMPTED
         minutes = (time.monotonic() - began) / 60
-        print(f"\n{write_report(workdir)}")
+        with Waiting("statistics and figures"):
+            write_report(workdir, say=lambda tables: print(f"\n{tables}", flush=True))
     diverged = sum(result.state == "diverged" for result in results)
     print(
         f"\n{len(results)} members, {diverged} diverged, {minutes:.1f} min in this call\n"

@@ -8,9 +8,8 @@
 
 step: images/s and time of the train step of `experiments.train`, where the time of the first one
 goes, memory, arithmetic; in alternation with PyTorch (--against=torch: eager, channels_last, the
-same layers) or with the step in a compiled loop (loop). Rounds in which others used the machine are
-dropped; ratios are medians. init: time to draw all parameters. input: images read, decoded, cropped
-to --size, on the device. population: members a minute of each strategy of `experiments.ablate`.
+same layers) or a compiled loop (loop). Rounds in which others used the machine are dropped, ratios
+are medians. init: time to draw parameters. input: images/s of each part. population: members/min.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from typing import Any
 from absl import flags
 
 from cnn_jax.files import json_text
+from cnn_jax.training.progress import Waiting
 from experiments import command_line
 
 OF_STEP = "model reference_id layer batch_size size channels classes dtype devices against rounds"
@@ -51,8 +51,9 @@ def main(argv: list[str]) -> int:
     words = command_line.parse(argv, __doc__ or "")
     if len(words) != 1 or words[0] not in COMMANDS:
         raise command_line.InputError(f"say what to measure: {' or '.join(COMMANDS)}")
-    commands = {"input": measure_input, "population": measure_members}
-    figures, text = commands.get(words[0], measure_step)(words[0])
+    measure = {"input": measure_input, "population": measure_members}.get(words[0], measure_step)
+    with Waiting(f"measuring {words[0]}"):
+        figures, text = measure(words[0])
     print(json_text(figures) if JSON.value else text)
     return 0
 

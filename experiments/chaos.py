@@ -29,7 +29,9 @@ LONGEST = flags.DEFINE_float("longest", 12.0, "latest moment of a kill, seconds 
 SEED = flags.DEFINE_integer("seed", 0, "of the moments")
 STEPS = flags.DEFINE_integer("steps", 4000, "length of the run", lower_bound=1)
 WORKDIR = flags.DEFINE_string("workdir", "runs/chaos", "where both runs go; must be new")
-TABLE = flags.DEFINE_multi_string("table", [], "print the table of this directory; several")
+TABLE = flags.DEFINE_multi_string(
+    "table", [], "print the table of this directory; several: those of one kind are added up"
+)
 
 
 def main(argv: list[str]) -> int:
@@ -43,6 +45,7 @@ def main(argv: list[str]) -> int:
     from cnn_jax.config.problems import hint
     from cnn_jax.diagnostics.chaos import compare, report, table, torment
     from cnn_jax.diagnostics.chaos_kinds import KINDS
+    from cnn_jax.training.progress import Waiting
 
     if TABLE.value:
         print(table([Path(run) for run in TABLE.value]))
@@ -51,7 +54,8 @@ def main(argv: list[str]) -> int:
         raise command_line.InputError(f"--kind={KIND.value}: unknown{hint(KIND.value, KINDS)}")
     kind, alone, tormented = KINDS[KIND.value], workdir / "alone", workdir / "tormented"
     workdir.mkdir(parents=True)
-    subprocess.run(kind.command(alone, STEPS.value), check=True, capture_output=True)
+    with Waiting("the run that is left alone"):
+        subprocess.run(kind.command(alone, STEPS.value), check=True, capture_output=True)
     began = time.monotonic()
     rng = random.Random(SEED.value)
     chaos = torment(kind, tormented, STEPS.value, KILLS.value, LONGEST.value, rng)

@@ -18,6 +18,7 @@ from typing import Any
 from absl import flags
 
 from cnn_jax.config.model_arguments import image_size, model_arguments
+from cnn_jax.training.progress import Waiting
 from experiments import command_line
 
 MODEL = flags.DEFINE_string("model", None, "name of the network")
@@ -32,7 +33,7 @@ DTYPE = flags.DEFINE_enum("dtype", "float32", ["float32", "bfloat16", "float64"]
 BATCH_SIZE = flags.DEFINE_integer("batch_size", 128, "of the activation memory", lower_bound=1)
 ALL = flags.DEFINE_bool("all", False, "list all published networks")
 JSON = flags.DEFINE_bool("json", False, "print JSON: one object, or with --all a list of them")
-MARKDOWN = flags.DEFINE_bool("markdown", False, "with --all: the table as the README has it")
+MARKDOWN = flags.DEFINE_bool("markdown", False, "with --all: the table of docs/networks.md")
 
 
 def main(argv: list[str]) -> int:
@@ -66,10 +67,11 @@ def show(kwargs: dict[str, Any], options: dict[str, Any]) -> None:
     from cnn_jax.diagnostics.network_report import display, report
     from cnn_jax.models.description import describe, describe_published
 
-    if REFERENCE_ID.value:
-        one = describe_published(REFERENCE_ID.value, **options)
-    else:
-        one = describe(MODEL.value or "", kwargs, **options)
+    with Waiting("counting"):
+        if REFERENCE_ID.value:
+            one = describe_published(REFERENCE_ID.value, **options)
+        else:
+            one = describe(MODEL.value or "", kwargs, **options)
     if AGAINST.value:
         display(compare(one, other(one, AGAINST.value, **options)))
     elif JSON.value:
@@ -86,10 +88,12 @@ def show_all() -> None:
     if MARKDOWN.value:
         print(markdown(), end="")
         return
+    with Waiting("networks described") as waiting:
+        descriptions = describe_all(waiting.done)
     if JSON.value:
-        print(json.dumps([one.to_tree() for one in describe_all()]))
+        print(json.dumps([one.to_tree() for one in descriptions]))
     else:
-        display(network_list(describe_all()))
+        display(network_list(descriptions))
 
 
 if __name__ == "__main__":

@@ -28,13 +28,15 @@ def main(argv: list[str]) -> int:
     from cnn_jax.config.problems import hint
     from cnn_jax.diagnostics.initial_loss import initial_loss
     from cnn_jax.models.facts import facts
+    from cnn_jax.training.progress import Waiting
 
     for name in REFERENCES.value:
         if name not in facts():
             raise command_line.InputError(f"--reference_id={name}: unknown{hint(name, facts())}")
     print(HEAD, flush=True)
     for name in REFERENCES.value or facts():
-        loss = initial_loss(facts()[name], SEED.value)
+        with Waiting(name):
+            loss = initial_loss(facts()[name], SEED.value)
         mark = "" if loss.usual else " *"
         print(
             f"| {name} | {loss.classes} | {math.log(loss.classes):.3f} | {loss.loss:.3f} | "

@@ -44,8 +44,11 @@ def main(argv: list[str]) -> int:
     config_file, config = command_line.parse_config(argv, __doc__ or "")
     if ESTIMATE.value:
         from cnn_jax.diagnostics.estimate import estimate
+        from cnn_jax.training.progress import Waiting
 
-        print(estimate(config).describe(IMAGES_PER_SECOND.value, MEMORY_GIB.value))
+        with Waiting("compiling the step in two sizes, to learn its memory"):
+            estimated = estimate(config)
+        print(estimated.describe(IMAGES_PER_SECOND.value, MEMORY_GIB.value))
         return 0
     if SMOKE.value:
         from cnn_jax.diagnostics.smoke import describe, smoke
@@ -57,8 +60,10 @@ def main(argv: list[str]) -> int:
     if config.distributed.detect or config.distributed.coordinator:
         # Before the signals: a handler installed earlier would never run.
         from cnn_jax.devices.distributed import start
+        from cnn_jax.training.progress import Waiting
 
-        start(config.distributed)
+        with Waiting("waiting for the other processes"):
+            start(config.distributed)
     with Preemption(config.checkpoint.grace_seconds) as preemption:
         # Imported here: jax takes seconds, and a bad config or a signal need not wait for it.
         from cnn_jax.devices import distributed

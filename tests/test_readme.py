@@ -1,4 +1,4 @@
-"""Every command of the README is a command that works."""
+"""Every command of the README and of the pages in docs is one that its binary takes."""
 
 import re
 import shlex
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+THE_READERS = ("IMAGES", "DATA", "TARS", "photo.jpg")  # stand for what the reader has
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
@@ -35,7 +36,8 @@ def test_command(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
         extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
         assert words[3].strip(".[]") in extras["optional-dependencies"]
     else:
-        assert command in (". .venv/bin/activate",), f"nothing checks {command!r}"
+        known = (". .venv/bin/activate", "tensorboard --logdir=runs")
+        assert command in known, f"nothing checks {command!r}"
 
 
 def check_binary(module: str, arguments: list[str]) -> None:
@@ -58,8 +60,8 @@ def check_binary(module: str, arguments: list[str]) -> None:
             overrides.append(argument)
         elif argument.startswith("--"):
             assert argument.removeprefix("--").split("=")[0] in own | {"help"}, argument
-        elif f'"{argument}"' not in source and argument not in ("show", "export"):
-            assert (ROOT / argument).exists(), argument
+        elif f'"{argument}"' not in source and argument not in ("show", "export", *THE_READERS):
+            assert (ROOT / argument).exists() or argument.startswith("runs/"), argument
     from cnn_jax.config.ablation import Ablation
     from cnn_jax.config.search import Search
 
@@ -91,12 +93,23 @@ def test_the_table_of_networks_is_made_of_the_facts() -> None:
     from cnn_jax.diagnostics.network_report import markdown
     from cnn_jax.models.facts import facts
 
-    text = (ROOT / "README.md").read_text()
+    text = (ROOT / "docs" / "networks.md").read_text()
     table = text.partition("<!-- networks -->\n")[2].partition("<!-- /networks -->")[0]
     missing = [line for line in markdown().splitlines() if line not in table.splitlines()]
     assert table == markdown(), (
-        "README.md: its table of networks is printed by\n"
+        "docs/networks.md: its table of networks is printed by\n"
         "    python -m experiments.describe --all --markdown\n"
         f"and lacks {missing}"
     )
-    assert f"{len(facts())} networks" in text
+    assert f"All {len(facts())} networks" in text
+    assert f"[{len(facts())} networks](docs/networks.md)" in (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    "page", sorted((ROOT / "docs" / "results").glob("*.md")), ids=lambda page: page.stem
+)
+def test_results_name_processor_and_versions(page: Path) -> None:
+    """Another processor rounds otherwise."""
+    text = page.read_text()
+    assert re.search(r"processor\s+not\s+recorded|\b(Intel|AMD|Apple|ARM|Xeon|EPYC)\b", text)
+    assert re.search(r"\b(jax \d+\.\d+\.\d+|Python \d+\.\d+\.\d+)", text)

@@ -39,6 +39,7 @@ class PopulationProgress(Screen):
         """Reports that a wave begins."""
         with self._lock:
             self._wave = wave
+            self._show()
 
     def made(self, steps: int, now: bool) -> None:
         """Reports steps, counted over all members.

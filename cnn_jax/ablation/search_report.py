@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from cnn_jax.ablation.ranges import edges
 from cnn_jax.ablation.search import Round
 from cnn_jax.ablation.table import Table
+from cnn_jax.config.values import text_of
 
 SHOWN = 10
 
@@ -44,39 +46,57 @@ def best_table(rounds: Sequence[Round], number: int) -> Table:
         notes=(
             f"{diverged} of {stage.trials} trials diverged and were stopped early.",
             *(f"Note: {warning}." for warning in at_edges),
+            *_tested(round_),
         ),
     )
 
 
+def _tested(round_: Round) -> list[str]:
+    """What is said of test: once, of the best alone, after the choice."""
+    if round_.test_of_best is None:
+        return []
+    error, n = (round_.test_of_best[name] for name in ("test_error", "n"))
+    return [
+        f"Chosen by validation. Test error of the first of them, which had no part in it: "
+        f"{100 * error:.2f} %, n={n}."
+    ]
+
+
 def report(
-    rounds: Sequence[Round], base: str, overrides: Sequence[str] = ()
+    rounds: Sequence[Round], base: str, overrides: Sequence[str], workdir: Path
 ) -> tuple[list[Table], str | None]:
     """Returns a table for each stage, and the command of the best trial of the last one.
 
     Args:
         rounds: the stages that were run.
-        base: path of the config file.
+        base: path of the config file, with its word; empty where the search builds its own base.
         overrides: of the base, as the command line had them.
+        workdir: directory of the search.
 
     Returns:
-        Tables, and the command; None in its place where all trials of the last stage diverged.
+        Tables, and the command, or the overrides alone where there is no file of the base; None in
+        its place where all trials of the last stage diverged.
     """
     tables = [best_table(rounds, number) for number, r in enumerate(rounds, start=1) if r.ranked()]
     if not rounds or not rounds[-1].ranked():
         return tables, None
-    return tables, override_line(base, overrides, rounds[-1].ranked()[0].values)
+    best, epochs = rounds[-1].ranked()[0], float(rounds[-1].stage.epochs)
+    chosen = override_line(overrides, {**best.values, "train.epochs": epochs})
+    if not base:
+        return tables, chosen
+    head = shlex.join(["python", "-m", "experiments.train", f"--config={base}"])
+    return tables, f"{head} {chosen} {shlex.quote(f'--workdir={workdir}/best')}"
 
 
-def override_line(base: str, overrides: Sequence[str], values: Mapping[str, Any]) -> str:
-    """Returns the command that trains with some values, on the data and for the epochs of the base.
+def override_line(overrides: Sequence[str], values: Mapping[str, Any]) -> str:
+    """Returns overrides as a shell takes them: those of a command line, then some values.
 
     Args:
-        base: path of the config file.
         overrides: of the base, as the command line had them.
         values: dotted key -> value.
     """
-    best = [f"--config.{key}={value}" for key, value in values.items()]
-    return shlex.join(["python", "-m", "experiments.train", f"--config={base}", *overrides, *best])
+    chosen = [f"--config.{key}={text_of(value)}" for key, value in values.items()]
+    return shlex.join([*overrides, *chosen])
 
 
 def _value(value: Any) -> str:

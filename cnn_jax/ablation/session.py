@@ -19,6 +19,7 @@ from cnn_jax.config.problems import InputError
 from cnn_jax.config.saved import complete
 from cnn_jax.storage.run_directory import RunDirectory, origin
 from cnn_jax.training.preemption import Preemption
+from cnn_jax.training.progress import Waiting
 
 PLAN, RESULT, POPULATION = "plan.json", "ablation.json", "population"
 SIGNALS = "signals.json"
@@ -68,7 +69,8 @@ def run_ablation(
         used = files.read_json(where / population_record.NAME)["strategy"]
         directory.write_text(RESULT, _as_text(_tree(name, ablation, used, results)))
         if not (workdir / SIGNALS).exists():
-            directory.write(SIGNALS, initial_signals(ablation, members))
+            with Waiting("measuring the layers under every initialisation"):
+                directory.write(SIGNALS, initial_signals(ablation, members))
     return results
 
 

@@ -29,6 +29,8 @@ REGISTRIES = {
     "optim": ("optim/optimizers.py", "OPTIMIZERS"),
     "schedule": ("optim/schedules.py", "SCHEDULES"),
 }
+INITIALISERS = ("initializers/fixed.py", "INITIALIZERS")
+Definition = tuple[Path, ast.FunctionDef | ast.ClassDef]
 SET_BY_THE_RUN = frozenset({"num_classes", "dtype", "view", "name", "parent"})
 
 
@@ -65,19 +67,29 @@ def arguments(section: str) -> dict[str, dict[str, Argument]]:
     Returns:
         builder name -> argument name -> `Argument`.
     """
-    file, registry = REGISTRIES[section]
-    tree = _parse(PACKAGE / file)
-    entries = next(
-        node.value
-        for node in tree.body
-        if isinstance(node, ast.AnnAssign | ast.Assign) and registry in _targets(node)
-    )
-    assert isinstance(entries, ast.Dict)
-    signatures = {}
-    for key, value in zip(entries.keys, entries.values, strict=True):
-        assert isinstance(key, ast.Constant) and isinstance(value, ast.Name)
-        signatures[str(key.value)] = _signature(_definition(PACKAGE / file, value.id))
-    return signatures
+    return {name: _signature(definition) for name, definition in _builders(section).items()}
+
+
+@functools.cache
+def summaries(section: str) -> dict[str, str]:
+    """Returns the builders of a section, each with the first line of its docstring."""
+    return {name: _summary(node) for name, (_, node) in _builders(section).items()}
+
+
+@functools.cache
+def initialisers() -> tuple[dict[str, dict[str, Argument]], dict[str, str]]:
+    """Returns the arguments of every initialiser, and the first lines of their docstrings.
+
+    They are named in words, as `gaussian(std=0.01)`, and hold no section of their own.
+    """
+    found = _entries(PACKAGE / INITIALISERS[0], INITIALISERS[1])
+    taken = {}
+    for name, (path, node) in found.items():
+        assert isinstance(node, ast.FunctionDef)
+        missing = [None] * (len(node.args.args) - len(node.args.defaults))
+        pairs = zip(node.args.args, [*missing, *node.args.defaults], strict=True)
+        taken[name] = {a.arg: _argument(path, a.annotation, default) for a, default in pairs}
+    return taken, {name: _summary(node) for name, (_, node) in found.items()}
 
 
 def fill_defaults(config: ConfigDict) -> ConfigDict:
@@ -118,6 +130,33 @@ def _builder(config: Config, section: str) -> tuple[dict[str, Argument], Any]:
     return arguments(section).get(name, {}), given
 
 
+def _builders(section: str) -> dict[str, Definition]:
+    file, registry = REGISTRIES[section]
+    return _entries(PACKAGE / file, registry)
+
+
+def _entries(path: Path, registry: str) -> dict[str, Definition]:
+    """Returns the names of a hand-written dict of a module, each with where it is defined."""
+    entries = next(
+        node.value
+        for node in _parse(path).body
+        if isinstance(node, ast.AnnAssign | ast.Assign) and registry in _targets(node)
+    )
+    assert isinstance(entries, ast.Dict)
+    found = {}
+    for key, value in zip(entries.keys, entries.values, strict=True):
+        assert isinstance(key, ast.Constant) and isinstance(value, ast.Name)
+        found[str(key.value)] = _definition(path, value.id)
+    return found
+
+
+def _summary(node: ast.FunctionDef | ast.ClassDef) -> str:
+    """Returns the first line of a docstring, without the word that functions begin with."""
+    first = (ast.get_docstring(node) or "").partition("\n")[0]
+    _, returns, what = first.partition("Returns ")
+    return what[:1].upper() + what[1:] if returns else first
+
+
 @functools.cache
 def _parse(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
@@ -128,7 +167,7 @@ def _targets(node: ast.AnnAssign | ast.Assign) -> list[str]:
     return [target.id for target in targets if isinstance(target, ast.Name)]
 
 
-def _definition(path: Path, name: str) -> tuple[Path, ast.FunctionDef | ast.ClassDef]:
+def _definition(path: Path, name: str) -> Definition:
     """Follows imports inside the package to where `name` is defined."""
     for node in _parse(path).body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == name:
@@ -140,7 +179,7 @@ def _definition(path: Path, name: str) -> tuple[Path, ast.FunctionDef | ast.Clas
     raise LookupError(f"{name} is not defined in {path}")
 
 
-def _signature(definition: tuple[Path, ast.FunctionDef | ast.ClassDef]) -> dict[str, Argument]:
+def _signature(definition: Definition) -> dict[str, Argument]:
     path, node = definition
     if isinstance(node, ast.FunctionDef):
         pairs = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)

@@ -19,13 +19,15 @@ OPTIM: Section = {
     "learning_rate": Key(
         0.1, MATHS, "base learning rate, before the schedule", low=0.0, traced=True
     ),
-    "momentum": Key(0.9, MATHS, "momentum (beta_1 of adam)", low=0.0, high=1.0, traced=True),
+    "momentum": Key(
+        0.9, MATHS, "momentum (beta_1 of adam and adamw)", low=0.0, high=1.0, traced=True
+    ),
     "weight_decay": Key(0.0, MATHS, "lambda of the weight decay", low=0.0, traced=True),
     "weight_decay_form": Key(
         "l2",
         MATHS,
         "l2: lambda/2 * sum of squares in the loss; l2_per_batch: the same with lambda divided by "
-        "the batch size (ConvNetJS); decoupled: beside the gradient",
+        "the batch size (ConvNetJS); decoupled: beside the gradient, as adamw always has it",
         choices=("l2", "l2_per_batch", "decoupled"),
     ),
     "decay_bias": Key(0.0, MATHS, "multiplier of the decay of biases; kernels have 1", low=0.0),
@@ -160,7 +162,18 @@ SCHEMA: dict[str, Section] = {
         "source": Key("digits", MATHS, "name of the source"),
         "kwargs": OpenDict(MATHS, "arguments of the source"),
         "directory": Key(
-            None, RUN, "where the data lies: sources tfds, folder and store", optional=str
+            None, RUN, "where the data lies, for all sources but digits and synthetic", optional=str
+        ),
+        "holds": Key(
+            None,
+            RUN,
+            "which set the images of a folder or store are, by its name in TFDS; what is published "
+            "for it is then compared by experiments.reproduce",
+            choices=(
+                *("cifar10", "cifar100", "fashion_mnist", "imagenet2012", "kmnist", "mnist"),
+                "svhn_cropped",
+            ),
+            optional=str,
         ),
         "validation_folds": Key(
             10, MATHS, "one part in so many of train is held out as validation; 0: none", low=0
@@ -275,7 +288,7 @@ SCHEMA: dict[str, Section] = {
         "weights": Key(
             None,
             MATHS,
-            "or with those of a file that `experiments.checkpoint export` has written",
+            "or with those of a file: of `experiments.checkpoint export`, or a state dict",
             optional=str,
         ),
         "layers": Key(

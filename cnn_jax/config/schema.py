@@ -16,6 +16,7 @@ from ml_collections import ConfigDict, config_dict
 from cnn_jax.config.ablation import Ablation
 from cnn_jax.config.keys import SCHEMA, Config
 from cnn_jax.config.problems import InputError, hint
+from cnn_jax.config.published_preprocessing import PUBLISHED
 from cnn_jax.config.search import Choice, LogUniform, Search, Stage, Uniform
 from cnn_jax.config.values import MATHS, RUN, Key, NumberMap, OpenDict
 
@@ -38,8 +39,8 @@ __all__ = [
     "base_config",
     "base_search",
     "choose",
-    "describe",
     "initial_value",
+    "show_as",
 ]
 
 
@@ -87,15 +88,13 @@ def choose(variants: Mapping[str, T], word: str) -> T:
     return variants[word]
 
 
-def describe() -> str:
-    """Returns one line for every key: name, default, kind and meaning, for `--help`."""
-    lines = []
-    for section, keys in SCHEMA.items():
-        for name, key in keys.items():
-            default, choices = "{}", ""
-            if isinstance(key, Key):
-                default = repr(key.default)
-                choices = f" [{' | '.join(key.choices)}]" if key.choices else ""
-            path = f"--config.{section}.{name}"
-            lines.append(f"  {path}={default}\n      ({key.kind}) {key.meaning}{choices}")
-    return "\n".join(lines)
+def show_as(config: ConfigDict, published: str) -> None:
+    """Sets how an evaluation shows images: as published weights want them.
+
+    Args:
+        config: whose `data.normalisation` and `test_crop` are set.
+        published: a key of `published_preprocessing.PUBLISHED`, such as `torchvision/resnet`.
+    """
+    for path, value in PUBLISHED[published].keys().items():
+        section, key = path.split(".")
+        config[section][key] = value

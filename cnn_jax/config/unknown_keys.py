@@ -68,17 +68,15 @@ def unknown_key(path: str) -> str:
         near = key.removeprefix(f"{section}.")
         return f"config.{path} is unknown; did you mean {near!r}{as_in(key)}?"
     if section not in SCHEMA:
-        return f"config.{path} is unknown{hint(section, SCHEMA)}"
+        key = None if rest else _near_key(section)
+        near = f"; did you mean {key!r}{as_in(key)}?" if key else hint(section, SCHEMA)
+        return f"config.{path} is unknown{near}"
     return f"config.{path} is unknown{hint(name, SCHEMA[section])}"
 
 
 def unknown_name(name: str) -> str:
     """Returns `; did you mean 'train.epochs'?` for the name of a key whose section is not known."""
-    key = _elsewhere("", name)
-    if key is None:
-        names = {name: f"{section}.{name}" for section in SCHEMA for name in SCHEMA[section]}
-        near = nearest(name, names)
-        key = names[near] if near else None
+    key = _elsewhere("", name) or _near_key(name)
     return f"; did you mean {key!r}?" if key else ""
 
 
@@ -93,7 +91,7 @@ def unknown_argument(path: str, name: str, builder: str, accepted: Mapping[str, 
     """
     near, end = nearest(name, accepted), ""
     if near is not None and path.startswith("config."):
-        end = as_in(f"{path.removeprefix('config.')}.{near}", accepted[near].default)
+        end = as_in(f"{path.removeprefix('config.')}.{near}", example_of(accepted[near]))
     return f"{path}.{name} is not an argument of {builder}{hint(name, accepted)}{end}"
 
 
@@ -104,16 +102,30 @@ def as_in(path: str, value: Any = None) -> str:
     return f", as in {shlex.quote(text)}"
 
 
+def example_of(argument: Argument) -> Any:
+    """Returns a value that an argument may have: its default, unless that is a tuple of nothing."""
+    if argument.default != () or argument.values.items is None:
+        return argument.default
+    return (1,) if argument.values.items.whole else (1.0,)
+
+
 def default_of(path: str) -> Any:
     """Returns a value that a key, or an argument of a builder, may have: its default if it can."""
     section, name, *rest = path.split(".", 2)
     key = SCHEMA[section][name]
     if rest:
         known = [builder for builder in arguments(section).values() if rest[0] in builder]
-        return known[0][rest[0]].default if known else None
+        return example_of(known[0][rest[0]]) if known else None
     if not isinstance(key, Key):
         return {}
     return key.default if key.optional in (None, str) else key.low
+
+
+def _near_key(word: str) -> str | None:
+    """Returns the key whose name without its section is nearest, unless a section is nearer."""
+    keys = {name: f"{section}.{name}" for section in SCHEMA for name in SCHEMA[section]}
+    near = nearest(word, [*keys, *SCHEMA])
+    return None if near is None or near in SCHEMA else keys[near]
 
 
 def _elsewhere(section: str, name: str) -> str | None:

@@ -16,7 +16,7 @@ from ml_collections import ConfigDict, FrozenConfigDict
 from cnn_jax.config.arguments import REGISTRIES, Argument, arguments, builder_field
 from cnn_jax.config.keys import SCHEMA, Config
 from cnn_jax.config.problems import InputError, hint, nearest, shown
-from cnn_jax.config.unknown_keys import as_in, unknown_argument, unknown_key
+from cnn_jax.config.unknown_keys import as_in, example_of, unknown_argument, unknown_key
 
 
 def validate(config: Mapping[str, Any] | ConfigDict) -> FrozenConfigDict:
@@ -116,7 +116,7 @@ def argument_problems(
             continue
         argument = accepted[name]
         if problem := argument.values.problem(value):
-            near = nearest(value, argument.values.words or ()) or argument.default
+            near = nearest(value, argument.values.words or ()) or example_of(argument)
             mended = path.startswith("config.")
             end = as_in(f"{path.removeprefix('config.')}.{name}", near) if mended else ""
             problems.append(f"{path}.{name} = {shown(value)}{problem}{end}")
@@ -129,6 +129,11 @@ def argument_problems(
 def _cross_problems(config: Config) -> list[str]:
     problems = []
     data, train, schedule = config["data"], config["train"], config["schedule"]
+    if data["holds"] is not None and data["source"] not in ("folder", "store"):
+        problems.append(
+            f"config.data.holds = {data['holds']!r} is for the sources folder and store; "
+            f"{data['source']} says itself what it holds{as_in('data.source', 'folder')}"
+        )
     if data["validation_folds"] == 1:
         problems.append(
             "config.data.validation_folds = 1 leaves nothing to train on; 0 means none"
@@ -163,6 +168,13 @@ def _cross_problems(config: Config) -> list[str]:
         problems.append(
             "config.schedule.name = 'step' without config.schedule.kwargs.boundaries_epochs never "
             "lowers the rate" + as_in("schedule.kwargs.boundaries_epochs", (train["epochs"] / 2,))
+        )
+    optim = config["optim"]
+    if optim["name"] == "adamw" and optim["weight_decay_form"] == "l2_per_batch":
+        problems.append(
+            "config.optim.weight_decay_form = 'l2_per_batch': the weight decay of "
+            "config.optim.name = 'adamw' is decoupled by definition"
+            + as_in("optim.weight_decay_form", "decoupled")
         )
     parallel, distributed = config["parallel"], config["distributed"]
     if parallel["mode"] == "pmap" and parallel["shard_parameters"]:

@@ -106,10 +106,21 @@ def _image_shape(split: AnySplit, rule: CropRule) -> tuple[int, int, int]:
     raise InputError("the train split holds no image that can be read")
 
 
+def may_be_kept(split: RecordSplit, train: bool, limit: float) -> bool:
+    """Whether a split is small and its crop the same every time.
+
+    Args:
+        split: read from files.
+        train: whether it has the crop of training.
+        limit: bytes.
+    """
+    rule = split.reading.rule if train else split.reading.test_rule
+    return not rule.random and len(split) * float(np.prod(split.image_shape)) <= limit
+
+
 def _kept(split: RecordSplit, train: bool, limit: float) -> AnySplit:
     """The split in memory, if it is small, of one crop, and readable throughout; else as it is."""
-    rule = split.reading.rule if train else split.reading.test_rule
-    if rule.random or len(split) * np.prod(split.image_shape) > limit:
+    if not may_be_kept(split, train, limit):
         return split
     images = np.empty((len(split), *split.image_shape), np.uint8)
     labels = np.empty(len(split), np.int32)

@@ -11,23 +11,51 @@ import numpy as np
 
 from cnn_jax.config.problems import InputError
 from cnn_jax.config.schema import Config
-from cnn_jax.data import cropping
+from cnn_jax.data import cropping, known_sets, lying_here
 from cnn_jax.data.dataset import Dataset, carve_validation, check_no_class_emptied
 from cnn_jax.data.digits import digits
 from cnn_jax.data.folder import folder
 from cnn_jax.data.manifest import read_manifest
+from cnn_jax.data.official import (
+    cifar10,
+    cifar100,
+    emnist,
+    fashion_mnist,
+    kmnist,
+    mnist,
+    svhn,
+)
 from cnn_jax.data.store import store
 from cnn_jax.data.synthetic import synthetic
 from cnn_jax.data.tfds import prepared_directory, tfds
 
 SOURCES: dict[str, Callable[..., Dataset]] = {
+    "cifar10": cifar10,
+    "cifar100": cifar100,
     "digits": digits,
+    "emnist": emnist,
+    "fashion_mnist": fashion_mnist,
     "folder": folder,
+    "kmnist": kmnist,
+    "mnist": mnist,
     "store": store,
+    "svhn": svhn,
     "synthetic": synthetic,
     "tfds": tfds,
 }
-ON_DISK = frozenset({"folder", "store", "tfds"})  # these are told `config.data.directory`
+# Source of official files -> the set as TFDS names it.
+OFFICIAL = {
+    "cifar10": "cifar10",
+    "cifar100": "cifar100",
+    "emnist": "emnist",
+    "fashion_mnist": "fashion_mnist",
+    "kmnist": "kmnist",
+    "mnist": "mnist",
+    "svhn": "svhn_cropped",
+}
+WITHOUT_NAME = ("folder", "store")  # what these hold says `config.data.holds`
+# These are told `config.data.directory`.
+ON_DISK = frozenset({"folder", "store", "tfds", *OFFICIAL})
 
 
 def dataset_for(config: Config, resident: Collection[str] = cropping.SPLITS) -> Dataset:
@@ -53,14 +81,24 @@ def load(data: Any) -> Dataset:
         InputError: the source or its manifest cannot be read, or more training examples are asked
             for than there are.
     """
-    where = (data.directory,) if data.source in ON_DISK else ()
-    dataset = carve_validation(
-        SOURCES[data.source](*where, **data.kwargs.to_dict()).checked_as_read(),
-        data.validation_folds,
-        data.validation_fold,
-        data.validation_rule,
-    )
+    dataset = _made(data).checked_as_read()
     manifest_of(data)  # a damaged one is refused before a run begins, and not at its end
+    return divided(dataset, data)
+
+
+def divided(dataset: Dataset, data: Any) -> Dataset:
+    """Returns a source's dataset with validation held out, and no more of train than is asked for.
+
+    Args:
+        dataset: as the source gives it.
+        data: `config.data`, validated.
+
+    Raises:
+        InputError: there are fewer training examples, or a class would have none.
+    """
+    dataset = carve_validation(
+        dataset, data.validation_folds, data.validation_fold, data.validation_rule
+    )
     wanted = data.train_examples
     if wanted is None:
         return dataset
@@ -77,6 +115,20 @@ def load(data: Any) -> Dataset:
         "more examples, or none given",
     )
     return replace(dataset, train=first)
+
+
+def _made(data: Any) -> Dataset:
+    """What the source gives; an error says which source the directory is for, if it is another."""
+    where = (data.directory,) if data.source in ON_DISK else ()
+    try:
+        dataset = SOURCES[data.source](*where, **data.kwargs.to_dict())
+    except InputError as error:
+        if not (told := lying_here.told(data.directory, data.source)):
+            raise
+        raise InputError([*error.problems[:-1], f"{error.problems[-1]}. {told}"]) from error
+    if data.source in WITHOUT_NAME and not dataset_name(data):
+        return replace(dataset, notices=(*dataset.notices, *known_sets.said(dataset)))
+    return dataset
 
 
 def manifest_of(data: Any) -> dict[str, Any] | None:
@@ -107,12 +159,16 @@ def fingerprint(data: Any) -> str | None:
 
 
 def dataset_name(data: Any) -> str:
-    """Returns the name by which TFDS knows the data, also of a store made of it; or nothing.
+    """Returns the name by which TFDS knows the data; empty where it is not known.
 
     Args:
         data: `config.data`, validated.
     """
+    if data.holds is not None:
+        return str(data.holds)
     if data.source == "tfds":
         return str(data.kwargs.name)
+    if data.source in OFFICIAL:
+        return OFFICIAL[data.source] if data.kwargs.checked else ""
     manifest = manifest_of(data) or {}
     return str(manifest.get("dataset", ""))

@@ -258,7 +258,7 @@ def describe(root: Path) -> Description:
 
 
 def store(directory: str | None) -> Dataset:
-    """Returns a store.
+    """Returns a store of `experiments.prepare --store`, from `data.directory`.
 
     Args:
         directory: of the store: `config.data.directory`.

@@ -28,7 +28,7 @@ def synthetic(
     noise: float = 0.3,
     seed: int = 0,
 ) -> Dataset:
-    """Returns a procedural dataset.
+    """Returns procedural images, drawn from a seed: for tests and timings.
 
     Args:
         train: examples to train on.

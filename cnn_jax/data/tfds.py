@@ -77,7 +77,7 @@ def tfds(
     validation: str = "",
     test: str = "test",
 ) -> Dataset:
-    """Returns a prepared set.
+    """Returns a set of TFDS that `experiments.prepare` has made, from `data.directory`.
 
     Args:
         directory: where sets are prepared: `config.data.directory`.

@@ -28,6 +28,7 @@ FINISHED, BAD_INPUT, PREEMPTED = 0, 2, 75
 CLOCK: Final = ("seconds", "first_step_seconds", "images_per_second", "command")
 SIGNALS: Final = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP)
 SECONDS_TO_END = 40.0  # for processes whose launcher was killed: the longest grace and a little
+COUNTED: Final = ("signals", "writes", "phases", "codes")  # of `Chaos`
 LONGEST_END = 600.0  # seconds, for a start that is to come to the end of the run
 # At the end of a run, in the order in which they are written.
 LAST: Final = ("card.md", "ablation.json", "table.md", "search.json", "result.json")
@@ -49,6 +50,7 @@ class Chaos:
         lost: examples that some epoch of the log lacks or repeats.
         unreadable: checkpoints that cannot be read at the end.
         outlived: processes that were still there long after their launcher was killed.
+        longest_wait: seconds from a signal to the end of all that was started.
     """
 
     kind: str = ""
@@ -62,6 +64,7 @@ class Chaos:
     lost: int = 0
     unreadable: int = 0
     outlived: int = 0
+    longest_wait: float = 0.0
 
     @property
     def passed(self) -> bool:
@@ -78,11 +81,17 @@ class Chaos:
     def facts(self) -> dict[str, str]:
         """Returns the rows of the table."""
         tree = vars(self)
-        counted = ("signals", "writes", "phases", "codes")
-        words = {name: _counts(tree[name]) for name in counted}
+        words = {name: _counts(tree[name]) for name in COUNTED}
         numbers = {name: str(tree[name]) for name in ("lost", "unreadable", "outlived")}
         different = ", ".join(self.different) or "nothing"
-        return {"seconds": f"{self.seconds:.0f}"} | words | {"different": different} | numbers
+        seconds = {"seconds": f"{self.seconds:.0f}", "longest wait": f"{self.longest_wait:.1f} s"}
+        return seconds | words | {"different": different} | numbers
+
+    def __add__(self, other: Chaos) -> Chaos:
+        """Returns what two rounds of one kind have shown."""
+        both = {name: value + getattr(other, name) for name, value in vars(self).items()}
+        wait = max(self.longest_wait, other.longest_wait)
+        return Chaos(**both | {"kind": self.kind, "longest_wait": wait})
 
 
 def torment(
@@ -152,8 +161,10 @@ def _start(
         os.kill(victim, number)
         who = " to the launcher" if len(members) > 1 and victim == process.pid else ""
         chaos.signals[number.name + who] += 1
+        sent = time.monotonic()
         out, _ = process.communicate(timeout=120)
         chaos.outlived += _outlived([m for m in members if m != process.pid])
+        chaos.longest_wait = max(chaos.longest_wait, time.monotonic() - sent)
     code, text = process.returncode, out.decode(errors="replace")
     if code == FINISHED:
         return code
@@ -210,21 +221,23 @@ def without_clock(path: Path) -> bytes:
 
 
 def table(runs: Sequence[Path]) -> str:
-    """Returns the table of several runs in markdown, a column each.
+    """Returns the table of several rounds in markdown, a column for each kind.
 
     Args:
-        runs: directories, each with the `chaos.json` of one.
+        runs: directories, each with the `chaos.json` of one; those of one kind are added up.
 
     Raises:
         InputError: one has none.
     """
-    columns: dict[str, Mapping[str, str]] = {}
+    kinds: dict[str, Chaos] = {}
     for run in runs:
         tree = files.read_json(run / "chaos.json")
         if tree is None:
             raise InputError(f"{run} holds no chaos.json: python -m experiments.chaos writes it")
+        tree |= {name: Counter(tree[name]) for name in COUNTED}
         chaos = Chaos(**tree)
-        columns[chaos.kind] = {"kills": str(chaos.kills)} | chaos.facts()
+        kinds[chaos.kind] = kinds[chaos.kind] + chaos if chaos.kind in kinds else chaos
+    columns = {kind: {"kills": str(chaos.kills)} | chaos.facts() for kind, chaos in kinds.items()}
     rows = [["", *columns], ["---", *["---"] * len(columns)]]
     names = list(dict.fromkeys(name for facts in columns.values() for name in facts))
     rows += [[name, *(facts[name] for facts in columns.values())] for name in names]

@@ -15,6 +15,7 @@ from cnn_jax.config.schema import Config
 from cnn_jax.config.validate import validate
 from cnn_jax.initializers.data_dependent import DATA_DEPENDENT
 from cnn_jax.training.layer_statistics import LayerStatistics, Statistics
+from cnn_jax.training.progress import Waiting
 from cnn_jax.training.run import prepare
 
 BY_SCHEME = Mapping[str, Statistics]
@@ -43,7 +44,8 @@ def compare_schemes(config: Config, schemes: Sequence[str]) -> dict[str, Statist
     for scheme in schemes:
         try:
             run = prepare(_under(scheme, config), first.preprocessing, first.dataset, first.devices)
-            by_scheme[scheme] = statistics.measure(run.initial_state(), 0)
+            with Waiting(f"measuring {scheme}"):
+                by_scheme[scheme] = statistics.measure(run.initial_state(), 0)
         except InputError as error:
             raise InputError([f"{scheme}: {problem}" for problem in error.problems]) from error
     return by_scheme

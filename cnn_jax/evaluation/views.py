@@ -11,10 +11,14 @@ import numpy as np
 
 from cnn_jax.config.problems import InputError
 from cnn_jax.data.dataset import AnySplit
-from cnn_jax.data.resize import resize
+from cnn_jax.data.resize import apply_crop, is_far_larger, resize
 from cnn_jax.data.streams import pixels_of
 from cnn_jax.data.unreadable import UnreadableError
 from cnn_jax.evaluation.protocols import Protocol
+
+# Pixels: of 512 x 16,384 as `dense` sees it. The shorter side is given, and a line as an image
+# would be seen in as many layers as large as its aspect makes it.
+LARGEST_VIEW = 1 << 23
 
 
 class Seen(NamedTuple):
@@ -62,7 +66,7 @@ def views_of(split: AnySplit, protocol: Protocol, workers: int, skip: bool) -> I
 def _seen(split: AnySplit, protocol: Protocol, example: int, skip: bool) -> Seen:
     record = split.record(example)
     try:
-        pixels = pixels_of(record, split.channels)
+        views = _cut(pixels_of(record, split.channels), protocol)
     except UnreadableError as error:
         if not skip:
             raise InputError(
@@ -70,14 +74,26 @@ def _seen(split: AnySplit, protocol: Protocol, example: int, skip: bool) -> Seen
                 "config.data.unreadable = 'skip'"
             ) from error
         return Seen(None, record.label, record.name)
-    return Seen(_cut(pixels, protocol), record.label, record.name)
+    return Seen(views, record.label, record.name)
 
 
 def _cut(pixels: np.ndarray, protocol: Protocol) -> list[np.ndarray]:
-    """The views of an image, resized only once to each scale."""
+    """The views of an image, resized only once to each scale.
+
+    Raises:
+        UnreadableError: a view is too large.
+    """
     scaled: dict[tuple[object, ...], np.ndarray] = {}
     views = []
     for crop in protocol.crops(*pixels.shape[:2]):
+        if crop.window.height * crop.window.width > LARGEST_VIEW:
+            raise UnreadableError(
+                f"{pixels.shape[1]} x {pixels.shape[0]} pixels are seen as {crop.window.width} x "
+                f"{crop.window.height}: more than {LARGEST_VIEW:,}"
+            )
+        if is_far_larger(crop):
+            views.append(apply_crop(pixels, crop))
+            continue
         key = (crop.box, crop.scaled)
         if key not in scaled:
             box = crop.box

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict, deque
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import jax
@@ -13,12 +13,15 @@ import numpy as np
 from cnn_jax.config.problems import InputError
 from cnn_jax.data import sources
 from cnn_jax.data.cropping import rule_of
+from cnn_jax.data.dataset import Dataset, unnamed
 from cnn_jax.data.layout import normal
 from cnn_jax.data.preprocessing import Preprocessing
+from cnn_jax.data.same_data import other_examples
 from cnn_jax.evaluation.predictions import Predictions
 from cnn_jax.evaluation.protocols import Protocol, protocol_of
 from cnn_jax.evaluation.views import Seen, views_of
 from cnn_jax.inference.restored import ProbabilityFunction, Restored
+from cnn_jax.training.progress import Waiting
 
 BATCHES_IN_FLIGHT = 3  # the host does not run further ahead of the device: batches take memory
 
@@ -51,14 +54,24 @@ def predict_split(
         raise InputError(f"--protocol={protocol_name}: the network does not see squares")
     rule = rule_of(config.test_crop)
     protocol = protocol_of(protocol_name, arguments, rule, record.height)
-    dataset = sources.load(config.data)
+    with Waiting(f"reading {config.data.directory or config.data.source}"):
+        dataset = sources.load(config.data)
     split = dataset.split(split_name)
     check_record(record, dataset.class_names, split.channels, force)
+    say_other_data(restored, dataset)
     workers = config.data.workers
     workers = len(os.sched_getaffinity(0)) if workers is None else workers
     seen = views_of(split, protocol, workers, skip=config.data.unreadable == "skip")
     function = restored.probability_function(protocol.mirrored, protocol.dense, averaged)
-    return predict(function, seen, len(split), record, protocol, batch_size)
+    with Waiting(f"evaluating by {protocol_name}") as waiting:
+        counted = _counting(seen, lambda count: waiting.done(count, len(split)))
+        return predict(function, counted, len(split), record, protocol, batch_size)
+
+
+def _counting(seen: Iterable[Seen], report: Callable[[int], None]) -> Iterator[Seen]:
+    for count, one in enumerate(seen):
+        report(count)
+        yield one
 
 
 def check_record(
@@ -86,7 +99,9 @@ def check_record(
     trained = (record.height, record.width, record.channels)
     if shape is not None and shape != trained:
         differences.append(f"trained on images of {trained}, these are {shape}")
-    if [*map(normal, record.class_names)] != [*map(normal, class_names)]:
+    if record.class_names == unnamed(len(class_names)):
+        pass  # the weights came out of a file, and nothing said what their classes are
+    elif [*map(normal, record.class_names)] != [*map(normal, class_names)]:
         both = zip(record.class_names, class_names, strict=False)
         other = next(
             (
@@ -101,6 +116,12 @@ def check_record(
         )
     if differences and not force:
         raise InputError([f"{text}; --force evaluates all the same" for text in differences])
+
+
+def say_other_data(restored: Restored, dataset: Dataset) -> None:
+    """Prints in what the data are not those with which a network was trained, if they are not."""
+    for text in other_examples(restored.data, dataset, restored.config.data):
+        print(f"note: not the data of the run: {text}")
 
 
 def predict(

@@ -22,6 +22,7 @@ from cnn_jax.evaluation.exact import CountBatch
 from cnn_jax.models import Network
 from cnn_jax.step.steps import make_eval_step, make_probability_step
 from cnn_jax.storage.checkpoints import LATEST, Checkpoints
+from cnn_jax.training.progress import Waiting
 from cnn_jax.training.run import network_of, set_precision
 
 ProbabilityFunction = Callable[[np.ndarray], jax.Array]
@@ -40,6 +41,7 @@ class Restored:
         preprocessing: what its inputs go through.
         averaged: running averages of `params` and `batch_stats`; empty where none were kept.
         completed: keys that the saved config lacked, and got at their defaults.
+        data: what the checkpoint says of its data, as `data_record`; empty for weights of a file.
     """
 
     step: int
@@ -50,6 +52,7 @@ class Restored:
     preprocessing: Preprocessing
     averaged: Mapping[str, Any] = field(default_factory=dict)
     completed: tuple[str, ...] = ()
+    data: Mapping[str, Any] = field(default_factory=dict)
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """Returns the probabilities of uint8 images (B, H, W, C), float (B, classes)."""
@@ -103,7 +106,8 @@ def restore(workdir: str | Path, which: str = LATEST) -> Restored:
     Raises:
         InputError: there is no such checkpoint, or it is damaged.
     """
-    with closing(Checkpoints(Path(workdir), read_only=True)) as checkpoints:
+    reading = Waiting(f"reading the checkpoint in {workdir}")
+    with reading, closing(Checkpoints(Path(workdir), read_only=True)) as checkpoints:
         return checkpoints.reading(which, lambda step: _read(checkpoints, step))
 
 
@@ -120,6 +124,5 @@ def _read(checkpoints: Checkpoints, step: int) -> Restored:
     params, batch_stats, averaged = jax.tree.map(
         jax.numpy.asarray, (arrays["params"], arrays["batch_stats"], averaged)
     )
-    return Restored(
-        step, config, model, params, batch_stats, preprocessing, averaged, tuple(completed)
-    )
+    weights = (params, batch_stats, preprocessing, averaged)
+    return Restored(step, config, model, *weights, tuple(completed), record)

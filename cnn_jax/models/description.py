@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from math import prod
@@ -131,11 +131,19 @@ def describe_published(reference_id: str, **options: Any) -> Description:
     return describe(fact.model, fact.builder_arguments(), **options)
 
 
-def describe_all() -> list[Description]:
-    """Describes every published network, on two processor cores."""
+def describe_all(report: Callable[[int, int], None] = lambda *_: None) -> list[Description]:
+    """Describes every published network, on two processor cores.
+
+    Args:
+        report: is told how many of all are done.
+    """
     # Processes, for tracing holds the interpreter; fresh ones, for jax has threads.
     with ProcessPoolExecutor(2, get_context("spawn"), _stay_on_cpu) as pool:
-        return list(pool.map(describe_published, facts()))
+        descriptions = []
+        for description in pool.map(describe_published, facts()):
+            descriptions.append(description)
+            report(len(descriptions), len(facts()))
+        return descriptions
 
 
 def _stay_on_cpu() -> None:

@@ -136,6 +136,23 @@ def adam(
     return optax.adam(rate, b1=momentum, b2=beta_2, eps=epsilon)
 
 
+def adamw(
+    rate: Rate, momentum: Rate, *, beta_2: float = 0.999, epsilon: float = 1e-8
+) -> optax.GradientTransformation:
+    """AdamW (Loshchilov & Hutter 2019, arXiv:1711.05101, algorithm 2); momentum is beta_1.
+
+    Adam, and the weight decay beside the gradient, w <- w - rate lambda w, whatever
+    `weight_decay_form` says. The step adds it, as it does for every optimizer.
+
+    Example:
+        >>> optimizer = adamw(0.1, 0.9)
+        >>> update, _ = optimizer.update(jnp.array(2.0), optimizer.init(jnp.array(0.0)))
+        >>> f"{update:.3f}"
+        '-0.100'
+    """
+    return adam(rate, momentum, beta_2=beta_2, epsilon=epsilon)
+
+
 class LevenbergMarquardtState(NamedTuple):
     """What `diagonal_levenberg_marquardt` keeps.
 
@@ -153,7 +170,7 @@ class LevenbergMarquardtState(NamedTuple):
 def diagonal_levenberg_marquardt(
     rate: Rate, momentum: Rate, *, damping: float = 0.02, memory: int = 500, every: int = 100
 ) -> optax.GradientTransformationExtraArgs:
-    """Stochastic diagonal Levenberg-Marquardt: w <- w - rate / (damping + h) g; momentum is ignored.
+    """Stochastic diagonal Levenberg-Marquardt, w <- w - rate / (damping + h) g; no momentum.
 
     LeCun et al. 1998, Proc. IEEE 86(11), appendix C, with the damping of section III.A; h is the
     second derivative of the loss by each parameter, see `step.curvature`. The paper measures it on
@@ -216,5 +233,7 @@ OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {
     "rmsprop_tf": rmsprop_tf,
     "adadelta": adadelta,
     "adam": adam,
+    "adamw": adamw,
     "diagonal_levenberg_marquardt": diagonal_levenberg_marquardt,
 }
+DECOUPLED = ("adamw",)  # their weight decay stands beside the gradient by definition

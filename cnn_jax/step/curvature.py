@@ -2,11 +2,11 @@
 
 Beside the gradient g of the loss, every value carries h, its second derivative, and the rule of
 LeCun et al. 1998 (Proc. IEEE 86(11), appendix C) takes both from the output of an operation to its
-inputs: what is off the diagonal is dropped, in the Hessian of a layer and between the positions that
-share a weight. So a weight w that multiplies x has h_w = sum of x^2 h over all places where it
+inputs: what is off the diagonal is dropped, in the Hessian of a layer and between the positions
+that share a weight. So a weight w that multiplies x has h_w = sum of x^2 h over all places where it
 stands, and the input of a squashing function f has h = f'(a)^2 h, without f''(a) g: h is then never
-negative. Where a square ends the network (the distances of LeNet-5's OUTPUT), f'' g is kept if it is
-positive: there it is the curvature of the loss itself.
+negative. Where a square ends the network (the distances of LeNet-5's OUTPUT), f'' g is kept if it
+is positive: there it is the curvature of the loss itself.
 """
 
 from __future__ import annotations

@@ -2,70 +2,83 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
+
+from cnn_jax.training.picture import legend_below, marker_of, new_picture, save
+from cnn_jax.training.picture_axes import error_axis, loss_axis
 
 TRAIN, VALIDATION, TEST = "#4477aa", "#ee6677", "#228833"
+WINDOWS = 50  # of the smoothing, in a curve
+Line = dict[str, Any]
 
 
-def draw_curves(lines: list[dict[str, Any]], title: str, path: Path) -> None:
-    """Draws the learning curves into a PNG file.
+def draw_curves(lines: Sequence[Line], title: str, path: Path, config_hash: str = "") -> None:
+    """Draws the learning curves, as PNG and PDF.
 
     Args:
         lines: of `metrics.jsonl`.
         title: above the picture.
         path: of the picture.
+        config_hash: of the run.
     """
-    train = [line for line in lines if line["kind"] == "train"]
-    validation = [line for line in lines if line["kind"] == "validation"]
-    test = [line for line in lines if line["kind"] == "test"]
-    figure = Figure(figsize=(10, 4), layout="constrained")
+    train, validation, test = (
+        [line for line in lines if line["kind"] == kind] for kind in ("train", "validation", "test")
+    )
+    figure = new_picture(10, 4.4, title, config_hash)
     losses, errors = figure.subplots(1, 2)
-    _curve(losses, train, "data_loss", 1, TRAIN, "train, single batches", "train, smoothed")
-    _curve(errors, train, "error", 100, TRAIN, "train, single batches", "train, smoothed")
-    for axes, key, factor in ((losses, "loss", 1), (errors, "top1_error", 100)):
+    for axes, of_train, key, factor, axis in (
+        (losses, "data_loss", "loss", 1, loss_axis),
+        (errors, "error", "top1_error", 100, error_axis),
+    ):
+        inside = _train(axes, *points(train, of_train, factor)) if train else []
         if validation:
-            epochs = [line["epoch"] for line in validation]
-            values = [factor * line[key] for line in validation]
-            axes.plot(epochs, values, color=VALIDATION, label="validation")
+            epochs, values = points(validation, key, factor)
+            inside += values.tolist()
+            mark = {"marker": marker_of(len(values)), "markersize": 4}
+            axes.plot(epochs, values, color=VALIDATION, label="validation", **mark)
         if test:
-            value = factor * test[-1][key]
-            axes.plot(
-                test[-1]["epoch"], value, "*", color=TEST, markersize=11, label="test, at the end"
-            )
+            epochs, values = points(test[-1:], key, factor)
+            inside += values.tolist()
+            star = {"markersize": 11, "zorder": 5, "clip_on": False}
+            axes.plot(epochs, values, "*", color=TEST, label="test, once, at the end", **star)
+        axis(inside).put_on(axes)
+        axes.set_xlim(left=0)
         axes.set_xlabel("epoch")
         axes.grid(alpha=0.3)
-        axes.legend(frameon=False)
     losses.set_ylabel("loss, nats")
-    losses.set_yscale("log")
     errors.set_ylabel("error, %")
-    errors.set_yscale("symlog", linthresh=1.0)
-    errors.set_ylim(bottom=0)
-    errors.yaxis.set_major_formatter("{x:g}")
-    figure.suptitle(title)
-    figure.savefig(path, dpi=120)
+    legend_below(figure, errors.get_legend_handles_labels()[0], columns=4)
+    save(figure, path)
 
 
-def _curve(
-    axes: Any,
-    lines: list[dict[str, Any]],
-    key: str,
-    factor: float,
-    color: str,
-    raw: str,
-    smooth: str,
-) -> None:
-    if not lines:
-        return
-    epochs = np.array([line["epoch"] for line in lines])
-    values = factor * np.array([line[key] for line in lines])
-    axes.plot(epochs, values, color=color, alpha=0.25, linewidth=0.7, label=raw)
-    window = max(1, len(values) // 50)
-    if window > 1:
-        axes.plot(epochs[window - 1 :], smoothed(values, window), color=color, label=smooth)
+def _train(axes: Any, epochs: np.ndarray, values: np.ndarray) -> list[float]:
+    """Draws train, so that it is seen at any length; returns what must be inside the panel."""
+    if len(values) < 2 * WINDOWS:
+        mark = {"marker": marker_of(len(values)), "markersize": 4}
+        axes.plot(epochs, values, color=TRAIN, label="train, single batches", linewidth=1, **mark)
+        return values.tolist()
+    faint = {"alpha": 0.35, "linewidth": 0.7}
+    axes.plot(epochs, values, color=TRAIN, label="train, single batches", **faint)
+    first = values[:1].tolist()
+    epochs, values = smoothing(epochs, values)
+    axes.plot(epochs, values, color=TRAIN, label="train, smoothed")
+    return first + values.tolist()
+
+
+def points(lines: Sequence[Line], key: str, factor: float) -> tuple[np.ndarray, np.ndarray]:
+    """Returns epochs and values of a key, times a factor."""
+    epochs = np.array([line["epoch"] for line in lines], dtype=float)
+    return epochs, factor * np.array([line[key] for line in lines], dtype=float)
+
+
+def smoothing(epochs: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns a curve smoothed over a fiftieth of its length; a short one as it is."""
+    window = max(1, len(values) // WINDOWS)
+    return epochs[window - 1 :], smoothed(values, window)
 
 
 def smoothed(values: np.ndarray, window: int) -> np.ndarray:

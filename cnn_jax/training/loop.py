@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from cnn_jax.config.problems import InputError
@@ -58,6 +60,7 @@ class Training(Engine):
             make_eval_step(run.recipe.model, run.preprocessing, run.recipe.view.axis_name)
         )
         self._validation_error: float | None = None
+        self._last_validation = log.last("validation")
 
     @property
     def images_per_second(self) -> float:
@@ -92,22 +95,30 @@ class Training(Engine):
 
     def advance(self, first: int, steps: int) -> HostMetrics:
         """Makes steps by the feed."""
-        self.state, metrics = self._feed(self.state, first, steps)
+        with nullcontext() if self.pace.compiled else self.progress.waiting("compiling the step"):
+            self.state, metrics = self._feed(self.state, first, steps)
         return {name: values[None] for name, values in metrics.items()}
 
     def evaluation(self, params: Any, batch_stats: Any, split: AnySplit) -> list[Evaluation]:
         """Returns the errors on a split, counted over all processes."""
-        devices = self.run.devices
-        return [
-            evaluate(
-                lambda batch: self._eval_step(params, batch_stats, batch),
-                split,
-                self.run.config.evaluation.batch_size // devices.processes,
-                lambda: self.agree(1),
-                devices.process,
-                devices.processes,
-            )
-        ]
+        devices, size = self.run.devices, self.run.config.evaluation.batch_size
+        begun = itertools.count(0, size)
+        with self.progress.waiting("evaluating") as waiting:
+
+            def poll() -> None:
+                self.agree(1)
+                waiting.done(next(begun), len(split))
+
+            return [
+                evaluate(
+                    lambda batch: self._eval_step(params, batch_stats, batch),
+                    split,
+                    size // devices.processes,
+                    poll,
+                    devices.process,
+                    devices.processes,
+                )
+            ]
 
     def agree(self, steps: int) -> int:
         """Returns how many steps all processes make next: what process 0 says.
@@ -129,6 +140,7 @@ class Training(Engine):
 
     def log_evaluation(self, member: int, errors: dict[str, Any]) -> None:
         """Writes a line."""
+        self._last_validation = errors
         self.log.write("validation", self.step, self.run.plan.epoch(self.step), errors)
 
     def has_evaluation(self, member: int) -> bool:
@@ -169,7 +181,8 @@ class Training(Engine):
         every = self._statistics_every
         if self._statistics is None or self.step % every or self.log.has_signals(self.step):
             return
-        layers = self._statistics.measure(self.state, self.step)
+        with self.progress.waiting("measuring the layers"):
+            layers = self._statistics.measure(self.state, self.step)
         self.log.write_signals(self.step, self.run.plan.epoch(self.step), layers)
 
     def save_if_due(self) -> None:
@@ -218,4 +231,5 @@ class Training(Engine):
             float(metrics["error"][-1]),
             self.images_per_second,
             left / speed if speed else math.nan,
+            None if self._last_validation is None else self._last_validation["top1_error"],
         )

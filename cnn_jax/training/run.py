@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -23,7 +24,7 @@ from cnn_jax.data.same_data import data_record
 from cnn_jax.devices.parallel import Devices, batch_view
 from cnn_jax.models import Network
 from cnn_jax.optim.averaging import AVERAGES
-from cnn_jax.optim.optimizers import OPTIMIZERS
+from cnn_jax.optim.optimizers import DECOUPLED, OPTIMIZERS
 from cnn_jax.optim.parameter_rules import rules_of
 from cnn_jax.optim.plateau import Plateau
 from cnn_jax.optim.schedules import SCHEDULES, warmed_up
@@ -31,7 +32,9 @@ from cnn_jax.step.objective import LOSSES
 from cnn_jax.step.recipe import Recipe
 from cnn_jax.step.state import TrainState, create_state, plateau_of
 from cnn_jax.storage.run_directory import origin
+from cnn_jax.storage.weights_to_begin_with import Opened, open_weights
 from cnn_jax.training.data_dependent_init import initial_state
+from cnn_jax.training.progress import Waiting
 
 
 @dataclass(frozen=True)
@@ -68,24 +71,34 @@ class Run:
         Raises:
             InputError: that initialisation meets a dead layer, or needs more examples than exist.
         """
-        return self.devices.place(
-            initial_state(
-                self.config,
-                self.plan,
-                self.recipe.model,
-                self.dataset.train,
-                self.preprocessing,
-                report,
+        with Waiting("initialising by a batch of train"):
+            return self.devices.place(
+                initial_state(
+                    self.config,
+                    self.plan,
+                    self.recipe.model,
+                    self.dataset.train,
+                    self.preprocessing,
+                    report,
+                )
             )
-        )
 
     def drawn_state(self) -> TrainState:
         """Returns the state with parameters as the network draws them: one to restore into."""
-        return self.devices.place(self._create_state())
+        with Waiting("drawing the parameters"):
+            return self.devices.place(self._create_state())
 
     def state_shapes(self) -> TrainState:
         """Returns shapes and dtypes of the state; nothing is drawn."""
         return jax.eval_shape(self._create_state)
+
+    def open_weights(self, path: Path) -> Opened:
+        """Returns the arrays of a file of weights under the names of the network.
+
+        Raises:
+            InputError: the file cannot be read, or belongs to another network.
+        """
+        return open_weights(path, self.config, self.recipe.model, self.dataset.image_shape)
 
     def data_record(self) -> dict[str, Any]:
         """Returns the preprocessing and the shape, number and identity of the data."""
@@ -117,10 +130,13 @@ def prepare(
         InputError: the parts do not fit one another.
     """
     set_precision(config.precision)
-    dataset = dataset or sources.dataset_for(config)
+    if dataset is None:
+        with Waiting(f"reading {config.data.directory or config.data.source}"):
+            dataset = sources.dataset_for(config)
     if devices is None:
         parallel = config.parallel
-        devices = Devices(parallel.mode, parallel.devices, parallel.shard_parameters)
+        with Waiting("looking for devices"):
+            devices = Devices(parallel.mode, parallel.devices, parallel.shard_parameters)
     parts = config.train.accumulation_steps
     devices.check_batch("config.train.batch_size", config.train.batch_size, parts)
     devices.check_batch("config.evaluation.batch_size", config.evaluation.batch_size)
@@ -130,8 +146,9 @@ def prepare(
             "validation split; allowed: config.data.validation_folds of at least 2"
         )
     model = network_of(config, dataset.num_classes)
-    preprocess = preprocessing or preprocessing_for(dataset, config.data.normalisation)
-    colour = colour_of(config.colour, dataset)
+    with Waiting(f"measuring {config.data.directory or config.data.source}"):
+        preprocess = preprocessing or preprocessing_for(dataset, config.data.normalisation)
+        colour = colour_of(config.colour, dataset)
     recipe = Recipe(
         model=model,
         preprocess=preprocess,
@@ -143,7 +160,8 @@ def prepare(
             config.schedule.warmup_factor,
         ),
         loss=LOSSES[config.train.loss],
-        decoupled_decay=config.optim.weight_decay_form == "decoupled",
+        decoupled_decay=config.optim.weight_decay_form == "decoupled"
+        or config.optim.name in DECOUPLED,
         rules=rules_of(config.optim),
         averaging=AVERAGES.get(config.optim.averaging),
         accumulation_steps=config.train.accumulation_steps,

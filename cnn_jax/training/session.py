@@ -15,8 +15,10 @@ from cnn_jax.config.problems import InputError
 from cnn_jax.config.schema import Config
 from cnn_jax.data.same_data import check_same_data as check_data_of_run
 from cnn_jax.devices.distributed import lead_says, leave, text_from_lead, wait_for_all
+from cnn_jax.evaluation.errors_in_words import errors_in_words
 from cnn_jax.evaluation.exact import counted
 from cnn_jax.files import with_nan_at, write_text
+from cnn_jax.models.facts import published_channels
 from cnn_jax.step.state import TrainState, bytes_on_device, parameter_count
 from cnn_jax.storage.checkpoints import Checkpoints
 from cnn_jax.storage.metrics_log import MetricsLog, read_metrics
@@ -28,9 +30,10 @@ from cnn_jax.storage.warm_start import WarmStart, read_start, warm_start
 from cnn_jax.training.card import card
 from cnn_jax.training.data_dependent_init import check_section
 from cnn_jax.training.guard import DivergedError
+from cnn_jax.training.judged import NO_VALIDATION, judged, validation_in_words
 from cnn_jax.training.loop import Training
 from cnn_jax.training.preemption import Preemption
-from cnn_jax.training.progress import ProgressReport
+from cnn_jax.training.progress import ProgressReport, Waiting
 from cnn_jax.training.run import Run, prepare
 from cnn_jax.training.same_run import check_same_data, check_same_directory, check_same_program
 from cnn_jax.training.shape_check import check_shapes
@@ -59,15 +62,16 @@ class Outcome:
         """Returns what was reached and where everything lies."""
         result = self.result
         done = "done" if self.fresh else "finished before; nothing was trained"
-        beside = ""
+        beside, classes = "", result.get("classes")
         if "averaged_loss" in result:
-            beside = f"averaged parameters: {_errors(result, 'averaged_')}\n"
+            beside = f"averaged parameters: {errors_in_words(result, classes, 'averaged_')}\n"
         return (
             f"{done}: step {result['step']}, epoch {result['epoch']:g}, "
             f"{result['seconds']:.1f} s, {result['images_per_second']:,.0f} images/s\n"
-            f"test: {_errors(result)}, {counted(result)}\n"
+            f"{validation_in_words(result)}"
+            f"test: {errors_in_words(result, classes)}, {counted(result)}\n"
             f"{beside}everything lies in {self.directory}/\n"
-            "  result.json    the figures above      curves.png   loss and error\n"
+            "  result.json    the figures above      curves.png   loss and error; .pdf\n"
             "  metrics.jsonl  every logged step      tensorboard/ the same as events\n"
             "  config.json    the config             checkpoints/ newest and best\n"
             "  parameters.txt decay and multipliers  card.md      what this run was"
@@ -93,8 +97,9 @@ def train(config: Config, workdir: str | Path, preemption: Preemption, began: fl
     run = prepare(config)
     check_same_data(run)
     check_section(config, run.dataset.train)
-    check_shapes(run)
-    start = warm_start(config.init_from, Path(workdir), run.state_shapes)
+    with Waiting("checking the shapes"):
+        check_shapes(run)
+    start = warm_start(config.init_from, Path(workdir), run.state_shapes, run.open_weights)
     directory, problem = None, None
     if run.devices.lead:
         try:
@@ -112,12 +117,25 @@ def train(config: Config, workdir: str | Path, preemption: Preemption, began: fl
         finished = read_result(Path(workdir))
         if finished and (finished["step"] == run.plan.total_steps or finished.get("plateau_end")):
             return Outcome(Path(workdir), finished, fresh=False, lead=run.devices.lead)
-        result = _train(run, Path(workdir), preemption, began, start)
+        try:
+            result = _train(run, Path(workdir), preemption, began, start)
+        except DivergedError as error:
+            if directory is not None:  # the curves are what says how it came to that
+                log = read_metrics(directory.path / "metrics.jsonl")
+                draw(directory.path, config, log, f", stopped by the guard at step {error.step}")
+            raise
         if directory is not None:
-            draw(directory.path, config, result)
             log = read_metrics(directory.path / "metrics.jsonl")
-            directory.write_text("card.md", card(run, result, log, origin()))
-            directory.write(RESULT, result)
+            result |= judged(log)
+            try:
+                with Waiting("drawing the curves"):
+                    draw(directory.path, config, log)
+                directory.write_text("card.md", card(run, result, log, origin()))
+                directory.write(RESULT, result)
+            except InputError:  # the figures are said, whatever can be written
+                classes = run.dataset.num_classes
+                print(f"test: {errors_in_words(result, classes)}, {counted(result)}", flush=True)
+                raise
         lead_says(None)  # the others stay until the result is there: they could not tell of a fault
         return Outcome(Path(workdir), result, fresh=True, lead=run.devices.lead)
     finally:
@@ -146,7 +164,8 @@ def _train(
     config, lead = run.config, run.devices.lead
     checkpoints = Checkpoints(directory, config.checkpoint.keep)
     state = run.drawn_state()
-    restored = checkpoints.restore(state)
+    with Waiting("looking for a checkpoint"):
+        restored = checkpoints.restore(state)
     initialisation: list[str] = []
     if restored is None and config.data_dependent_init.name != "none":
         state = run.initial_state(initialisation.append)
@@ -208,6 +227,7 @@ def _train(
             "first_step_seconds": first_step_seconds[0] if first_step_seconds else None,
             "images_per_second": training.images_per_second,
             "parameters": parameter_count(training.state.params),
+            "classes": run.dataset.num_classes,
             "plateau_end": training.step < run.plan.total_steps,
             "config_hash": config_hash(to_tree(config)),
             "precision": to_tree(config.precision),
@@ -236,6 +256,7 @@ def _origin_of_parameters(directory: Path) -> dict[str, Any]:
 def _opening(run: Run, state: TrainState, resumed: bool) -> str:
     data, held = run.dataset, bytes_on_device(state)
     begin = f"resuming at step {int(state.step)}" if resumed else "starting"
+    held_out = "" if len(data.validation) else f"{NO_VALIDATION}\n"
     untrained = ""
     if any(name.startswith("aux") for name in state.params) and "auxiliary" not in state.hyper:
         untrained = "\nthe auxiliary heads are not trained: config.train.auxiliary_weight is 0"
@@ -246,23 +267,36 @@ def _opening(run: Run, state: TrainState, resumed: bool) -> str:
         f"{run.config.data.source}: train {len(data.train)}, validation {len(data.validation)}, "
         f"test {len(data.test)}, {data.num_classes} classes, "
         f"{'x'.join(map(str, data.image_shape))}\n"
-        f"{begin}: {run.plan.total_steps} steps of {run.plan.batch_size}, "
-        f"{run.config.train.epochs:g} epochs{untrained}"
+        f"{held_out}{begin}: {run.plan.total_steps} steps of {run.plan.batch_size}, "
+        f"{run.config.train.epochs:g} epochs{untrained}{_other_channels(run)}"
     )
 
 
-def _errors(result: dict[str, Any], prefix: str = "") -> str:
-    top1, top5 = (100 * result[f"{prefix}{name}_error"] for name in ("top1", "top5"))
-    return f"top-1 error {top1:.2f} %, top-5 error {top5:.2f} %"
+def _other_channels(run: Run) -> str:
+    """That the first layer is not the published one, where the images have other channels."""
+    name, has = run.config.model.name, run.dataset.image_shape[2]
+    published = published_channels(name)
+    if not published or has in published:
+        return ""
+    return (
+        f"\n{name} is published for images of {' or '.join(map(str, sorted(published)))} "
+        f"channel(s) and sees {has} here: its first layer has other parameters than published"
+    )
 
 
-def draw(directory: Path, config: Config, result: dict[str, Any]) -> None:
-    """Draws `curves.png` of a finished run."""
+def draw(directory: Path, config: Config, log: list[dict[str, Any]], ended: str = "") -> None:
+    """Draws `curves.png` and `curves.pdf` of a run that is over.
+
+    Args:
+        directory: of the run, whose name is in the title.
+        config: of the run.
+        log: the lines of `metrics.jsonl`.
+        ended: how, for the title, where it did not come to its end.
+    """
     # Imported here: matplotlib costs a second that the first step need not wait for.
     from cnn_jax.training.curves import draw_curves
 
-    title = (
-        f"{config.model.name} on {config.data.source}: test error "
-        f"{100 * result['top1_error']:.2f} %  (n={result['n']})"
-    )
-    draw_curves(read_metrics(directory / "metrics.jsonl"), title, directory / "curves.png")
+    title = f"{directory.resolve().name}: {config.model.name} on {config.data.source}{ended}"
+    if held_out := judged(log)["validation"]:
+        title += f", validation error {100 * held_out['top1_error']:.2f} % (n={held_out['n']})"
+    draw_curves(log, title, directory / "curves.png", config_hash(to_tree(config)))

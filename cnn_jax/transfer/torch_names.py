@@ -2,40 +2,52 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
-from cnn_jax.config.problems import InputError, hint
 from cnn_jax.models import MODELS, Network
 from cnn_jax.models.layer_table import Row
 from cnn_jax.models.resnet import SHALLOWEST_BOTTLENECK, ResNet
+from cnn_jax.transfer.layouts import flattened_maps
+from cnn_jax.transfer.naming import Names, Naming
+from cnn_jax.transfer.residual_names import TORCHVISION
 
-Names = dict[str, str]  # layer here -> module there
 
-
-def torch_names(model: Network, rows: Sequence[Row]) -> Names:
-    """Returns the modules of torchvision by the layers of a network.
+def torchvision(model: Network, rows: Sequence[Row]) -> Naming:
+    """Returns the naming of torchvision.
 
     Args:
-        model: the network.
+        model: a network of `NAMED`.
         rows: its layer table.
-
-    Raises:
-        InputError: torchvision has no such network, or has it in another variant.
     """
-    name = next((name for name, kind in MODELS.items() if kind is type(model)), "")
-    if name not in NAMED:
-        raise InputError(f"torchvision has no weights for {name!r}{hint(name, NAMED)}")
-    naming, allowed = NAMED[name]
+    names, allowed = NAMED[registered_name(model)]
+    return Naming(
+        "torchvision", names(rows), flattened_maps(rows), departure("torchvision", model, allowed)
+    )
+
+
+def registered_name(model: Network) -> str:
+    """Returns the name of a network in `MODELS`."""
+    return next(name for name, kind in MODELS.items() if kind is type(model))
+
+
+def departure(said: str, model: Network, allowed: Mapping[str, tuple[Any, ...]]) -> str:
+    """Returns why a network is none of those of a library; empty where it is one.
+
+    Args:
+        said: the library.
+        model: the network.
+        allowed: values by field.
+    """
     for field, values in allowed.items():
         value = getattr(model, field)
         if value not in values and not (field == "variant" and _has_basic_blocks(model)):
-            raise InputError(
-                f"torchvision has no weights for {name} with {field} = {value!r}; "
+            return (
+                f"{said} has no weights for {registered_name(model)} with {field} = {value!r}; "
                 f"allowed: {', '.join(map(str, values))}"
             )
-    return naming(rows)
+    return ""
 
 
 def _has_basic_blocks(model: Network) -> bool:
@@ -63,21 +75,6 @@ def sequential(classifier: Names) -> Callable[[Sequence[Row]], Names]:
                 position += 1
         return names | classifier
 
-    return names
-
-
-def resnet(rows: Sequence[Row]) -> Names:
-    """Returns the names of a ResNet: `conv3_1/a` is `layer2.0.conv1`."""
-    places = {"a": "1", "b": "2", "c": "3"}
-    names = {"conv1": "conv1", "conv1_bn": "bn1", "logits": "fc"}
-    for row in rows:
-        match = re.fullmatch(r"conv(\d+)_(\d+)/(a|b|c|shortcut)(_bn)?", row.name)
-        if match:
-            stage, block, layer, norm = match.groups()
-            inside = ("bn" if norm else "conv") + places.get(layer, "")
-            if layer == "shortcut":
-                inside = "downsample.1" if norm else "downsample.0"
-            names[row.name] = f"layer{int(stage) - 1}.{int(block) - 1}.{inside}"
     return names
 
 
@@ -141,7 +138,7 @@ NAMED: Final[dict[str, tuple[Callable[[Sequence[Row]], Names], dict[str, tuple[A
         {"variant": ("released",), "norm": NORMALISED},
     ),
     "resnet": (
-        resnet,
+        partial(TORCHVISION.modules, first_stage=2),
         {"variant": ("v1.5",), "shortcut": ("B",), "residual": (True,), "norm": NORMALISED},
     ),
 }

@@ -85,11 +85,9 @@ def get_config(word: str = "paper") -> ConfigDict:
 def torchvision(config: ConfigDict) -> ConfigDict:
     """Returns the recipe of torchvision's references/classification."""
     config.data.validation_folds = 0
-    config.data.normalisation = "imagenet"
+    schema.show_as(config, "torchvision/alexnet")
     config.train_crop.name = "random_resized"
     config.train_crop.kwargs = {"size": 224}
-    config.test_crop.name = "shorter_side"
-    config.test_crop.kwargs = {"size": 224, "shorter_side": 256}
     config.optim.learning_rate = 0.01
     config.optim.weight_decay = 1e-4
     config.optim.decay_bias = 1.0

@@ -4,7 +4,8 @@ python -m experiments.train --config=configs/imagenet/googlenet.py --config.data
 python -m experiments.reproduce --config=configs/imagenet/googlenet.py --config.data.directory=DATA
 
 DATA is where `experiments.prepare --dataset=imagenet2012` has put it. `paper` is the bare word;
-`bvlc` has Caffe's quick solver, `modern` a recipe of today.
+`bvlc` has Caffe's quick solver, `modern` a recipe of today; `torchvision` is the network of
+torchvision, with batch norm, and the preprocessing of its weights.
 
 Expected, ILSVRC 2012 validation:
 - `paper`: 10.07 % top-5 error with one crop, 9.15 % with ten, 7.89 % with 144 (Table 3, one model).
@@ -26,13 +27,20 @@ Chosen, where the paper does not say:
 - `paper`: the photometric distortions: brightness, contrast, saturation and lighting at random.
 - `paper`: Polyak's average begins after 200 epochs.
 - The initialisation is Caffe's (see the network).
+- `torchvision`: the training is that of `modern`, in float32: torchvision's weights were ported
+  from TensorFlow, and no recipe is published with them.
 """
 
 from ml_collections import ConfigDict
 
 from cnn_jax.config import schema
 
-VARIANTS = {"paper": "paper", "bvlc": "paper", "modern": "paper"}
+VARIANTS = {
+    "paper": "paper",
+    "bvlc": "paper",
+    "torchvision": "torchvision",
+    "modern": "paper",
+}
 
 
 def get_config(word: str = "paper") -> ConfigDict:
@@ -53,6 +61,8 @@ def get_config(word: str = "paper") -> ConfigDict:
     config.log.every_steps = 100
     if word == "modern":
         return modern(config)
+    if word == "torchvision":
+        return torchvision(config)
     config.optim.learning_rate = 0.01
     config.optim.weight_decay = 2e-4
     config.optim.rate_multipliers = {"*/bias": 2.0}
@@ -71,6 +81,15 @@ def get_config(word: str = "paper") -> ConfigDict:
     config.schedule.name = "exponential"
     config.schedule.kwargs = {"factor": 0.96, "every_epochs": 8.0}
     config.train.epochs = 250.0
+    return config
+
+
+def torchvision(config: ConfigDict) -> ConfigDict:
+    """Returns torchvision's network and preprocessing; the training is `modern`'s."""
+    config = modern(config)
+    schema.show_as(config, "torchvision/googlenet")
+    del config.model.kwargs.kernel_init, config.model.kwargs.bias_init
+    config.precision.compute = "float32"
     return config
 
 

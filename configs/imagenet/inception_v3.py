@@ -6,7 +6,8 @@ python -m experiments.reproduce --config=configs/imagenet/inception_v3.py \
 
 DATA is where `experiments.prepare --dataset=imagenet2012` has put it. `released`, the bare word, is
 the network whose weights were released, `paper` has the stem of Table 1; both with the paper's
-recipe. `released_modern` has a recipe of today.
+recipe; `torchvision` is `released`, and named for its weights, which were ported from TensorFlow.
+`released_modern` has a recipe of today.
 
 Expected, ILSVRC 2012 validation, one crop, averaged parameters:
 - 21.2 % top-1, 5.6 % top-5 error on 48,238 images (Table 3); about 21.4 % and 5.7 % on all 50,000.
@@ -34,7 +35,12 @@ from ml_collections import ConfigDict
 
 from cnn_jax.config import schema
 
-VARIANTS = {"released": "released", "paper": "paper", "released_modern": "released"}
+VARIANTS = {
+    "released": "released",
+    "paper": "paper",
+    "torchvision": "released",
+    "released_modern": "released",
+}
 
 
 def get_config(word: str = "released") -> ConfigDict:
@@ -46,11 +52,9 @@ def get_config(word: str = "released") -> ConfigDict:
     config.data.kwargs = {"name": "imagenet2012", "test": "validation"}
     config.data.validation_folds = 0
     config.data.flip = True
-    config.data.normalisation = "signed"
+    schema.show_as(config, "torchvision/inception_v3")
     config.train_crop.name = "random_resized"
     config.train_crop.kwargs = {"size": 299}
-    config.test_crop.name = "shorter_side"
-    config.test_crop.kwargs = {"size": 299, "shorter_side": 342}
     config.optim.averaging = "ema"
     config.optim.averaging_decay = 0.9999
     config.train.auxiliary_weight = 0.4

@@ -5,9 +5,10 @@ python -m experiments.reproduce --config=configs/imagenet/resnet.py:50 --config.
 
 DATA is where `experiments.prepare --dataset=imagenet2012` has put it. A word is a depth, 50 if
 there is none; 18 has shortcuts A and the others B, as the rows of the paper; `34_A`, `34_C` have
-the other shortcuts, `plain18` and `plain34` none. `50_v1.5` is the net of torchvision, strides in
-the 3x3, with torchvision's first recipe. `_modern` after a depth is the same network with a recipe
-of today.
+the other shortcuts, `plain18` and `plain34` none. `_v1.5` after a depth is the net of torchvision,
+shortcuts B and strides in the 3x3, with torchvision's first recipe and the preprocessing of its
+weights `IMAGENET1K_V1`; `_v1.5_v2` has that of `IMAGENET1K_V2`, a shorter side of 232. `_modern`
+after a depth is the paper's network with a recipe of today.
 
 Expected, ILSVRC 2012 validation:
 - top-1 error with ten crops (Tables 2 and 3): 18 27.88, plain18 27.94, 34 24.52, 34_A 25.03, 34_C
@@ -26,6 +27,8 @@ Known deviations:
   of train held out.
 - `18`, `34`, `34_A`, `34_C`, `plain18`, `plain34`, `50`, `101`, `152`: the mean subtracted
   is that of a channel, so that other sizes can be evaluated; the paper has a mean image.
+- `50_v1.5_v2`, `101_v1.5_v2`, `152_v1.5_v2`: training is that of `IMAGENET1K_V1`; the recipe of
+  `IMAGENET1K_V2` (600 epochs, mixtures of images, drawn augmentations) is not here.
 
 Chosen, where the paper does not say:
 - Batch norm sees 32 images at a time (eight devices); its scale and shift, and biases, are decayed
@@ -47,7 +50,14 @@ VARIANTS = {
     "34_C": {"depth": 34, "shortcut": "C"},
     "plain18": {"depth": 18, "residual": False},
     "plain34": {"depth": 34, "residual": False},
+    "18_v1.5": {"depth": 18, "shortcut": "B", "variant": "v1.5"},
+    "34_v1.5": {"depth": 34, "shortcut": "B", "variant": "v1.5"},
     "50_v1.5": {"depth": 50, "variant": "v1.5"},
+    "101_v1.5": {"depth": 101, "variant": "v1.5"},
+    "152_v1.5": {"depth": 152, "variant": "v1.5"},
+    "50_v1.5_v2": {"depth": 50, "variant": "v1.5"},
+    "101_v1.5_v2": {"depth": 101, "variant": "v1.5"},
+    "152_v1.5_v2": {"depth": 152, "variant": "v1.5"},
     "18_modern": {"depth": 18, "shortcut": "A"},
     "34_modern": {"depth": 34, "shortcut": "B"},
     "50_modern": {"depth": 50},
@@ -64,9 +74,7 @@ def get_config(word: str = "50") -> ConfigDict:
     config.data.source = "tfds"
     config.data.kwargs = {"name": "imagenet2012", "test": "validation"}
     config.data.flip = True
-    config.data.normalisation = "imagenet"
-    config.test_crop.name = "shorter_side"
-    config.test_crop.kwargs = {"size": 224, "shorter_side": 256}
+    schema.show_as(config, f"torchvision/resnet{'_v2' if word.endswith('_v2') else ''}")
     config.optim.learning_rate = 0.1
     config.optim.weight_decay = 1e-4
     config.optim.decay_bias = 1.0
@@ -77,7 +85,7 @@ def get_config(word: str = "50") -> ConfigDict:
     config.log.every_steps = 100
     if word.endswith("_modern"):
         return modern(config)
-    if word == "50_v1.5":
+    if "_v1.5" in word:
         return torchvision(config)
     config.data.validation_folds = 100
     config.data.normalisation = "channel_mean"

@@ -4,10 +4,11 @@ python -m experiments.train --config=configs/imagenet/vgg.py:D --config.data.dir
 python -m experiments.reproduce --config=configs/imagenet/vgg.py:D --config.data.directory=DATA
 
 DATA is where `experiments.prepare --dataset=imagenet2012` has put it. A word is a configuration of
-the paper, A, A_LRN, B, C, D (the bare word, VGG-16) or E (VGG-19), trained at scale S = 256. `_bn`
-after A, B, D, E adds batch norm, with torchvision's recipe; `_modern` after A, D, E is the
-paper's network with a recipe of today. `_from_A` after B to E begins as the paper does, with the
-first four convolutions and the dense layers of a trained A, which `A_gaussian` makes:
+the paper, A, A_LRN, B, C, D (the bare word, VGG-16) or E (VGG-19), trained at scale S = 256. After
+A, B, D, E `_torchvision` means torchvision's recipe and the preprocessing of its weights, and `_bn`
+the same with batch norm; `_modern` after A, D, E is the paper's network with a recipe of today.
+`_from_A` after B to E begins as the paper does, with the first four convolutions and the dense
+layers of a trained A, which `A_gaussian` makes:
 
 python -m experiments.train --config=configs/imagenet/vgg.py:A_gaussian \
   --config.data.directory=DATA --workdir=runs/vgg-A
@@ -60,6 +61,10 @@ VARIANTS = {
     "B_bn": ("B", "batch norm"),
     "D_bn": ("D", "batch norm"),
     "E_bn": ("E", "batch norm"),
+    "A_torchvision": ("A", "torchvision"),
+    "B_torchvision": ("B", "torchvision"),
+    "D_torchvision": ("D", "torchvision"),
+    "E_torchvision": ("E", "torchvision"),
     "A_modern": ("A", "modern"),
     "D_modern": ("D", "modern"),
     "E_modern": ("E", "modern"),
@@ -76,13 +81,11 @@ def get_config(word: str = "D") -> ConfigDict:
     config.data.kwargs = {"name": "imagenet2012", "test": "validation"}
     config.data.validation_folds = 100
     config.data.flip = True
-    config.data.normalisation = "imagenet"
-    config.test_crop.name = "shorter_side"
-    config.test_crop.kwargs = {"size": 224, "shorter_side": 256}
+    schema.show_as(config, "torchvision/vgg")
     config.train.batch_size = 256
     config.log.every_steps = 100
-    if recipe == "batch norm":
-        return with_batch_norm(config)
+    if recipe in ("batch norm", "torchvision"):
+        return torchvision(config, recipe == "batch norm")
     if recipe == "modern":
         return modern(config)
     config.data.normalisation = "channel_mean"
@@ -102,10 +105,9 @@ def get_config(word: str = "D") -> ConfigDict:
     return config
 
 
-def with_batch_norm(config: ConfigDict) -> ConfigDict:
+def torchvision(config: ConfigDict, batch_norm: bool) -> ConfigDict:
     """Returns the recipe of torchvision's references/classification."""
     config.data.validation_folds = 0
-    config.model.kwargs.norm = "batch"
     config.model.kwargs.kernel_init = {
         "*": "he_normal(mode=fan_out)",
         "fc6": "gaussian(std=0.01)",
@@ -114,15 +116,17 @@ def with_batch_norm(config: ConfigDict) -> ConfigDict:
     }
     config.train_crop.name = "random_resized"
     config.train_crop.kwargs = {"size": 224}
-    config.optim.learning_rate = 0.1
+    config.optim.learning_rate = 0.1 if batch_norm else 0.01
     config.optim.weight_decay = 1e-4
     config.optim.decay_bias = 1.0
-    config.optim.decay_batch_norm = 1.0
     config.schedule.name = "step"
     config.schedule.kwargs = {"boundaries_epochs": (30.0, 60.0)}
     config.train.epochs = 90.0
-    config.train.batch_norm_scope = "virtual"
-    config.train.batch_norm_virtual_batch = 32
+    if batch_norm:
+        config.model.kwargs.norm = "batch"
+        config.optim.decay_batch_norm = 1.0
+        config.train.batch_norm_scope = "virtual"
+        config.train.batch_norm_virtual_batch = 32
     return config
 
 

@@ -4,15 +4,17 @@
       python -m experiments.train --config=configs/digits/lenet5.py --workdir=runs/two
 
 The command gets the flags that make the processes one run. Every line of output is preceded by the
-number of its process. SIGTERM, SIGHUP and Ctrl-C are handed to all, and all end with the launcher,
-whatever ends it. When a process is lost it is named, and the exit code is that of the run: the same
-from all, or 1 with the first that failed on its own.
+number of its process. Signals are handed to all, and all end with the launcher, whatever ends it.
+When a process is lost it is named, and the exit code is that of the run: the same from all, or 1
+with the first that failed on its own.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -31,19 +33,35 @@ DEVICES = flags.DEFINE_integer("devices_per_process", 4, "simulated CPU devices"
 HEARTBEAT = flags.DEFINE_float("heartbeat_seconds", 30.0, "a process silent for so long is lost")
 EXTRA_SECONDS = 30.0  # beyond the heartbeat: the runtime's own time to end the others
 PREEMPTED = 75
+EXAMPLE = (
+    "python -m experiments.launch.local --processes=2 -- "
+    "python -m experiments.train --config=configs/smoke.py --workdir=runs/two"
+)
+# What the runtime prints for every group of devices that meets; its troubles read otherwise.
+MET = re.compile(
+    r"\[Gloo\] Rank \d+ is connected to \d+ peer ranks\. "
+    r"Expected number of connected peer ranks is : \d+\s*"
+)
 
 
 def main(argv: list[str]) -> int:
     """Parses, starts, waits and names what was lost."""
     split = argv.index("--") if "--" in argv else len(argv)
+    if split == len(argv) and not command_line.HELP & set(argv):
+        raise command_line.InputError(f"-- is missing before the command, as in {EXAMPLE}")
     command = argv[split + 1 :]
     extra = command_line.parse(argv[:split], __doc__ or "")
-    if extra or not command:
-        raise command_line.InputError("a command is missing, as in -- python -m experiments.train")
+    if extra:
+        what = " ".join(extra)
+        raise command_line.InputError(f"{what} stands before --, the command after it: {EXAMPLE}")
+    if not command:
+        raise command_line.InputError(f"there is no command after --, as in {EXAMPLE}")
+    if shutil.which(command[0]) is None:
+        raise command_line.InputError(f"{command[0]} is no program that is found here")
     processes = start(command, PROCESSES.value, DEVICES.value, HEARTBEAT.value)
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        # Ignored by nohup, which means it.
-        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+    for number in tied.HANDED_ON:
+        # What is ignored, as by nohup, is meant so; but a shell ignores Ctrl-C where an `&` stands.
+        if number == signal.SIGINT or signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, lambda received, _: hand_on(processes, received))
     return exit_code(wait(processes, HEARTBEAT.value + EXTRA_SECONDS))
 
@@ -91,7 +109,9 @@ def start(
 def pass_on(number: int, lines: IO[str]) -> None:
     """Prints the lines of a process after its number; they are read even if nobody takes them."""
     for line in lines:
-        say(f"[{number}] {line}")
+        left, met = MET.subn("", line)
+        if left or not met:
+            say(f"[{number}] {left.rstrip()}\n")
 
 
 def say(text: str, stream: IO[str] | None = None) -> None:

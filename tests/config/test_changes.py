@@ -172,7 +172,7 @@ def test_a_config_that_is_no_config_is_told() -> None:
 
 
 def test_the_configs_are_read_without_jax() -> None:
-    for file in ("changes", "values", "unknown_keys", "validate", "arguments"):
+    for file in ("changes", "choices", "values", "unknown_keys", "validate", "arguments"):
         tree = ast.parse(Path(f"cnn_jax/config/{file}.py").read_text())
         modules = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
         assert not {m for m in modules if m and m.split(".")[0] in ("jax", "flax", "numpy")}

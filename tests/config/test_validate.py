@@ -57,6 +57,16 @@ def test_virtual_batch_must_divide_the_batch() -> None:
     assert "does not divide" in problems(config)
 
 
+def test_the_decay_of_adamw_is_decoupled() -> None:
+    config = changed("optim.name", "adamw")
+    for form in ("l2", "decoupled"):
+        config.optim.weight_decay_form = form
+        validate(fill_defaults(config))
+    config.optim.weight_decay_form = "l2_per_batch"
+    with pytest.raises(InputError, match="--config.optim.weight_decay_form=decoupled"):
+        validate(config)
+
+
 def test_a_step_schedule_needs_its_boundaries() -> None:
     config = changed("schedule.name", "step")
     with pytest.raises(InputError, match=r"without .*boundaries_epochs never lowers the rate"):

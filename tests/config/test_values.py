@@ -153,6 +153,7 @@ def test_a_largest_seed_is_a_seed() -> None:
         ("dropout", "model.kwargs.dropout_rate=published"),
         ("optimizer", "optim.name=momentum"),
         ("trian.epochs", "train.epochs=10.0"),
+        ("weight_decy", "optim.weight_decay=0.0"),
         ("foo.LR", "optim.learning_rate=0.1"),
     ],
 )

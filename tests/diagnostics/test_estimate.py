@@ -5,8 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ml_collections import ConfigDict
 
+from cnn_jax.config.arguments import fill_defaults
+from cnn_jax.config.problems import InputError
+from cnn_jax.config.validate import validate
 from cnn_jax.diagnostics.estimate import GIB, estimate
+from experiments.config_files import load_config_file
 from tests import configs
 from tests.binaries import run
 
@@ -37,7 +42,7 @@ def test_arithmetic_and_hours() -> None:
     )  # section II.B: C1 117,600, C3 240,000, C5 48,000, F6 10,080, OUTPUT 840
     assert found.forward_flops == 2 * macs
     text = found.describe(images_per_second=50 / 3600, memory_gib=None)
-    assert "1 hours an epoch, 10.2 hours the run" in text
+    assert "60 minutes an epoch, 10.2 hours the run" in text
     assert f"{3 * 2 * macs * 50:.3g} an epoch" in text and "by the layer table" in text
 
 
@@ -76,5 +81,33 @@ def test_train_estimates_and_makes_nothing(tmp_path: Path) -> None:
     words = ("--config=configs/digits/linear.py", f"--workdir={tmp_path}/run", "--estimate")
     done = run("train", *words, "--memory_gib=1", "--images_per_second=1000")
     assert done.returncode == 0, done.stderr
-    assert "largest batch for 1 GiB a device" in done.stdout and "hours the run" in done.stdout
+    assert "largest batch for 1 GiB a device" in done.stdout and "the run, without" in done.stdout
     assert not (tmp_path / "run").exists()
+
+
+def of_file(name: str) -> Any:
+    config = fill_defaults(load_config_file(f"configs/{name}"))
+    return validate(configs.set_keys(config, {"parallel.devices": 1}))
+
+
+@pytest.mark.parametrize(
+    ("file", "images", "parameters"),
+    [
+        ("imagenet/alexnet.py", "1,268,355 training images", "60,965,224 parameters"),
+        ("imagenet/vgg.py:A_bn", "1,281,167 training images", "132,868,840 parameters"),
+        ("cifar10/resnet.py", "50,000 training images", "269,722 parameters"),
+        ("mnist/lenet5.py", "60,000 training images", "60,000 parameters"),
+    ],
+)
+def test_well_known_sets_need_not_be_there(file: str, images: str, parameters: str) -> None:
+    """ILSVRC has 1,281,167 images to train on, of which AlexNet holds 1 % out."""
+    text = estimate(of_file(file), compiled=False).describe(None, None)
+    assert images in text and parameters in text
+
+
+def test_the_estimate_of_a_set_in_memory_counts_its_images() -> None:
+    config = of_file("cifar10/resnet.py")
+    assert estimate(config, compiled=False).data_bytes == 50_000 * 32 * 32 * 3
+    sliced = configs.set_keys(ConfigDict(config), {"data.kwargs.train": "train[:50%]"})
+    with pytest.raises(InputError, match=r"config\.data\.directory is unset"):
+        estimate(validate(sliced), compiled=False)

@@ -62,6 +62,18 @@ def test_the_table_shows_what_every_run_has_shown(tmp_path: Path) -> None:
         table([tmp_path])
 
 
+def test_rounds_of_one_kind_are_added_up(tmp_path: Path) -> None:
+    for number, (kills, wait) in enumerate([(3, 2.5), (4, 1.0)]):
+        chaos = Chaos(kind="train", kills=kills, longest_wait=wait, lost=number)
+        chaos.codes.update({"-9": kills, "75": number})
+        (tmp_path / str(number)).mkdir()
+        report(chaos, tmp_path / str(number) / "chaos.json", say=lambda text: None)
+    lines = table([tmp_path / "0", tmp_path / "1"]).splitlines()
+    assert lines[0] == "|  | train |"
+    for row in ("kills | 7", "longest wait | 2.5 s", "codes | -9: 7, 75: 1", "lost | 1"):
+        assert f"| {row} |" in lines
+
+
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_every_kind_has_a_command(kind: str, tmp_path: Path) -> None:
     command = KINDS[kind].command(tmp_path / "run", 100, ("before", "digests.json"))

@@ -108,6 +108,11 @@ def test_a_broken_config_file_is_named_with_its_line(tmp_path: Path) -> None:
             ", line 5: there ",
         ),
         (f"{made}    config.lr = 3.0", "'optim.learning_rate'?"),
+        (f"{made}    config.train.epochs = -3.0\n    return config", ", line 5: config.train.ep"),
+        (
+            f"{made}    config.model.kwargs = {{'widht': 2}}\n    return config",
+            ", line 5: config.m",
+        ),
         (f"{head}    schema.base_search().stage = ()", ", line 4: search.stage is unknown"),
         (f"{head}    return schema.choose({{'a': 1}}, 'b')", ", line 4: variant 'b' is unknown"),
     ]:
@@ -117,6 +122,17 @@ def test_a_broken_config_file_is_named_with_its_line(tmp_path: Path) -> None:
             command_line.parse_config(["x", f"--config={file}"], "", fresh())
         said = str(caught.value)
         assert said.startswith(f"--config={file}") and message in said and "\n" not in said
+
+
+def test_what_the_command_line_sets_is_not_looked_for_in_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "good.py"
+    file.write_text(
+        "from cnn_jax.config import schema\n\ndef get_config():\n"
+        "    config = schema.base_config()\n    config.train.epochs = 3.0\n    return config\n"
+    )
+    with pytest.raises(InputError, match=r"^config.train.epochs = -1.0: must be above 0"):
+        argv = ["x", f"--config={file}", "--config.train.epochs=-1"]
+        command_line.parse_config(argv, "", fresh())
 
 
 def test_a_file_behind_a_space_or_an_equals_sign() -> None:
@@ -200,6 +216,15 @@ def test_help(name: str) -> None:
         assert "config files are Python code, which is run" in done.stdout
     if name in ("train", "seeds"):
         assert "--config.optim.learning_rate" in done.stdout
+
+
+def test_the_help_of_a_section(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        command_line.parse_config(["train", "--help", "schedule"], "usage", fresh())
+    said = capsys.readouterr().out
+    assert caught.value.code == 0 and said.startswith("schedule: ") and "usage" not in said
+    with pytest.raises(InputError, match="did you mean 'schedule'"):
+        command_line.parse_config(["train", CONFIG, "--help", "schedul"], "usage", fresh())
 
 
 def test_importing_the_package_loads_neither_jax_nor_tensorflow() -> None:

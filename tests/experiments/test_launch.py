@@ -1,5 +1,6 @@
 """The launcher on a command that trains nothing: it ends with it, however it ends."""
 
+import io
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from experiments.launch.local import pass_on
 from experiments.launch.tied import WATCH
 
 MEMBER = """
@@ -74,3 +76,26 @@ def test_output_that_nobody_takes_stops_nobody(root: Path, tmp_path: Path) -> No
     launcher.stdout.readline()
     launcher.stdout.close()
     assert launcher.wait(timeout=30) == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--processes=2", "python", "-m", "x"], "-- is missing before the command, as in python"),
+        (["python", "--", "python"], "python stands before --, the command after it"),
+        (["--"], "there is no command after --"),
+        (["--", "no-such-program"], "no-such-program is no program that is found here"),
+    ],
+)
+def test_the_two_dashes_are_explained(root: Path, words: list[str], said: str) -> None:
+    command = [sys.executable, "-m", "experiments.launch.local", *words]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True)
+    assert done.returncode == 2 and said in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_who_met_whom_is_not_said(capsys: pytest.CaptureFixture[str]) -> None:
+    met = "[Gloo] Rank 10 is connected to 7 peer ranks. "
+    met += "Expected number of connected peer ranks is : 7\n"
+    trouble = "[Gloo] Rank 10 gave up: connection refused\n"
+    pass_on(1, io.StringIO(f"a\n\n{met}{met}{met.rstrip()}step 1\n{trouble}"))
+    assert capsys.readouterr().out == f"[1] a\n[1] \n[1] step 1\n[1] {trouble}"

@@ -66,7 +66,8 @@ def diagonal_levenberg_marquardt(state, g, t, rate):
 
 ALL = (sgd, momentum, momentum_2012, nesterov, rmsprop, rmsprop_tf, adadelta, adam)
 ALL += (diagonal_levenberg_marquardt,)
-FORMULAS = {f.__name__: f for f in ALL}
+# The weight decay of AdamW is a part of the step: tests/step/test_steps.py
+FORMULAS = {f.__name__: f for f in ALL} | {"adamw": adam}
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)

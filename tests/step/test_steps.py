@@ -8,6 +8,7 @@ import pytest
 
 from cnn_jax.optim.optimizers import OPTIMIZERS
 from cnn_jax.step.objective import _traced_dropout
+from cnn_jax.step.steps import updated
 from cnn_jax.training.feeds import make_feed
 from cnn_jax.training.run import Run, prepare
 from tests import configs
@@ -72,6 +73,27 @@ def test_decay_forms_agree_for_one_plain_step_and_leave_biases() -> None:
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-8)
 
 
+def test_adamw_is_that_of_optax() -> None:
+    """Its decay is decoupled whatever the form says; biases do not decay."""
+    keys = {"optim.name": "adamw", "optim.kwargs": {}, "optim.weight_decay": 0.1}
+    run = prepare(configs.quick(keys))
+    state, rng = run.initial_state(), np.random.default_rng(0)
+    expected = state.params
+    kernels = jax.tree_util.tree_map_with_path(lambda path, _: path[-1].key == "kernel", expected)
+    optimizer = optax.adamw(0.01, b1=run.config.optim.momentum, weight_decay=0.1, mask=kernels)
+    theirs = optimizer.init(expected)
+    for _ in range(3):
+        grads = jax.tree.map(lambda p: rng.normal(size=p.shape).astype(p.dtype), state.params)
+        params, opt_state = updated(run.recipe, state, grads, jax.numpy.float32(0.01))
+        state = state.replace(params=params, opt_state=opt_state)
+        updates, theirs = optimizer.update(grads, theirs, expected)
+        expected = optax.apply_updates(expected, updates)
+    for one, other in zip(leaves(state.params), leaves(expected), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-7)
+    _, metrics = steps(run, 1)
+    assert metrics["loss"][0] == metrics["data_loss"][0], "the loss has no term of the decay"
+
+
 def test_two_learning_rates_one_compilation() -> None:
     run = prepare(configs.quick())
     feed, compiled = make_feed(run, run.initial_state()), []
@@ -118,7 +140,7 @@ def test_both_feeds_see_the_same_batches() -> None:
 
 @pytest.mark.parametrize("name", list(OPTIMIZERS))
 def test_every_optimizer_lowers_the_loss(name: str) -> None:
-    rate = {"adadelta": 1.0, "adam": 1e-3, "rmsprop": 1e-4}.get(name, 0.01)
+    rate = {"adadelta": 1.0, "adam": 1e-3, "adamw": 1e-3, "rmsprop": 1e-4}.get(name, 0.01)
     keys = LINEAR | {"optim.name": name, "optim.learning_rate": rate, "optim.kwargs": {}}
     _, metrics = steps(prepare(configs.make(keys)), 60)
     assert metrics["loss"][-10:].mean() < 0.7 * metrics["loss"][0]

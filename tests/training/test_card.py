@@ -16,12 +16,16 @@ def test_a_finished_run_leaves_its_card(tmp_path: Path) -> None:
     heads = [line for line in text.splitlines() if line.startswith("## ")]
     names = ["Errors", "Network", "Recipe", "Data", "Preprocessing", "Curve"]
     names += ["Environment", "Command"]
+    assert "| validation | of the last step |" in text
     assert heads == [f"## {name}" for name in names]
-    raw = f"| of the last step | {100 * result['top1_error']:.2f} |"
-    assert raw in text and f"| averaged | {100 * result['averaged_top1_error']:.2f} |" in text
+    raw = f"| test | of the last step | {100 * result['top1_error']:.2f} |"
+    assert (
+        raw in text and f"| test | averaged | {100 * result['averaged_top1_error']:.2f} |" in text
+    )
     assert "| 17/17 |" in text and "| train | 50 |" in text and "| validation | 10 |" in text
     assert '- `optim.rate_multipliers` = `{"*/bias": 2.0}`' in text
     assert "- `train.batch_size` = `8`" in text and "train.remat" not in text
     made_by = read_json(tmp_path / "config.json")["command"]
     assert shlex.join(["python", *made_by[1:]]) in text
     assert f"config {result['config_hash']}" in text
+    assert f"Machine: {read_json(tmp_path / 'config.json')['machine']}." in text

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -137,8 +139,10 @@ def _folder(wanted: Wanted, report: Report) -> tuple[Dataset, dict[str, Any], li
     # Looked at every time: the images stay the user's, and may have changed.
     manifest = scan(dataset, report)
     write_manifest(directory, manifest)
-    source = f"--config.data.source=folder --config.data.directory={wanted.folder}"
-    return dataset, manifest, [f"manifest: {directory / MANIFEST}", f"train with {source}"]
+    apart = wanted.test_fraction
+    kwargs = {} if apart == Wanted.test_fraction else {"test_fraction": apart}
+    told = [f"manifest: {directory / MANIFEST}", _train_with("folder", wanted.folder, kwargs)]
+    return dataset, manifest, told
 
 
 def _tfds(wanted: Wanted, report: Report) -> tuple[Dataset, dict[str, Any], list[str]]:
@@ -153,12 +157,15 @@ def _tfds(wanted: Wanted, report: Report) -> tuple[Dataset, dict[str, Any], list
     if manifest is None:  # built by TFDS itself, elsewhere
         manifest = _looked_at(wanted, dataset, directory, report)
     check_counts(manifest, dataset, directory)
-    given = "".join(f" --config.data.kwargs.{k}={v}" for k, v in arguments.items())
-    source = (
-        f"--config.data.source=tfds --config.data.directory={data_dir} "
-        f"--config.data.kwargs.name={name}{given}"
-    )
-    return dataset, manifest, [f"manifest: {directory / MANIFEST}", f"train with {source}"]
+    told = _train_with("tfds", data_dir, {"name": name, **arguments})
+    return dataset, manifest, [f"manifest: {directory / MANIFEST}", told]
+
+
+def _train_with(source: str, directory: Path, kwargs: Mapping[str, Any]) -> str:
+    """Returns the overrides with which any config trains on what was prepared."""
+    arguments = {f"kwargs.{name}": value for name, value in kwargs.items()}
+    keys = {"source": source, "directory": directory} | arguments
+    return "train with " + shlex.join(f"--config.data.{key}={value}" for key, value in keys.items())
 
 
 def _verified(wanted: Wanted, report: Report) -> Path:
@@ -217,7 +224,7 @@ def _store(wanted: Wanted, dataset: Dataset, manifest: dict[str, Any], report: R
     size = sum(p.stat().st_size for p in final.rglob("*") if p.is_file())
     return [
         f"store: {final}, {size / 1e9:,.2f} GB",
-        f"train with --config.data.source=store --config.data.directory={final}",
+        _train_with("store", final, {}),
     ]
 
 

@@ -34,7 +34,7 @@ from cnn_jax.data.streams import pixels_of
 from cnn_jax.data.unreadable import UnreadableError
 
 QUALITY = 95  # of a JPEG store
-EXAMPLES_AT_ONCE = 256
+EXAMPLES_OF_A_THREAD = 16
 LONGEST_SHORTER_SIDE = 4096  # pixels: no network sees more, and 1,000 such images are 50 GB
 
 
@@ -149,9 +149,11 @@ def _resized(split: AnySplit, form: str, side: int, name: str, report: Report) -
         content = small.tobytes() if form == "uint8" else _jpeg(small)
         return content, (*small.shape[:2], small.shape[2]), record.label, record.name
 
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+    threads = len(os.sched_getaffinity(0))
+    with ThreadPoolExecutor(threads) as pool:
         examples, done = iter(range(len(split))), 0
-        while chunk := list(islice(examples, EXAMPLES_AT_ONCE)):
+        # Each may take as much as `check_size` lets pass: not many of them are kept at once.
+        while chunk := list(islice(examples, EXAMPLES_OF_A_THREAD * threads)):
             yield from pool.map(one, chunk)
             done += len(chunk)
             report(f"resizing {name}", done, len(split))
