@@ -1,3 +1,4 @@
+import errno
 import json
 import math
 import tempfile
@@ -142,3 +143,20 @@ def test_lines_that_an_earlier_version_wrote_twice_are_kept_once(tmp_path: Path)
     (tmp_path / "metrics.jsonl").write_text(3 * line)
     MetricsLog(tmp_path, 8, tensorboard=False).close()
     assert (tmp_path / "metrics.jsonl").read_text() == line
+
+
+def test_events_on_a_full_disk_are_a_sentence_and_no_hang(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = MetricsLog(tmp_path, 0, tensorboard=True)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    assert log._events is not None
+    monkeypatch.setattr(log._events._writer, "write_event", full)
+    for step in range(30):  # more than any queue holds
+        with pytest.raises(InputError, match="tensorboard cannot be written: No space left"):
+            log.write("train", step, 0.0, {"loss": 1.0})
+    monkeypatch.undo()
+    log.close()
