@@ -202,8 +202,8 @@ def _data_of(
             raise InputError(
                 f"--weights={weights} tells {classes} classes apart, and the data has "
                 f"{dataset.num_classes}: {first}, ... Data of the same classes is needed; "
-                "to train a new last layer on this data: python -m experiments.train with "
-                f"--config.init_from.weights={weights}"
+                "to train a new last layer on this data: python -m experiments.train "
+                f"--config=CONFIG --config.init_from.weights={weights}"
             )
     else:
         if classes is None:
