@@ -4,12 +4,17 @@
   python -m experiments.checkpoint export --workdir=runs/digits-lenet5 --output=weights.npz
 
 `show` lists the steps kept, and of one checkpoint the config, the library versions and the arrays.
-`export` writes the parameters and running statistics as plain arrays, named as in
-`params/C1/kernel`, into a `.npz` or `.safetensors` file: those of the last step, or with --averaged
-their running averages. Both run on one CPU, whatever wrote the checkpoint.
+`export` writes the parameters and running statistics into a file: those of the last step, or with
+--averaged their running averages. `.npz` and `.safetensors` hold plain arrays, named as in
+`params/C1/kernel`. `.pth` (--format=torch) is a state dict that `load_state_dict(strict=True)` of
+the PyTorch model takes, under the names of torchvision, timm or the widely used code for CIFAR;
+where PyTorch has no such network, it has the layers here, in PyTorch's layouts: docs/weights.md.
+Both run on one CPU, whatever wrote the checkpoint.
 """
 
 from __future__ import annotations
+
+from pathlib import Path
 
 from absl import flags
 
@@ -17,7 +22,12 @@ from experiments import command_line
 
 WORKDIR = flags.DEFINE_string("workdir", None, "run directory")
 CHECKPOINT = flags.DEFINE_string("checkpoint", "latest", "latest, best (on validation) or a step")
-OUTPUT = flags.DEFINE_string("output", None, "export: file to write, .npz or .safetensors")
+OUTPUT = flags.DEFINE_string(
+    "output", None, "export: file to write; default: weights.npz of the run"
+)
+FORMAT = flags.DEFINE_string(
+    "format", None, "export: npz, safetensors or torch; default: as the suffix of --output says"
+)
 FORCE = flags.DEFINE_bool("force", False, "export: replace the file if it exists")
 AVERAGED = flags.DEFINE_bool("averaged", False, "export: take the averaged parameters")
 COMMANDS = ("show", "export")
@@ -28,22 +38,26 @@ def main(argv: list[str]) -> int:
     command = chosen_command(command_line.parse(argv, __doc__ or ""))
     if WORKDIR.value is None:
         raise command_line.InputError("--workdir is missing, as in --workdir=runs/digits-lenet5")
-    output = OUTPUT.value or ""
-    if command == "export" and not output:
-        raise command_line.InputError("--output is missing, as in --output=weights.npz")
+    if not Path(WORKDIR.value).is_dir():
+        raise command_line.InputError(f"--workdir={WORKDIR.value}: it holds no checkpoints")
+    suffix = ".pth" if FORMAT.value == "torch" else f".{FORMAT.value or 'npz'}"
+    name = "averaged_weights" if AVERAGED.value else "weights"
+    output = OUTPUT.value or str(Path(WORKDIR.value, name + suffix))
     # Imported here: jax takes seconds, and a bad flag need not wait for it.
     import jax
 
     jax.config.update("jax_platforms", "cpu")
+    from cnn_jax.inference.torch_export import export_weights
     from cnn_jax.storage.checkpoint_summary import summarise
-    from cnn_jax.storage.export import export
 
     if command == "show":
         print(summarise(WORKDIR.value, CHECKPOINT.value))
     else:
-        arrays = export(WORKDIR.value, CHECKPOINT.value, output, FORCE.value, AVERAGED.value)
+        arrays, names = export_weights(
+            WORKDIR.value, CHECKPOINT.value, output, FORCE.value, AVERAGED.value, FORMAT.value
+        )
         numbers = sum(array.size for array in arrays.values())
-        print(f"{output}: {len(arrays)} arrays, {numbers:,} numbers")
+        print(f"{output}: {len(arrays)} arrays, {numbers:,} numbers{names}")
     return 0
 
 
@@ -53,16 +67,10 @@ def chosen_command(words: list[str]) -> str:
     Raises:
         InputError: there is none, more than one, or one that does not exist.
     """
-    allowed = ", ".join(COMMANDS)
-    if not words:
-        raise command_line.InputError(f"a command is missing. Allowed: {allowed}")
-    if words[0] not in COMMANDS:
-        raise command_line.InputError(
-            f"command {words[0]!r} is unknown{command_line.hint(words[0], COMMANDS)}"
-        )
+    command = command_line.command_of(words, COMMANDS)
     if words[1:]:
         raise command_line.InputError(f"unexpected arguments: {' '.join(words[1:])}")
-    return words[0]
+    return command
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import os
 import re
 import select
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from absl import flags
@@ -220,14 +220,15 @@ def parse_origin(
     """Parses the flags of a binary that takes a trained network: a run directory, or weights.
 
     Args:
-        argv: the program and its arguments; of its flags, --workdir=DIRECTORY or --weights=FILE
-            with --config=FILE, or where the binary has it --predictions=FILE.
+        argv: the program and its arguments; of its flags, --workdir=DIRECTORY or --weights=FILE,
+            the latter with or without --config=FILE, or where the binary has it
+            --predictions=FILE.
         usage: what the program does, for `--help`.
         values: the flags.
 
     Returns:
-        The validated config, None where a run directory brings its own, and the arguments that are
-        no flags.
+        The validated config, None where a run directory or the weights bring their own, and the
+        arguments that are no flags.
 
     Raises:
         InputError: as `parse_config`, or the flags do not name one network.
@@ -250,11 +251,17 @@ def parse_origin(
         raise InputError("--config goes with --weights; a run directory brings its own config")
     if weights is None and workdir is None:
         raise InputError("--workdir is missing, as in --workdir=runs/digits-lenet5")
-    if weights is not None and config is None:
-        raise InputError("--weights needs --config=FILE: network, data and preprocessing")
+    decides = "preprocessing" in values and values["preprocessing"].present
+    if decides and (weights is None or config is None):
+        raise InputError("--preprocessing says whose counts, that of --weights or of --config")
     if weights is not None and values["checkpoint"].present:
         raise InputError("--checkpoint goes with --workdir alone, not with --weights")
     return config, extra
+
+
+def say(text: str) -> None:
+    """Tells the user what is no result: on standard error."""
+    print(text, file=sys.stderr)
 
 
 def _help(argv: list[str], usage: str, values: flags.FlagValues, with_keys: bool = False) -> None:
@@ -283,6 +290,19 @@ def nothing_else(extra: list[str]) -> None:
     """Raises `InputError` where arguments are left that are no flags."""
     if extra:
         raise InputError(f"unexpected arguments: {' '.join(extra)}")
+
+
+def command_of(words: list[str], commands: Sequence[str]) -> str:
+    """Returns the command among the arguments that are no flags: the first of them.
+
+    Raises:
+        InputError: there is none, or one that does not exist.
+    """
+    if not words:
+        raise InputError(f"a command is missing. Allowed: {', '.join(commands)}")
+    if words[0] not in commands:
+        raise InputError(f"command {words[0]!r} is unknown{hint(words[0], commands)}")
+    return words[0]
 
 
 def assignments(flag: str, texts: list[str]) -> dict[str, Any]:

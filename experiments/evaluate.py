@@ -1,20 +1,20 @@
 """Evaluate checkpoints, weights out of a file, or saved predictions, on a split.
 
   python -m experiments.evaluate --workdir=runs/digits-lenet5 --split=test
-  python -m experiments.evaluate --weights=resnet50.pth --config=CONFIG --workdir=runs/resnet50
+  python -m experiments.evaluate --weights=resnet50.pth --data_directory=IMAGES
   python -m experiments.evaluate --workdir=runs/a --workdir=runs/b --protocol=10_crop
   python -m experiments.evaluate --workdir=runs/a --protocol=dense --set='scales=(256, 384, 512)'
   python -m experiments.evaluate --predictions=a.npz --predictions=b.npz --output=both.json
 
-The network, its preprocessing and its data come from the checkpoint, or from the config that is
-given with --weights: a state dict with torchvision's names (.pth, .safetensors or .npz), which a
-new --workdir then keeps as a checkpoint. Every example counts exactly once; the count is printed.
+Network, preprocessing and data come from the checkpoint, or from --config. --weights, a state dict,
+tells the first two by torchvision's names; --data_directory is a folder of images then. Where file
+and config differ, --preprocessing says whose counts. A new --workdir keeps the weights as a
+checkpoint. Every example counts exactly once; the count is printed.
 
 --protocol: centre (the crop of the config), 10_crop, 144_crop, grid or dense; probabilities are
-averaged over the views, and the error of each class is told, too. Several --workdir or
---predictions are an ensemble: probabilities are averaged over the networks. --save_predictions
-keeps them, for an ensemble or a confusion matrix. --exclude leaves out what a file lists: a name a
-line, or a number of ILSVRC's validation set; n=48238/50000, 1762 excluded by FILE.
+averaged over the views, and the error of each class is told. Several --workdir or --predictions are
+an ensemble: probabilities are averaged over the networks. --save_predictions keeps them. --exclude
+leaves out what a file lists: a name a line, or a number of ILSVRC's validation set.
 """
 
 from __future__ import annotations
@@ -31,13 +31,14 @@ from experiments import command_line
 WORKDIR = flags.DEFINE_multi_string("workdir", None, "run directory; several: an ensemble")
 WEIGHTS = flags.DEFINE_string("weights", None, "state dict with torchvision's names, a file")
 PREDICTIONS = flags.DEFINE_multi_string("predictions", None, "saved predictions, in place of both")
+SHOWN = flags.DEFINE_enum("preprocessing", None, ["weights", "config"], "whose, where they differ")
 CHECKPOINT = flags.DEFINE_string("checkpoint", "latest", "latest, best (on validation) or a step")
 SPLIT = flags.DEFINE_enum("split", "test", ["train", "validation", "test"], "split to evaluate on")
 BATCH_SIZE = flags.DEFINE_integer("batch_size", 256, "examples in one step", lower_bound=1)
 PROTOCOL = flags.DEFINE_string("protocol", None, "centre, 10_crop, 144_crop, grid or dense")
 SET = flags.DEFINE_multi_string("set", [], "an argument of the protocol, as in shorter_side=288")
 AVERAGED = flags.DEFINE_bool("averaged", False, "with a protocol: take the averaged parameters")
-DATA = flags.DEFINE_string("data_directory", None, "where the data lies now; as in the config")
+DATA = flags.DEFINE_string("data_directory", None, "where the data lies now")
 FORCE = flags.DEFINE_bool("force", False, "evaluate on data that differs from that of training")
 EXCLUDE = flags.DEFINE_string("exclude", None, "file that lists images to leave out of the count")
 SAVE = flags.DEFINE_string("save_predictions", None, "write all probabilities into this .npz file")
@@ -60,8 +61,7 @@ def main(argv: list[str]) -> int:
 
 
 def _by_counts(config: command_line.Config) -> dict[str, Any]:
-    """One view, counted on the device."""
-    # Imported here: jax takes seconds, and a bad flag need not wait for it.
+    """One view, counted on the device; jax, which takes seconds, is imported here."""
     from cnn_jax.inference.reports import evaluate_one
 
     restored = _network(WORKDIR.value[0] if WORKDIR.value else None, config)
@@ -79,10 +79,10 @@ def _by_views(config: command_line.Config, arguments: dict[str, Any]) -> dict[st
     exclusion = read_exclusion(EXCLUDE.value) if EXCLUDE.value else None
     protocol = PROTOCOL.value or "centre"
     members = {file: load_predictions(file) for file in PREDICTIONS.value or ()}
+    how = (SPLIT.value, protocol, arguments, BATCH_SIZE.value, AVERAGED.value, FORCE.value)
     for workdir in () if members else WORKDIR.value or (None,):
         restored = _network(workdir, config)
         name = f"{workdir or WEIGHTS.value}, step {restored.step}, {protocol}"
-        how = (SPLIT.value, protocol, arguments, BATCH_SIZE.value, AVERAGED.value, FORCE.value)
         members[name] = predict_split(restored, *how)
     result = report_members({name: replace(m, exclusion=exclusion) for name, m in members.items()})
     if SAVE.value:
@@ -91,9 +91,10 @@ def _by_views(config: command_line.Config, arguments: dict[str, Any]) -> dict[st
 
 
 def _network(workdir: str | None, config: command_line.Config) -> Any:
-    from cnn_jax.inference.trained_network import trained_network
+    from cnn_jax.inference.trained_network import WeightsUse, trained_network
 
-    return trained_network(workdir, CHECKPOINT.value, WEIGHTS.value, config, DATA.value)
+    use = WeightsUse(SHOWN.value, None, DATA.value, True, command_line.say, AVERAGED.value)
+    return trained_network(workdir, CHECKPOINT.value, WEIGHTS.value, config, use)
 
 
 if __name__ == "__main__":

@@ -1,18 +1,21 @@
 """Classify image files: the five most probable classes of each.
 
   python -m experiments.predict --workdir=runs/digits-lenet5 seven.png folder/
-  python -m experiments.predict --weights=resnet50.pth --config=CONFIG folder/
+  python -m experiments.predict --weights=resnet50.pth --class_names=names.txt photo.jpg
 
-A file is decoded, cropped and normalised as in an evaluation of the network: by `test_crop` and the
-record in the checkpoint. A network that was trained on whole images sees files of another size
-resized. With --weights, a state dict with torchvision's names (.pth, .safetensors or .npz), network
-and preprocessing are those of the config, and a new --workdir keeps them as a checkpoint. A file
+A file is decoded, cropped and normalised as in an evaluation: by `test_crop` and the record in the
+checkpoint. A network that was trained on whole images sees files of another size resized. A file
 that is no image is reported and left out; the exit code is then 2.
+
+The names in --weights, a state dict, tell network and preprocessing where they are torchvision's;
+no data is needed. Classes are numbers, or named by --class_names: a name a line, or JSON. With
+--config all is that of the config, whose data need not be there either. One that normalises pixels
+otherwise than the weights were published with is refused: --preprocessing=weights takes what is
+published, --preprocessing=config insists. A new --workdir keeps the weights as a checkpoint.
 """
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,10 +32,10 @@ if TYPE_CHECKING:
 WORKDIR = flags.DEFINE_string("workdir", None, "run directory")
 WEIGHTS = flags.DEFINE_string("weights", None, "state dict with torchvision's names, a file")
 CHECKPOINT = flags.DEFINE_string("checkpoint", "latest", "latest, best (on validation) or a step")
+SHOWN = flags.DEFINE_enum("preprocessing", None, ["weights", "config"], "whose, where they differ")
+NAMES = flags.DEFINE_string("class_names", None, "names of the classes: a file")
 TOP = flags.DEFINE_integer("top", 5, "classes to print for each image", lower_bound=1)
-AVERAGED = flags.DEFINE_bool(
-    "averaged", False, "take the averaged parameters; otherwise those of the last step"
-)
+AVERAGED = flags.DEFINE_bool("averaged", False, "take the averaged parameters, not the last ones")
 JSON = flags.DEFINE_bool("json", False, "one JSON object a line instead of text")
 BATCH = 64
 
@@ -41,18 +44,17 @@ def main(argv: list[str]) -> int:
     """Parses, restores, predicts and prints."""
     config, paths = command_line.parse_origin(argv, __doc__ or "")
     if not paths:
-        raise command_line.InputError(
-            "images are needed, as in --workdir=runs/digits-lenet5 seven.png"
-        )
+        raise command_line.InputError("images are needed, as in --workdir=runs/digits seven.png")
     from cnn_jax.data.image_files import find_images
 
-    files = find_images(paths, say=lambda text: print(text, file=sys.stderr))
-    # Imported here: jax takes seconds, and a bad path need not wait for it.
+    files = find_images(paths, say=command_line.say)
+    # Only now: jax takes seconds, and a bad path need not wait for it.
     from cnn_jax.data.cropping import rule_of
-    from cnn_jax.inference.trained_network import trained_network
+    from cnn_jax.inference.trained_network import WeightsUse, trained_network
     from cnn_jax.training.progress import Waiting
 
-    restored = trained_network(WORKDIR.value, CHECKPOINT.value, WEIGHTS.value, config)
+    use = WeightsUse(SHOWN.value, NAMES.value, say=command_line.say, averaged=AVERAGED.value)
+    restored = trained_network(WORKDIR.value, CHECKPOINT.value, WEIGHTS.value, config, use)
     function = restored.probability_function(averaged=AVERAGED.value)
     record, rule = restored.preprocessing, rule_of(restored.config.test_crop)
     failed = 0
@@ -66,7 +68,7 @@ def main(argv: list[str]) -> int:
             for (file, _), row in zip(good, probabilities, strict=True):
                 _print(str(file), row, record.class_names)
     if failed:
-        print(f"{failed} of {len(files)} files could not be used", file=sys.stderr)
+        command_line.say(f"{failed} of {len(files)} files could not be used")
     return command_line.BAD_INPUT if failed else 0
 
 
@@ -76,7 +78,7 @@ def _load(file: Path, record: Preprocessing, rule: CropRule) -> np.ndarray | Non
     try:
         return load_image(file, record, rule)
     except command_line.InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        command_line.say(f"error: {error}")
         return None
 
 
@@ -85,7 +87,8 @@ def _print(file: str, probabilities: np.ndarray, class_names: tuple[str, ...]) -
 
     best = probabilities.argsort()[::-1][: TOP.value]
     if JSON.value:
-        top = [{"class": class_names[i], "probability": float(probabilities[i])} for i in best]
+        rows = [(class_names[i], int(i), float(probabilities[i])) for i in best]
+        top = [dict(zip(("class", "index", "probability"), row, strict=True)) for row in rows]
         print(json_text({"file": file, "top": top}))
         return
     print(printable(file))

@@ -12,7 +12,6 @@ Exit codes: 0 all ended as they must; 1 one did not: it is marked in the table.
 
 from __future__ import annotations
 
-import os
 import platform
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from pathlib import Path
 
 from absl import flags
 
+from cnn_jax.storage.run_directory import machine
 from experiments import command_line
 from experiments.progress_lines import ProgressLines
 
@@ -50,7 +50,7 @@ def main(argv: list[str]) -> int:
     longest = max(outcome.seconds for outcome in outcomes)
     summary = (
         f"{len(outcomes)} bad inputs, {len(faults)} that did not end as they must; the longest "
-        f"took {longest:.1f} s ({os.cpu_count()} cores, Python {platform.python_version()})."
+        f"took {longest:.1f} s ({machine()}, Python {platform.python_version()})."
     )
     table = as_markdown(outcomes)
     print(f"{table}\n{summary}")

@@ -5,8 +5,9 @@
 The file names a base config, a range for each key (log-uniform, uniform or a choice) and stages:
 many short trials first; the best of them span the ranges of the next, longer ones. A trial whose
 loss explodes stops early (guard.explosion_factor). Ends with the best trials and the command that
-trains with the best values, in a directory beside the stages; all trials are in search.json. No
-error on test is looked at. The same command again continues an interrupted search.
+trains with the best values, in a directory beside the stages; all trials are in search.json and in
+search.png. Validation chooses; the test error of the best trial alone is reported, at the end. The
+same command again continues an interrupted search.
 --config.section.key=value overrides a key of the base.
 
 Exit codes: 0 done; 2 bad search or input; 3 all trials of a stage diverged; 75 preempted: run the
@@ -24,7 +25,9 @@ from absl import flags
 from cnn_jax.ablation import strategies
 from cnn_jax.ablation.search import check, run_search
 from cnn_jax.ablation.search_report import report
+from cnn_jax.config.identity import config_hash, to_tree
 from cnn_jax.config.search import Search
+from cnn_jax.config.validate import validate
 from cnn_jax.training.preemption import PREEMPTED, Preemption, PreemptionRequested
 from experiments import command_line
 from experiments.config_files import made_by, near
@@ -43,7 +46,9 @@ def main(argv: list[str]) -> int:
     with Preemption(start.checkpoint.grace_seconds) as preemption:
         # Imported here: jax takes seconds, and a broken range or a signal need not wait for it.
         from cnn_jax.ablation.population import train_members
+        from cnn_jax.ablation.search_picture import draw_search
         from cnn_jax.devices.parallel_members import simulate_cpu_devices
+        from cnn_jax.training.progress import Waiting
 
         simulate_cpu_devices()
 
@@ -60,14 +65,17 @@ def main(argv: list[str]) -> int:
     overrides = [f"--config.{key}={text}" for key, text in command_line.split(argv).overrides]
     named = near(base, file) if isinstance(base, str) else ""
     tables, command = report(rounds, named, overrides, workdir)
-    print("\n" + "\n\n".join(table.text() for table in tables))
+    print("\n" + "\n\n".join(table.text() for table in tables), flush=True)
+    hashed = config_hash(to_tree(validate(start)))
+    with Waiting("drawing the trials"):
+        draw_search(rounds, f"{workdir.name}: every trial", workdir / "search.png", hashed)
     if command is None:
         print("all trials of the last stage diverged", file=sys.stderr)
         return DIVERGED
     how = "" if named else f", with the base that {file} builds,"
     print(
-        f"\nevery trial is in {workdir}/search.json; to train with the best values, as long as the "
-        f"best trial was, on all data of the base{how}:\n{command}"
+        f"\nevery trial is in {workdir}/search.json and search.png; to train with the best values, "
+        f"as long as the best trial was, on all data of the base{how}:\n{command}"
     )
     return 0
 

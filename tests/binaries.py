@@ -14,8 +14,8 @@ from absl import flags
 ROOT = Path(__file__).parent.parent
 
 
-def run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Runs `python -m experiments.<name>` here: its entry, with flags, exit code and output.
+def run(name: str, *arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Runs `python -m experiments.<name>` in `cwd`: its entry, with flags, exit code and output.
 
     TensorFlow cannot be imported meanwhile: a line that tries fails the test.
     """
@@ -28,7 +28,7 @@ def run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     try:
         with (
             mock.patch.object(sys, "argv", [name, *arguments]),
-            contextlib.chdir(ROOT),
+            contextlib.chdir(cwd),
             contextlib.redirect_stdout(out),
             contextlib.redirect_stderr(err),
         ):

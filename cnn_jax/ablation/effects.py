@@ -16,6 +16,7 @@ from statsmodels.stats.anova import anova_lm
 from cnn_jax.ablation.statistics import EQUAL, Cell, Summary, in_words, summarise
 
 UNEQUAL_SPREAD = 0.01  # p of Levene's test below which the spreads are called unequal
+LEAST_FREEDOM = 3  # of the residuals: with fewer an F says nothing, whatever its p
 
 
 @dataclass(frozen=True)
@@ -71,15 +72,27 @@ def analyse(cells: Sequence[Cell]) -> Effects:
         for seed, value in cell.values.items()
     ]
     factors = list(cells[0].levels)
+    if not rows:
+        return Effects([], 0, [])
     if len({seed for _, seed, *_ in rows}) < 2:
-        return Effects([], 0, ["Effects need at least two seeds."])
+        why = "No analysis of variance: it needs several seeds, as in --seeds=5."
+        return Effects([], 0, [why])
     names = {f"f{i}": factor for i, factor in enumerate(factors)}
     frame = pd.DataFrame(rows, columns=["y", "seed", *names])
     terms, left_out = _estimable(frame, names)
     notes = [_why(names, left_out, cells)] if left_out else []
     fit = _model(frame, terms).fit()
+    if (freedom := int(fit.df_resid)) < LEAST_FREEDOM:
+        few = (
+            f"No analysis of variance: of {LEAST_FREEDOM} degrees of freedom that the residuals "
+            f"need {freedom or 'none'} {'is' if freedom < 2 else 'are'} left; "
+            "more seeds, as in --seeds=5."
+        )
+        return Effects([], freedom, [few])
     if fit.ssr <= EQUAL**2 * len(frame):
-        return Effects([], 0, [*notes, "No effects: the members of a cell do not differ at all."])
+        return Effects(
+            [], 0, [*notes, "No analysis of variance: the members of a cell do not differ."]
+        )
     table = anova_lm(fit, typ=2)
     effects = [
         Effect(

@@ -18,6 +18,8 @@ from cnn_jax.ablation.effect_pictures import draw_effects
 from cnn_jax.ablation.effects import analyse
 from cnn_jax.ablation.statistics import (
     GAP,
+    TEST,
+    VALIDATION,
     Cell,
     Difference,
     Interval,
@@ -25,14 +27,13 @@ from cnn_jax.ablation.statistics import (
     baseline_of,
     cells_of,
     differences,
+    judge_of,
 )
 from cnn_jax.ablation.table import Table
 from cnn_jax.config.problems import InputError
 from cnn_jax.training.layer_statistics_picture import draw_signals
 
-JUDGED = "test_error"
-SHOWN = (JUDGED, "train_error", GAP)
-ERRORS = (*SHOWN, "validation_error")
+SHOWN = (VALIDATION, TEST, "train_error", GAP)
 LOSSES = ("test_loss", "train_loss", "validation_loss")
 
 
@@ -43,7 +44,9 @@ def write_report(
 
     `table.md`, `table.tex` (needs booktabs) and `table.csv` have errors in percent,
     `statistics.json` in fractions; `curves.png` and `effects.png` are the figures, `signals.png`
-    too where there is a `signals.json`. What they show depends on these two files alone.
+    too where there is a `signals.json`, each also as PDF. Cells are compared on validation, where
+    there is such a split, and test stands beside it. What is shown depends on these two files
+    alone.
 
     Args:
         directory: of the ablation.
@@ -62,7 +65,8 @@ def write_report(
         raise InputError(f"{path}: no such file; an ablation writes it at its end")
     summary = statistics(tree, test)
     tables = tables_of(tree, summary, test)
-    title = f"Ablation {tree['name']}, config {tree['config_hash']}"
+    name, config_hash = tree["name"], tree["config_hash"]
+    title = f"Ablation {name}, config {config_hash}"
     text = "\n\n".join([title, *(table.text() for table in tables)])
     say(text)
     files.write_json(path.parent / "statistics.json", _plain(summary))
@@ -71,33 +75,41 @@ def write_report(
     files.write_text(
         path.parent / "table.md", f"# {title}\n\n" + "\n".join(t.markdown() for t in tables)
     )
-    draw_ablation_curves(tree["members"], title, path.parent / "curves.png")
-    draw_effects(summary["metrics"][JUDGED]["cells"], title, path.parent / "effects.png")
+    judge, pictures = summary["judge"], path.parent
+    what = report_tables.NAMES[judge]
+    of_all = f"{name}: {len(tree['members'])} members"
+    draw_ablation_curves(tree["members"], of_all, pictures / "curves.png", config_hash)
+    draw_effects(
+        summary["metrics"][judge]["cells"],
+        *(what, f"{name}: mean {what} by level", pictures / "effects.png", config_hash),
+    )
     if signals := files.read_json(path.parent / "signals.json"):
-        draw_signals(signals, f"{title}: before the first step", path.parent / "signals.png")
+        before = f"{name}: before the first step"
+        draw_signals(signals, before, pictures / "signals.png", config_hash)
     return text
 
 
 def statistics(tree: Mapping[str, Any], test: str = "t") -> dict[str, Any]:
-    """Returns all figures of an ablation: for every metric cells, for two differences and effects.
+    """Returns all figures of an ablation: for every metric cells, for some differences and effects.
 
     Args:
         tree: of `ablation.json`.
         test: of the paired comparisons.
     """
-    baseline = baseline_of(tree)
+    baseline, judge = baseline_of(tree), judge_of(tree["members"])
     metrics: dict[str, dict[str, Any]] = {}
-    for metric in (*ERRORS, *LOSSES):
+    for metric in (*SHOWN, *LOSSES):
         cells = cells_of(tree["members"], metric)
-        if metric == JUDGED or any(cell.values for cell in cells):
+        if metric == judge or any(cell.values for cell in cells):
             metrics[metric] = {"cells": cells}
-        if metric in metrics and metric in (JUDGED, GAP):
+        if metric in metrics and metric in (judge, TEST, GAP):
             metrics[metric] |= {
                 "differences": differences(cells, baseline, test),
                 "effects": analyse(cells),
             }
     return {
         "baseline": baseline,
+        "judge": judge,
         "test": test,
         "metrics": metrics,
         "convergence": convergence(tree["members"], baseline),
@@ -112,17 +124,31 @@ def tables_of(tree: Mapping[str, Any], summary: Mapping[str, Any], test: str) ->
         summary: its statistics.
         test: of the paired comparisons.
     """
-    metrics, baseline = summary["metrics"], summary["baseline"]
-    judged = metrics[JUDGED]
+    metrics, baseline, judge = summary["metrics"], summary["baseline"], summary["judge"]
+    judged = metrics[judge]
     columns = {name: metrics[name]["cells"] for name in SHOWN if name in metrics}
-    tables = [report_tables.cell_table(columns, judged["differences"], baseline, test)]
-    if len(tree["factors"]) > 1:
-        tables.append(report_tables.pivot_table(judged["cells"]))
-    for name in (JUDGED, GAP):
-        if name in metrics and len(judged["cells"]) > 1:
-            tables.append(report_tables.effect_table(metrics[name]["effects"], name))
+    tables = [
+        report_tables.cell_table(
+            columns, judge, judged["differences"], baseline, test, judged["effects"]
+        )
+    ]
+    pivots = len(tree["factors"]) > 1
+    if pivots:
+        tables.append(report_tables.pivot_table(judged["cells"], judge))
+    if judged["effects"].effects:
+        tables.append(report_tables.effect_table(judged["effects"], judge))
     if summary["convergence"]:
         tables.append(report_tables.convergence_table(summary["convergence"], baseline))
+    # Test comes last: what is chosen is chosen by then.
+    if judge != TEST and TEST in metrics:
+        reported = metrics[TEST]
+        if len(reported["cells"]) > 1:
+            tables.append(report_tables.test_table(reported["differences"], baseline, test))
+        if pivots:
+            tables.append(report_tables.pivot_table(reported["cells"], TEST))
+    for name in (TEST, GAP):
+        if name != judge and name in metrics and metrics[name]["effects"].effects:
+            tables.append(report_tables.effect_table(metrics[name]["effects"], name))
     return tables
 
 
@@ -149,10 +175,10 @@ def _csv(summary: Mapping[str, Any]) -> str:
     metrics = summary["metrics"]
     apart: dict[tuple[str, ...], Difference] = {
         tuple(difference.levels.values()): difference
-        for difference in metrics[JUDGED]["differences"]
+        for difference in metrics[summary["judge"]]["differences"]
     }
     nothing, rows = Difference({}, 0, None, None, None), []
-    for i, cell in enumerate(metrics[JUDGED]["cells"]):
+    for i, cell in enumerate(metrics[summary["judge"]]["cells"]):
         row: dict[str, Any] = dict(cell.levels)
         row |= {"finished": len(cell.values), "diverged": len(cell.diverged)}
         for name, metric in metrics.items():

@@ -3,8 +3,9 @@
 The strategy of the CS231n course notes (A. Karpathy 2015, "Neural Networks Part 3", hyperparameter
 optimization), after J. Bergstra & Y. Bengio (2012), Random search for hyper-parameter optimization:
 values are drawn, not taken from a grid; rates on a logarithmic scale; each stage looks closer
-around the best of the one before. Validation alone judges: no error on test is looked at. A trial
-whose loss explodes is stopped by the guard, and cannot win.
+around the best of the one before. Validation alone judges; when all is chosen, the error on test is
+reported, of the best trial and of no other. A trial whose loss explodes is stopped by the guard,
+and cannot win.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -62,11 +63,14 @@ class Round:
         stage: trials, epochs.
         ranges: where its values were drawn from.
         trials: in the order in which they were drawn.
+        test_of_best: `test_error`, a fraction, and `n` of the best trial, of the last stage; None
+            for all others.
     """
 
     stage: Stage
     ranges: Ranges
     trials: list[Trial]
+    test_of_best: dict[str, Any] | None = None
 
     def ranked(self) -> list[Trial]:
         """Returns the trials that came to the end, the best on validation first.
@@ -154,6 +158,14 @@ def run_search(
             if not best:
                 say(f"all trials of stage {number} diverged: lower the learning rates")
                 break
+            if number == len(search.stages):
+                # Only now, when nothing is chosen any more.
+                won = next(
+                    result.final for result in results if result.member.index == best[0].index
+                )
+                told = {name: won.get(name) for name in ("test_error", "n")}
+                rounds[-1] = replace(rounds[-1], test_of_best=told)
+                _record(directory, search, rounds)
             for warning in edges(ranges, best[0].values, search.ranges):
                 say(f"note: {warning}")
             values = [trial.values for trial in best[: stage.kept]]
@@ -269,4 +281,6 @@ def _record(directory: RunDirectory, search: Search, rounds: Sequence[Round]) ->
         | {"stage": asdict(r.stage)}
         for r in rounds
     ]
-    directory.write(RECORD, {"search": to_record(search), "stages_run": run} | origin())
+    tested = rounds[-1].test_of_best if rounds else None
+    told = {} if tested is None else {"test_of_best": tested}
+    directory.write(RECORD, {"search": to_record(search), "stages_run": run} | told | origin())

@@ -46,8 +46,20 @@ def best_table(rounds: Sequence[Round], number: int) -> Table:
         notes=(
             f"{diverged} of {stage.trials} trials diverged and were stopped early.",
             *(f"Note: {warning}." for warning in at_edges),
+            *_tested(round_),
         ),
     )
+
+
+def _tested(round_: Round) -> list[str]:
+    """What is said of test: once, of the best alone, after the choice."""
+    if round_.test_of_best is None:
+        return []
+    error, n = (round_.test_of_best[name] for name in ("test_error", "n"))
+    return [
+        f"Chosen by validation. Test error of the first of them, which had no part in it: "
+        f"{100 * error:.2f} %, n={n}."
+    ]
 
 
 def report(

@@ -20,6 +20,7 @@ from cnn_jax.config.problems import InputError, hint
 
 CONFIDENCE = 0.95
 RESAMPLES = 9999
+VALIDATION, TEST = "validation_error", "test_error"
 GAP = "gap"  # test error less train error
 TESTS = ("t", "wilcoxon")
 # Errors are counts over counts: differences below this are those of their rounding.
@@ -124,6 +125,20 @@ def metric_of(final: Mapping[str, Any], metric: str) -> float | None:
         return None if test is None or train is None else test - train
     value = final.get(metric)
     return None if value is None or not math.isfinite(value) else float(value)
+
+
+def judge_of(members: Sequence[Mapping[str, Any]]) -> str:
+    """Returns the metric by which members are compared: `validation_error`.
+
+    `test_error` stands in for it where not every member that came to the end has one: nothing is
+    held out, and no cell can be called the best.
+
+    Args:
+        members: of `ablation.json`.
+    """
+    done = [member["final"] for member in members if member["state"] == "done"]
+    measured = all(metric_of(final, VALIDATION) is not None for final in done)
+    return VALIDATION if measured else TEST
 
 
 def summarise(values: Sequence[float]) -> Summary:

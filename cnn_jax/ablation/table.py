@@ -42,7 +42,7 @@ class Table:
         headers: of the columns.
         rows: texts, as many a row as there are headers.
         words: how many of the first columns hold words, and are aligned left.
-        best: row and column of the texts to be set in bold.
+        best: row and column of the texts to be set in bold: the best on validation.
         notes: sentences below the table.
     """
 
@@ -99,7 +99,7 @@ class Table:
         figures = range(self.words, len(self.headers))
         lines = aligned([self.headers, *rows], right=figures)
         rule = "-" * max(map(len, lines))
-        star = ["* best"] if self.best else []
+        star = ["* best on validation"] if self.best else []
         notes = [textwrap.fill(note, max(len(rule), NARROW)) for note in (*star, *self.notes)]
         return "\n".join([self.caption, rule, lines[0], rule, *lines[1:], rule, *notes])
 

@@ -164,6 +164,17 @@ SCHEMA: dict[str, Section] = {
         "directory": Key(
             None, RUN, "where the data lies, for all sources but digits and synthetic", optional=str
         ),
+        "holds": Key(
+            None,
+            RUN,
+            "which set the images of a folder or store are, by its name in TFDS; what is published "
+            "for it is then compared by experiments.reproduce",
+            choices=(
+                *("cifar10", "cifar100", "fashion_mnist", "imagenet2012", "kmnist", "mnist"),
+                "svhn_cropped",
+            ),
+            optional=str,
+        ),
         "validation_folds": Key(
             10, MATHS, "one part in so many of train is held out as validation; 0: none", low=0
         ),
@@ -277,7 +288,7 @@ SCHEMA: dict[str, Section] = {
         "weights": Key(
             None,
             MATHS,
-            "or with those of a file that `experiments.checkpoint export` has written",
+            "or with those of a file: of `experiments.checkpoint export`, or a state dict",
             optional=str,
         ),
         "layers": Key(

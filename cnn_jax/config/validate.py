@@ -129,6 +129,11 @@ def argument_problems(
 def _cross_problems(config: Config) -> list[str]:
     problems = []
     data, train, schedule = config["data"], config["train"], config["schedule"]
+    if data["holds"] is not None and data["source"] not in ("folder", "store"):
+        problems.append(
+            f"config.data.holds = {data['holds']!r} is for the sources folder and store; "
+            f"{data['source']} says itself what it holds{as_in('data.source', 'folder')}"
+        )
     if data["validation_folds"] == 1:
         problems.append(
             "config.data.validation_folds = 1 leaves nothing to train on; 0 means none"

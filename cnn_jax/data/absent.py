@@ -6,47 +6,19 @@ run on a well-known set would need follows from how many images that has.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from cnn_jax.config.problems import InputError
 from cnn_jax.config.schema import Config
 from cnn_jax.data.cropping import cropped, may_be_kept
-from cnn_jax.data.dataset import AnySplit, Dataset, Split
+from cnn_jax.data.dataset import AnySplit, Dataset, Split, unnamed
+from cnn_jax.data.known_sets import KNOWN, Known
 from cnn_jax.data.records import Record
-from cnn_jax.data.sources import divided
+from cnn_jax.data.sources import OFFICIAL, divided
 from cnn_jax.data.streams import whole_split
-
-
-class Known(NamedTuple):
-    """A set whose sizes are published.
-
-    Attributes:
-        train: images to train on.
-        test: images of the split that papers report.
-        classes: how many.
-        channels: of an image.
-        side: height and width of an image; None: they differ.
-    """
-
-    train: int
-    test: int
-    classes: int
-    channels: int = 3
-    side: int | None = None
-
-
-# By the names of TFDS. Russakovsky et al. 2015, Table 2; Krizhevsky 2009, chapter 3; LeCun et al.
-# 1998, section III.A.
-KNOWN: Final[Mapping[str, Known]] = {
-    "imagenet2012": Known(1_281_167, 50_000, 1000),
-    "cifar10": Known(50_000, 10_000, 10, side=32),
-    "cifar100": Known(50_000, 10_000, 100, side=32),
-    "mnist": Known(60_000, 10_000, 10, channels=1, side=28),
-}
 
 
 class AbsentRecords:
@@ -88,22 +60,35 @@ def known_data(config: Config) -> Dataset | None:
         are not known, or the data has a place.
     """
     data = config.data
-    if data.source != "tfds" or data.directory is not None:
+    if data.source not in ("tfds", *OFFICIAL) or data.directory is not None:
         return None
-    known = KNOWN.get(data.kwargs.get("name", "").partition("/")[0])
+    name = OFFICIAL.get(data.source) or data.kwargs.get("name", "").partition("/")[0]
+    known = KNOWN.get(name)
     sliced = any("[" in data.kwargs.get(split, "") for split in ("train", "validation", "test"))
     if known is None or sliced or data.kwargs.get("validation"):
         return None
-    return absent_data(config, known, class_names(known.classes))
+    return absent_data(config, known)
 
 
-def absent_data(config: Config, known: Known, names: tuple[str, ...]) -> Dataset:
+def sizes_for(config: Config, classes: int) -> Known:
+    """Returns the sizes of a set of so many RGB classes, of which nothing else need be known.
+
+    Args:
+        config: validated; where it names a well-known set of as many classes, its sizes are told.
+        classes: how many.
+    """
+    known = KNOWN.get(config.data.kwargs.get("name", ""))
+    if known is not None and known.classes == classes:
+        return known
+    return Known(max(config.train.batch_size, 2 * config.data.validation_folds), 1, classes)
+
+
+def absent_data(config: Config, known: Known) -> Dataset:
     """Returns sizes and classes in place of a set.
 
     Args:
         config: validated; its validation is held out, its crops say how large images are.
         known: the sizes.
-        names: of the classes.
 
     Raises:
         InputError: the crops keep the size of the images, which is not known.
@@ -112,7 +97,7 @@ def absent_data(config: Config, known: Known, names: tuple[str, ...]) -> Dataset
         whole_split(AbsentRecords(count, known.channels, known.side))
         for count in (known.train, known.test)
     )
-    whole = Dataset(train, train.take(np.arange(0)), test, names)
+    whole = Dataset(train, train.take(np.arange(0)), test, unnamed(known.classes))
     dataset = cropped(divided(whole, config.data), config, resident=())
     parts: dict[str, Any] = {
         name: _kept(split, name == "train", 1e6 * config.data.resident_megabytes)
@@ -127,13 +112,3 @@ def _kept(split: AnySplit, train: bool, limit: float) -> AnySplit:
         return split
     images = np.zeros((len(split), *split.image_shape), np.uint8)  # takes no memory until written
     return Split(images, np.zeros(len(split), np.int32))
-
-
-def class_names(count: int) -> tuple[str, ...]:
-    """Returns the names of classes that have none."""
-    return tuple(f"class {i}" for i in range(count))
-
-
-def are_named(names: Any) -> bool:
-    """Whether classes have names of their own."""
-    return tuple(names) != class_names(len(names))

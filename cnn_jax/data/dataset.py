@@ -174,6 +174,11 @@ class Dataset:
         return splits[name]
 
 
+def unnamed(classes: int) -> tuple[str, ...]:
+    """Returns the names of classes that have none of their own: `class 0` and so on."""
+    return tuple(f"class {number}" for number in range(classes))
+
+
 def carve_validation(dataset: Dataset, folds: int, fold: int, rule: str) -> Dataset:
     """Holds one fold of train out as validation, where the source brings no validation of its own.
 

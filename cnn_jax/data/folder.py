@@ -18,6 +18,7 @@ import numpy as np
 from cnn_jax.config.problems import InputError
 from cnn_jax.data import layout
 from cnn_jax.data.dataset import Dataset
+from cnn_jax.data.grey import channels_of, told
 from cnn_jax.data.listing import SUFFIXES, Identity, LeftOut, left_out_of, list_images
 from cnn_jax.data.records import Record
 from cnn_jax.data.regular_files import printable, read_file
@@ -69,7 +70,9 @@ class Example(NamedTuple):
     linked: bool
 
 
-def folder(directory: str | None, *, test_fraction: float = 0.1, channels: int = 3) -> Dataset:
+def folder(
+    directory: str | None, *, test_fraction: float = 0.1, channels: int | None = None
+) -> Dataset:
     """Returns a folder of images as a set, a sub-folder a class, from `data.directory`.
 
     The splits are folders by these names, in any case:
@@ -87,7 +90,7 @@ def folder(directory: str | None, *, test_fraction: float = 0.1, channels: int =
         directory: the folder: `config.data.directory`.
         test_fraction: of each class, set apart for testing where the folder has no split of its
             own; which files are chosen depends on their names alone.
-        channels: 3 for RGB, 1 for grey.
+        channels: 3 for RGB, 1 for grey; None: the images decide, see `grey.channels_of`.
 
     Raises:
         InputError: there is no such folder, it or one inside cannot be listed, its layout is
@@ -98,7 +101,7 @@ def folder(directory: str | None, *, test_fraction: float = 0.1, channels: int =
     root = Path(directory)
     if not os.path.isdir(root):
         raise InputError(f"config.data.directory = {printable(directory)}: no such folder")
-    if channels not in (1, 3):
+    if channels not in (None, 1, 3):
         raise InputError(f"config.data.kwargs.channels = {channels}: allowed: 1, 3")
     splits = layout.find_splits(root)
     if not splits and not 0 < test_fraction < 1:
@@ -117,9 +120,13 @@ def folder(directory: str | None, *, test_fraction: float = 0.1, channels: int =
     counts = _counts(parts["train"], classes)
     layout.check_each_class_has_images(root, train, counts, classes)
     _check_one_place(parts)
-    notices = layout.describe(root, splits, classes)
+    decoded = channels or channels_of(_records(root, parts["train"], 3))
+    notices = [*layout.describe(root, splits, classes), told(decoded, channels is not None)]
     if not splits:
-        notices[0] += f", and {test_fraction:g} of each is set apart as the test split"
+        notices[0] += (
+            f", and {test_fraction:g} of each is set apart as the test split; validation is held "
+            "out of train by config.data.validation_folds"
+        )
     elif lacking := sorted({*range(len(classes))} - {e.label for e in parts["test"]}):
         notices.append(
             f"{printable(str(splits['test']))}: no image of {len(lacking)} of {len(classes)} "
@@ -127,7 +134,9 @@ def folder(directory: str | None, *, test_fraction: float = 0.1, channels: int =
         )
     if text := left_out.describe():
         notices.append(f"{printable(str(root))}: {text}")
-    held = {name: _split(root, examples, channels) for name, examples in parts.items()}
+    held = {
+        name: whole_split(_records(root, examples, decoded)) for name, examples in parts.items()
+    }
     if not splits:
         held = _divided(root, held["train"], parts["train"], classes, test_fraction)
     nothing = held["train"].take(np.arange(0))
@@ -211,9 +220,9 @@ def _check_one_place(parts: Mapping[str, list[Example]]) -> None:
                 )
 
 
-def _split(root: Path, examples: list[Example], channels: int) -> RecordSplit:
+def _records(root: Path, examples: list[Example], channels: int) -> FileRecords:
     files, labels = [e.file for e in examples], [e.label for e in examples]
-    return whole_split(FileRecords(root, files, labels, channels))
+    return FileRecords(root, files, labels, channels)
 
 
 def _divided(

@@ -58,7 +58,11 @@ def find_splits(root: Path) -> dict[str, Path]:
         return {}
     if len(splits) == 1:
         name = printable(splits["train"].name)
-        raise refused(root, f"it has {name}/, and neither val/ nor test/ beside it")
+        raise refused(
+            root,
+            f"it has {name}/, and neither val/ nor test/ beside it; to set a part of each class "
+            f"apart for testing: --config.data.directory={_shown(root / name)}",
+        )
     if "test" not in splits:
         splits["test"] = splits.pop("validation")
     return splits
@@ -175,7 +179,9 @@ def describe(root: Path, splits: Mapping[str, Path], classes: Sequence[str]) -> 
             lines.append(f"{_shown(root)}: {listed(odd)} is taken as a class, and is no split")
         return lines
     said = [
-        f"{printable(path.name)}/ is taken as the {name} split" for name, path in splits.items()
+        f"{printable(path.name)}/ is taken as the {name} split"
+        + (", there is no test/" if name != split_of(path.name) else "")
+        for name, path in splits.items()
     ]
     lines = [f"{_shown(root)}: {', '.join(said)}"]
     if "validation" not in splits:

@@ -11,7 +11,7 @@ import numpy as np
 
 from cnn_jax.config.problems import InputError
 from cnn_jax.config.schema import Config
-from cnn_jax.data import cropping
+from cnn_jax.data import cropping, known_sets, lying_here
 from cnn_jax.data.dataset import Dataset, carve_validation, check_no_class_emptied
 from cnn_jax.data.digits import digits
 from cnn_jax.data.folder import folder
@@ -53,6 +53,7 @@ OFFICIAL = {
     "mnist": "mnist",
     "svhn": "svhn_cropped",
 }
+WITHOUT_NAME = ("folder", "store")  # what these hold says `config.data.holds`
 # These are told `config.data.directory`.
 ON_DISK = frozenset({"folder", "store", "tfds", *OFFICIAL})
 
@@ -80,8 +81,7 @@ def load(data: Any) -> Dataset:
         InputError: the source or its manifest cannot be read, or more training examples are asked
             for than there are.
     """
-    where = (data.directory,) if data.source in ON_DISK else ()
-    dataset = SOURCES[data.source](*where, **data.kwargs.to_dict()).checked_as_read()
+    dataset = _made(data).checked_as_read()
     manifest_of(data)  # a damaged one is refused before a run begins, and not at its end
     return divided(dataset, data)
 
@@ -117,6 +117,20 @@ def divided(dataset: Dataset, data: Any) -> Dataset:
     return replace(dataset, train=first)
 
 
+def _made(data: Any) -> Dataset:
+    """What the source gives; an error says which source the directory is for, if it is another."""
+    where = (data.directory,) if data.source in ON_DISK else ()
+    try:
+        dataset = SOURCES[data.source](*where, **data.kwargs.to_dict())
+    except InputError as error:
+        if not (told := lying_here.told(data.directory, data.source)):
+            raise
+        raise InputError([*error.problems[:-1], f"{error.problems[-1]}. {told}"]) from error
+    if data.source in WITHOUT_NAME and not dataset_name(data):
+        return replace(dataset, notices=(*dataset.notices, *known_sets.said(dataset)))
+    return dataset
+
+
 def manifest_of(data: Any) -> dict[str, Any] | None:
     """Returns the manifest of prepared data, None where there is none.
 
@@ -145,12 +159,16 @@ def fingerprint(data: Any) -> str | None:
 
 
 def dataset_name(data: Any) -> str:
-    """Returns the name by which TFDS knows the data, also of a store made of it; or nothing.
+    """Returns the name by which TFDS knows the data; empty where it is not known.
 
     Args:
         data: `config.data`, validated.
     """
+    if data.holds is not None:
+        return str(data.holds)
     if data.source == "tfds":
         return str(data.kwargs.name)
+    if data.source in OFFICIAL:
+        return OFFICIAL[data.source] if data.kwargs.checked else ""
     manifest = manifest_of(data) or {}
     return str(manifest.get("dataset", ""))

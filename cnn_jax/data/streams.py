@@ -223,12 +223,19 @@ def fill(split: RecordSplit, request: Request, train: bool, batch: Batch, rows: 
         if crop.window[2:] != split.image_shape[:2]:
             raise InputError(
                 f"{printable(split.name(example))} has {pixels.shape[1]} x {pixels.shape[0]} "
-                f"pixels, others {split.image_shape[1]} x {split.image_shape[0]}: "
-                "config.train_crop and config.test_crop must name a rule that makes one size of "
-                "them"
+                f"pixels, others {split.image_shape[1]} x {split.image_shape[0]}: a rule must make "
+                f"one size of them, as {_one_size('train_crop', split.image_shape[0])} "
+                f"{_one_size('test_crop', split.image_shape[0])}"
             )
         apply_crop(pixels, crop, batch.images[row])
         batch.labels[row] = label
+
+
+def _one_size(section: str, side: int) -> str:
+    return (
+        f"--config.{section}.name=shorter_side --config.{section}.kwargs.size={side} "
+        f"--config.{section}.kwargs.shorter_side={side}"
+    )
 
 
 def _readable(split: RecordSplit, example: int, replacements: int) -> tuple[np.ndarray, int] | None:

@@ -25,20 +25,25 @@ def measure(restored: Restored, batch_size: int = 256) -> dict[str, Any]:
     return result | {"step": restored.step}
 
 
-def protocols_needed(config_file: str, config: Config) -> list[Shown]:
+def protocols_needed(config_file: str, config: Config, dataset: str = "") -> list[Shown]:
     """Returns the protocols beyond one view by which the published figures of a config were made.
 
     Args:
         config_file: as `--config` has it.
         config: the whole config, validated.
+        dataset: the data, as TFDS names it; empty: by its source.
     """
-    rows = rows_for(recipe_of(config_file), sources.dataset_name(config.data))
+    rows = rows_for(recipe_of(config_file), dataset or sources.dataset_name(config.data))
     needed = dict.fromkeys(row.shown for row in rows if row.shown.measurable)
     return [shown for shown in needed if shown.protocol != CENTRE]
 
 
 def measure_others(
-    config_file: str, config: Config, workdir: str | Path, restored: Restored | None
+    config_file: str,
+    config: Config,
+    workdir: str | Path,
+    restored: Restored | None,
+    dataset: str = "",
 ) -> dict[str, dict[str, Any]]:
     """Returns name of a protocol -> result, for the protocols that `protocols_needed` names.
 
@@ -47,9 +52,10 @@ def measure_others(
         config: the whole config, validated.
         workdir: a finished run, whose newest checkpoint is taken if `restored` is None.
         restored: the network.
+        dataset: the data, as TFDS names it; empty: by its source.
     """
     results = {}
-    for shown in protocols_needed(config_file, config):
+    for shown in protocols_needed(config_file, config, dataset):
         restored = restored or restore(workdir)
         results[str(shown)] = measure_by(restored, shown, config.evaluation.batch_size)
     return results

@@ -111,6 +111,26 @@ def rows_for(recipe: str, dataset: str) -> list[PublishedRow]:
     ]
 
 
+def why_none(recipe: str, dataset: str) -> str:
+    """Returns why `rows_for` finds no printed error, as a sentence.
+
+    Args:
+        recipe: as `recipe_of` names it.
+        dataset: the data, as TFDS names it; empty where that is not known.
+    """
+    rows = [row for row in all_rows() if recipe in row.result.recipes]
+    if not rows:
+        return "No figure is published for this recipe."
+    names = sorted({row.result.dataset for row in rows if row.result.dataset})
+    of = f"What is published for this recipe was measured on {' and '.join(names)}"
+    if dataset:
+        return f"{of}; the data here is {dataset}."
+    return (
+        f"{of}; which set the data here is nobody says: --config.data.holds={names[0]} does, for "
+        "the sources folder and store (of official files those alone count that are as published)."
+    )
+
+
 def recipe_of(config_file: str) -> str:
     """Returns the name of a config's recipe: `imagenet/resnet:50` for `configs/imagenet/resnet.py`.
 

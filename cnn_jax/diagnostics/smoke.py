@@ -116,4 +116,4 @@ def channels(config: Config) -> int:
     name = config.data.kwargs.get("name", config.data.source).partition("/")[0]
     if name == "digits" or name in GREY:
         return 1
-    return config.data.kwargs.get("channels", 3)
+    return config.data.kwargs.get("channels") or 3

@@ -141,6 +141,15 @@ def facts() -> dict[str, Fact]:
     return by_name
 
 
+def published_channels(model: str) -> set[int]:
+    """Returns the channels of the images that the published forms of a network take.
+
+    Args:
+        model: key of `MODELS`; one of which nothing is published gives none.
+    """
+    return {fact.input_size[2] for fact in facts().values() if fact.model == model}
+
+
 def _fact(row: dict[str, Any]) -> Fact:
     name = f"row {row.get('reference_id', row.get('model', '?'))!r}"
     _check(name, Fact, row)

@@ -14,9 +14,12 @@ from flax.traverse_util import flatten_dict
 from cnn_jax import files
 from cnn_jax.config.problems import InputError, hint
 from cnn_jax.storage.checkpoints import Checkpoints
+from cnn_jax.transfer.torch_archive import write_state_dict
 
 Arrays = dict[str, np.ndarray]
 EXPORTED: Final = ("params", "batch_stats")
+# Of arrays as `read_weights` returns them, the record of their checkpoint and its step.
+Renamed = Callable[[Arrays, dict[str, Any], int], Arrays]
 AVERAGES: Final = "averaged_params"  # holds the averages of both
 
 
@@ -26,29 +29,35 @@ def export(
     output: str | Path,
     force: bool = False,
     averaged: bool = False,
+    form: str | None = None,
+    renamed: Renamed | None = None,
 ) -> Arrays:
     """Writes the weights of a checkpoint into one file, in one step: all of it or nothing.
 
     Args:
         workdir: the run directory.
         which: `latest`, `best` (on validation) or a step.
-        output: a new file, `.npz` or `.safetensors`.
+        output: a new file.
         force: whether an existing file is replaced.
         averaged: whether the averaged parameters stand in for the last ones.
+        form: `npz`, `safetensors` or `torch`; None: as the suffix says, see `SUFFIXES`.
+        renamed: gives the arrays other names and layouts; None: as `read_weights`.
 
     Returns:
-        What was written, as `read_weights`.
+        What was written.
 
     Raises:
         InputError: there is no such checkpoint, it has no averaged parameters, or the file cannot
             be written.
     """
     path = Path(output)
-    write = _writer(path, force)
+    write = _writer(path, force, form)
     with closing(Checkpoints(Path(workdir), read_only=True)) as checkpoints:
-        arrays, _ = checkpoints.reading(
-            which, lambda step: read_weights(checkpoints, step, averaged)
+        step, (arrays, record) = checkpoints.reading(
+            which, lambda step: (step, read_weights(checkpoints, step, averaged))
         )
+    if renamed is not None:
+        arrays = renamed(arrays, record, step)
     try:
         needed = sum(array.nbytes for array in arrays.values())
         files.replace(path, lambda file: write(file, arrays), needed)
@@ -85,52 +94,34 @@ def read_weights(
     return {name: np.asarray(leaf, order="C") for name, leaf in leaves.items()}, record
 
 
-def load_exported(path: Path) -> Arrays:
-    """Returns the arrays of a file that `export` has written, by name.
+def format_of(output: str | Path, form: str | None = None) -> str:
+    """Returns the format of a file that is written.
+
+    Args:
+        output: the file.
+        form: as it was asked for; None: as the suffix says.
 
     Raises:
-        InputError: the file cannot be read, or holds arrays of other names.
+        InputError: there is no such format, or no such suffix.
     """
-    if path.suffix not in READERS:
-        raise InputError(f"{path}: unknown format{hint(path.suffix, READERS)}")
-    try:
-        arrays = READERS[path.suffix](path)
-    except Exception as error:  # whatever the libraries make of a damaged file
-        raise InputError(f"{path} cannot be read: {error}") from error
-    if strange := [name for name in arrays if not name.startswith(EXPORTED)]:
+    suffix = Path(output).suffix
+    if form is not None and form not in WRITERS:
+        raise InputError(f"--format={form}: unknown format{hint(form, WRITERS)}")
+    if form is None and suffix not in SUFFIXES:
         raise InputError(
-            f"{path} holds {', '.join(strange[:3])}: names such as params/conv1/kernel are needed. "
-            "torchvision's names become a run directory, to begin from, by: "
-            "python -m experiments.evaluate --weights=FILE --config=CONFIG --workdir=NEW"
+            f"--output={output}: unknown format{hint(suffix, SUFFIXES)}; another suffix by "
+            f"--format={'|'.join(WRITERS)}"
         )
-    return arrays
+    return SUFFIXES[suffix] if form is None else form
 
 
-def _load_npz(path: Path) -> Arrays:
-    with np.load(path, allow_pickle=False) as archive:
-        return dict(archive)
-
-
-def _load_safetensors(path: Path) -> Arrays:
-    from safetensors.numpy import load_file
-
-    return load_file(path)
-
-
-READERS: Final[dict[str, Callable[[Path], Arrays]]] = {
-    ".npz": _load_npz,
-    ".safetensors": _load_safetensors,
-}
-
-
-def _writer(path: Path, force: bool) -> Callable[[IO[bytes], Arrays], None]:
+def _writer(path: Path, force: bool, form: str | None) -> Callable[[IO[bytes], Arrays], None]:
     """What writes the format of a file that may be written."""
-    if path.suffix not in WRITERS:
-        raise InputError(f"--output={path}: unknown format{hint(path.suffix, WRITERS)}")
+    form = format_of(path, form)
     files.check_output("--output", path)
     if path.exists() and not force:
         raise InputError(f"--output={path} exists; --force replaces it")
-    return WRITERS[path.suffix]()
+    return WRITERS[form]()
 
 
 def _npz() -> Callable[[IO[bytes], Arrays], None]:
@@ -142,8 +133,8 @@ def _safetensors() -> Callable[[IO[bytes], Arrays], None]:
         from safetensors.numpy import save
     except ImportError as error:
         raise InputError(
-            "--output=*.safetensors needs the package safetensors: pip install 'cnn_jax[parity]'; "
-            ".npz needs nothing"
+            "the format safetensors needs the package safetensors: pip install 'cnn_jax[parity]'; "
+            "npz and torch need nothing"
         ) from error
 
     def write(file: IO[bytes], arrays: Arrays) -> None:
@@ -152,4 +143,14 @@ def _safetensors() -> Callable[[IO[bytes], Arrays], None]:
     return write
 
 
-WRITERS: Final = {".npz": _npz, ".safetensors": _safetensors}
+def _torch() -> Callable[[IO[bytes], Arrays], None]:
+    return write_state_dict
+
+
+WRITERS: Final = {"npz": _npz, "safetensors": _safetensors, "torch": _torch}
+SUFFIXES: Final = {
+    ".npz": "npz",
+    ".safetensors": "safetensors",
+    ".pth": "torch",
+    ".pt": "torch",
+}

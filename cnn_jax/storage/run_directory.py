@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
+import os
 import platform
 import sys
+import time
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
@@ -19,6 +22,7 @@ from cnn_jax.files import read_json
 
 __all__ = ["RunDirectory", "check_directory", "origin", "read_json"]
 
+SECONDS_OF_A_LOOK, MOMENTS = 0.02, 3  # at the lock, by `experiments.runs`
 LIBRARIES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 
@@ -47,7 +51,7 @@ class RunDirectory:
         except OSError as error:
             raise InputError(f"--workdir={path}: {error.strerror}") from error
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(self._lock)
         except OSError as error:
             self._lock.close()
             why = "another process trains there"
@@ -131,6 +135,16 @@ class RunDirectory:
         files.write_text(self.path / name, text)
 
 
+def _lock(file: IO[str]) -> None:
+    """Takes a lock; who only looks whether somebody has it holds it for a moment, too."""
+    for _ in range(MOMENTS):
+        try:
+            return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(SECONDS_OF_A_LOOK)
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
 def check_directory(path: str | Path, config: dict[str, Any]) -> None:
     """Checks that a directory is new, or belongs to the run that a config describes.
 
@@ -167,9 +181,22 @@ def _others(path: Path, record: str) -> list[str]:
 
 
 def origin() -> dict[str, Any]:
-    """Returns what made a result: command, versions, platform."""
+    """Returns what made a result: command, machine, versions.
+
+    Another processor rounds otherwise: the same config and seed may end at another error there.
+    """
     versions = {name: metadata.version(name) for name in LIBRARIES}
     return {
         "command": sys.orig_argv,
+        "machine": machine(),
         "versions": {"cnn_jax": __version__, "python": platform.python_version()} | versions,
     }
+
+
+def machine() -> str:
+    """Returns the processor and the number of its cores: `Intel(R) Xeon(R) CPU, 2 cores`."""
+    name = platform.processor() or platform.machine()
+    with contextlib.suppress(OSError, StopIteration):
+        lines = Path("/proc/cpuinfo").read_text().splitlines()  # where Linux has the name
+        name = next(line for line in lines if line.startswith("model name")).partition(":")[2]
+    return f"{' '.join(name.split())}, {os.cpu_count()} cores"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,10 +23,12 @@ from cnn_jax.config.problems import InputError, hint
 from cnn_jax.optim.parameter_rules import matches, parts_of, patterns_in
 from cnn_jax.step.state import TrainState
 from cnn_jax.storage.checkpoints import Checkpoints
-from cnn_jax.storage.export import READERS, Arrays, load_exported, read_weights
+from cnn_jax.storage.export import Arrays, read_weights
 from cnn_jax.storage.run_directory import read_json
+from cnn_jax.storage.weights_to_begin_with import Opened
 
 FILE: Final = "warm_start.json"  # in the run directory
+SIZED: Final = "in the source,"  # between two shapes
 EARLIER_FILE: Final = "initialisation.json"  # as earlier versions called it
 
 
@@ -40,6 +42,7 @@ class WarmStart:
         taken: name -> array.
         drawn: name -> why it is drawn afresh.
         left: what the source has and nothing here takes.
+        notices: what else the user is told of the source, a line each.
     """
 
     source: str
@@ -47,6 +50,7 @@ class WarmStart:
     taken: Arrays
     drawn: Mapping[str, str]
     left: tuple[str, ...]
+    notices: tuple[str, ...] = ()
 
     def applied(self, state: TrainState) -> TrainState:
         """Returns a state before the first step with the arrays taken in their places."""
@@ -70,19 +74,30 @@ class WarmStart:
             "left over in the source": list(self.left),
         }
 
+    def _why(self) -> str:
+        """The shapes of what the source has in other ones, such as those of another last layer."""
+        shapes = [
+            f"{name.partition('/')[2]} is {why}" for name, why in self.drawn.items() if SIZED in why
+        ]
+        return f": {'; '.join(shapes)}" if shapes else ""
+
     def describe(self) -> str:
         """Returns the origin of every layer, a line for each origin."""
         lines = [
             f"begins with parameters of {self.source}, SHA-256 {self.digest[:12]}",
             f"  taken: {_layers(self.taken)}",
-            f"  drawn afresh: {_layers(self.drawn)}",
+            f"  drawn afresh: {_layers(self.drawn)}{self._why()}",
             f"  left over in the source: {_layers(self.left)}",
+            *(f"  {notice}" for notice in self.notices),
         ]
         return "\n".join(lines)
 
 
 def warm_start(
-    init_from: Any, directory: Path, shapes: Callable[[], TrainState]
+    init_from: Any,
+    directory: Path,
+    shapes: Callable[[], TrainState],
+    open_file: Callable[[Path], Opened],
 ) -> WarmStart | None:
     """Returns what a run begins with; None where it draws all of it, or is resumed.
 
@@ -90,6 +105,7 @@ def warm_start(
         init_from: `config.init_from`.
         directory: of the run; need not exist.
         shapes: returns the state of the run, as shapes.
+        open_file: reads a file of weights: `open_weights` for this run.
 
     Raises:
         InputError: the source cannot be read, has changed since the run began, or does not have
@@ -98,9 +114,10 @@ def warm_start(
     if not (init_from.workdir or init_from.weights) or _has_checkpoints(directory):
         return None
     like = shapes()
-    source, arrays = _read(init_from)
+    source, (arrays, notices) = _read(init_from, open_file)
     expected = _flat({"params": like.params, "batch_stats": like.batch_stats})
     start = chosen(source, arrays, expected, patterns_in(init_from.layers))
+    start = replace(start, notices=notices)
     began = read_start(directory)
     if began and began["digest"] != start.digest:
         raise InputError(
@@ -144,7 +161,7 @@ def chosen(
             near = hint(name, arrays)
             problems += [f"config.init_from: {source} has no {name}{near}"] if asked else []
         elif arrays[name].shape != leaf.shape:
-            shapes = f"{_by(arrays[name].shape)} in the source, {_by(leaf.shape)} here"
+            shapes = f"{_by(arrays[name].shape)} {SIZED} {_by(leaf.shape)} here"
             drawn[name] = shapes
             problems += [f"config.init_from: {name} is {shapes}: {source}"] if asked else []
         else:
@@ -176,23 +193,23 @@ def digest_of(arrays: Arrays) -> str:
     return sha.hexdigest()
 
 
-def _read(init_from: Any) -> tuple[str, Arrays]:
+def _read(init_from: Any, open_file: Callable[[Path], Opened]) -> tuple[str, Opened]:
     """Returns the source in words, and its arrays."""
     key = "workdir" if init_from.workdir else "weights"
     path = Path(init_from[key])
     if not path.exists():
         beside = [str(p.parent) for p in path.parent.glob("*/checkpoints")]
         if key == "weights":
-            beside = [str(p) for p in path.parent.glob("*") if p.suffix in READERS]
+            beside = [str(p) for p in path.parent.glob("*") if p.is_file()]
         near = hint(str(path), beside) if beside else ""
         raise InputError(f"config.init_from.{key} = {path}: not there{near}")
     if key == "weights":
-        return str(path), load_exported(path)
+        return str(path), open_file(path)
     try:
         with closing(Checkpoints(path, read_only=True)) as checkpoints:
             return checkpoints.reading(
                 init_from.checkpoint,
-                lambda step: (f"{path}, step {step}", read_weights(checkpoints, step)[0]),
+                lambda step: (f"{path}, step {step}", Opened(read_weights(checkpoints, step)[0])),
             )
     except InputError as error:
         raise InputError([f"config.init_from: {text}" for text in error.problems]) from error

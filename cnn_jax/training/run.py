@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -31,6 +32,7 @@ from cnn_jax.step.objective import LOSSES
 from cnn_jax.step.recipe import Recipe
 from cnn_jax.step.state import TrainState, create_state, plateau_of
 from cnn_jax.storage.run_directory import origin
+from cnn_jax.storage.weights_to_begin_with import Opened, open_weights
 from cnn_jax.training.data_dependent_init import initial_state
 from cnn_jax.training.progress import Waiting
 
@@ -89,6 +91,14 @@ class Run:
     def state_shapes(self) -> TrainState:
         """Returns shapes and dtypes of the state; nothing is drawn."""
         return jax.eval_shape(self._create_state)
+
+    def open_weights(self, path: Path) -> Opened:
+        """Returns the arrays of a file of weights under the names of the network.
+
+        Raises:
+            InputError: the file cannot be read, or belongs to another network.
+        """
+        return open_weights(path, self.config, self.recipe.model, self.dataset.image_shape)
 
     def data_record(self) -> dict[str, Any]:
         """Returns the preprocessing and the shape, number and identity of the data."""

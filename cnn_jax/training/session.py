@@ -15,8 +15,10 @@ from cnn_jax.config.problems import InputError
 from cnn_jax.config.schema import Config
 from cnn_jax.data.same_data import check_same_data as check_data_of_run
 from cnn_jax.devices.distributed import lead_says, leave, text_from_lead, wait_for_all
+from cnn_jax.evaluation.errors_in_words import errors_in_words
 from cnn_jax.evaluation.exact import counted
 from cnn_jax.files import with_nan_at, write_text
+from cnn_jax.models.facts import published_channels
 from cnn_jax.step.state import TrainState, bytes_on_device, parameter_count
 from cnn_jax.storage.checkpoints import Checkpoints
 from cnn_jax.storage.metrics_log import MetricsLog, read_metrics
@@ -28,7 +30,7 @@ from cnn_jax.storage.warm_start import WarmStart, read_start, warm_start
 from cnn_jax.training.card import card
 from cnn_jax.training.data_dependent_init import check_section
 from cnn_jax.training.guard import DivergedError
-from cnn_jax.training.judged import NO_VALIDATION, in_words, judged, validation_in_words
+from cnn_jax.training.judged import NO_VALIDATION, judged, validation_in_words
 from cnn_jax.training.loop import Training
 from cnn_jax.training.preemption import Preemption
 from cnn_jax.training.progress import ProgressReport, Waiting
@@ -60,14 +62,14 @@ class Outcome:
         """Returns what was reached and where everything lies."""
         result = self.result
         done = "done" if self.fresh else "finished before; nothing was trained"
-        beside = ""
+        beside, classes = "", result.get("classes")
         if "averaged_loss" in result:
-            beside = f"averaged parameters: {in_words(result, 'averaged_')}\n"
+            beside = f"averaged parameters: {errors_in_words(result, classes, 'averaged_')}\n"
         return (
             f"{done}: step {result['step']}, epoch {result['epoch']:g}, "
             f"{result['seconds']:.1f} s, {result['images_per_second']:,.0f} images/s\n"
             f"{validation_in_words(result)}"
-            f"test: {in_words(result)}, {counted(result)}\n"
+            f"test: {errors_in_words(result, classes)}, {counted(result)}\n"
             f"{beside}everything lies in {self.directory}/\n"
             "  result.json    the figures above      curves.png   loss and error; .pdf\n"
             "  metrics.jsonl  every logged step      tensorboard/ the same as events\n"
@@ -97,7 +99,7 @@ def train(config: Config, workdir: str | Path, preemption: Preemption, began: fl
     check_section(config, run.dataset.train)
     with Waiting("checking the shapes"):
         check_shapes(run)
-    start = warm_start(config.init_from, Path(workdir), run.state_shapes)
+    start = warm_start(config.init_from, Path(workdir), run.state_shapes, run.open_weights)
     directory, problem = None, None
     if run.devices.lead:
         try:
@@ -115,17 +117,24 @@ def train(config: Config, workdir: str | Path, preemption: Preemption, began: fl
         finished = read_result(Path(workdir))
         if finished and (finished["step"] == run.plan.total_steps or finished.get("plateau_end")):
             return Outcome(Path(workdir), finished, fresh=False, lead=run.devices.lead)
-        result = _train(run, Path(workdir), preemption, began, start)
+        try:
+            result = _train(run, Path(workdir), preemption, began, start)
+        except DivergedError as error:
+            if directory is not None:  # the curves are what says how it came to that
+                log = read_metrics(directory.path / "metrics.jsonl")
+                draw(directory.path, config, log, f", stopped by the guard at step {error.step}")
+            raise
         if directory is not None:
             log = read_metrics(directory.path / "metrics.jsonl")
             result |= judged(log)
             try:
                 with Waiting("drawing the curves"):
-                    draw(directory.path, config, result, log)
+                    draw(directory.path, config, log)
                 directory.write_text("card.md", card(run, result, log, origin()))
                 directory.write(RESULT, result)
             except InputError:  # the figures are said, whatever can be written
-                print(f"test: {in_words(result)}, {counted(result)}", flush=True)
+                classes = run.dataset.num_classes
+                print(f"test: {errors_in_words(result, classes)}, {counted(result)}", flush=True)
                 raise
         lead_says(None)  # the others stay until the result is there: they could not tell of a fault
         return Outcome(Path(workdir), result, fresh=True, lead=run.devices.lead)
@@ -218,6 +227,7 @@ def _train(
             "first_step_seconds": first_step_seconds[0] if first_step_seconds else None,
             "images_per_second": training.images_per_second,
             "parameters": parameter_count(training.state.params),
+            "classes": run.dataset.num_classes,
             "plateau_end": training.step < run.plan.total_steps,
             "config_hash": config_hash(to_tree(config)),
             "precision": to_tree(config.precision),
@@ -258,18 +268,35 @@ def _opening(run: Run, state: TrainState, resumed: bool) -> str:
         f"test {len(data.test)}, {data.num_classes} classes, "
         f"{'x'.join(map(str, data.image_shape))}\n"
         f"{held_out}{begin}: {run.plan.total_steps} steps of {run.plan.batch_size}, "
-        f"{run.config.train.epochs:g} epochs{untrained}"
+        f"{run.config.train.epochs:g} epochs{untrained}{_other_channels(run)}"
     )
 
 
-def draw(
-    directory: Path, config: Config, result: dict[str, Any], log: list[dict[str, Any]]
-) -> None:
-    """Draws `curves.png` and `curves.pdf` of a finished run."""
+def _other_channels(run: Run) -> str:
+    """That the first layer is not the published one, where the images have other channels."""
+    name, has = run.config.model.name, run.dataset.image_shape[2]
+    published = published_channels(name)
+    if not published or has in published:
+        return ""
+    return (
+        f"\n{name} is published for images of {' or '.join(map(str, sorted(published)))} "
+        f"channel(s) and sees {has} here: its first layer has other parameters than published"
+    )
+
+
+def draw(directory: Path, config: Config, log: list[dict[str, Any]], ended: str = "") -> None:
+    """Draws `curves.png` and `curves.pdf` of a run that is over.
+
+    Args:
+        directory: of the run, whose name is in the title.
+        config: of the run.
+        log: the lines of `metrics.jsonl`.
+        ended: how, for the title, where it did not come to its end.
+    """
     # Imported here: matplotlib costs a second that the first step need not wait for.
     from cnn_jax.training.curves import draw_curves
 
-    title = f"{directory.resolve().name}: {config.model.name} on {config.data.source}"
-    if held_out := result["validation"]:
+    title = f"{directory.resolve().name}: {config.model.name} on {config.data.source}{ended}"
+    if held_out := judged(log)["validation"]:
         title += f", validation error {100 * held_out['top1_error']:.2f} % (n={held_out['n']})"
-    draw_curves(log, title, directory / "curves.png", result["config_hash"])
+    draw_curves(log, title, directory / "curves.png", config_hash(to_tree(config)))

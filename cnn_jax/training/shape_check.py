@@ -13,11 +13,13 @@ import jax
 import jax.numpy as jnp
 
 from cnn_jax.config.problems import InputError
+from cnn_jax.config.schema import Config
 from cnn_jax.layers.batch_norm import BatchNorm
 from cnn_jax.step.state import create_state
 from cnn_jax.step.steps import make_eval_step
 from cnn_jax.training.run import Run
 
+LENGTHS: Final = ("size", "shorter_side", "side", "smallest_side", "largest_side")  # of crops
 # Sides of square images, for the hint: those of the data sets and of the published networks.
 SIDES: Final = (8, 16, 24, 28, 32, 48, 64, 96, 112, 128, 160, 192, 224, 227, 256, 299, 384, 512)
 
@@ -124,6 +126,29 @@ def _forward(run: Run, shape: tuple[int, int, int]) -> None:
     jax.eval_shape(evaluation, state.params, state.batch_stats, labelled)
 
 
+def resized_by(config: Config, side: int) -> str:
+    """Returns the overrides by which the images of a config become as large.
+
+    Args:
+        config: validated.
+        side: height and width that they are to have, pixels.
+    """
+    if "size" in config.data.kwargs:  # a source that makes its images in any size
+        return f"--config.data.kwargs.size={side}"
+    words = []
+    for section in ("train_crop", "test_crop"):
+        crop = config[section]
+        lengths = ("size", "shorter_side") if crop.name == "whole" else tuple(crop.kwargs)
+        if crop.name == "whole":
+            words.append(f"--config.{section}.name=shorter_side")
+        words += [
+            f"--config.{section}.kwargs.{name}={side}"
+            for name in lengths
+            if name in LENGTHS and crop.kwargs.get(name, 0) < side
+        ]
+    return " ".join(words)
+
+
 def _needed(run: Run, shape: tuple[int, int, int]) -> str:
     """Returns the smallest of some sizes of images that the network fits, in words."""
     for side in SIDES:
@@ -132,7 +157,7 @@ def _needed(run: Run, shape: tuple[int, int, int]) -> str:
         except Exception:  # too small for it
             continue
         return (
-            f"of the usual sizes {side}x{side} is the smallest that it fits: take larger images, "
-            "as by config.train_crop and config.test_crop, or a network for small ones"
+            f"of the usual sizes {side}x{side} is the smallest that it fits; images are made as "
+            f"large by {resized_by(run.config, side)}"
         )
     return f"nor those of any size up to {SIDES[-1]}: see config.model.kwargs"

@@ -8,6 +8,7 @@ from typing import Final
 from cnn_jax.config.problems import InputError
 from cnn_jax.models import MODELS, Network
 from cnn_jax.models.layer_table import Row
+from cnn_jax.transfer.keras_names import keras_inception_v3, keras_resnet, keras_vgg
 from cnn_jax.transfer.naming import Family, Naming, systematic
 from cnn_jax.transfer.residual_names import (
     IN_LAYERS,
@@ -17,16 +18,20 @@ from cnn_jax.transfer.residual_names import (
     preactivation,
 )
 from cnn_jax.transfer.state_dicts import StateDict
+from cnn_jax.transfer.timm_names import timm_resnetv2, timm_vgg
 from cnn_jax.transfer.torch_names import torchvision
 
-# Network -> families; the first one that is not refused is the one that is written.
+# Network -> families; the first one of PyTorch that is not refused is the one that is written.
 FAMILIES: Final[dict[str, tuple[Family, ...]]] = {
     "alexnet": (torchvision,),
-    "vgg": (torchvision,),
+    "vgg": (torchvision, timm_vgg, keras_vgg),
     "googlenet": (torchvision,),
-    "inception_v3": (torchvision,),
-    "resnet": (torchvision,),
-    "preact_resnet": (*(preactivation(style, 2) for style in IN_LAYERS),),
+    "inception_v3": (torchvision, keras_inception_v3),
+    "resnet": (torchvision, keras_resnet),
+    "preact_resnet": (
+        timm_resnetv2,
+        *(preactivation(style, 2) for style in IN_LAYERS),
+    ),
     "cifar_resnet": (
         *(cifar_resnet(style, pads_both_sides=True) for style in IN_LAYERS),
         cifar_resnet(IN_STAGES, pads_both_sides=False),
@@ -68,10 +73,11 @@ def naming_of(state_dict: StateDict, model: Network, rows: Sequence[Row]) -> Nam
 
 
 def naming_to_write(model: Network, rows: Sequence[Row]) -> Naming:
-    """Returns the family in which the weights of a network are written.
+    """Returns the family of PyTorch's in which the weights of a network are written.
 
     Args:
         model: the network.
         rows: its layer table.
     """
-    return next(naming for naming in namings(model, rows) if not naming.refused)
+    found = namings(model, rows)
+    return next(each for each in found if not each.refused and not each.channels_last)

@@ -29,6 +29,11 @@ from cnn_jax.transfer.naming import Family, Names, Naming
 NUMBERED: Final = {"a": "1", "b": "2", "c": "3"}
 BLOCK: Final = re.compile(r"(?:conv|stage)(\d+)_(\d+)/(\w+)")
 
+RAW_FIRST_MAPS: Final = (
+    "adds the first maps as they are in its first block, and here they are normalised and "
+    "activated first, as published: the same weights are another network"
+)
+
 
 @dataclass(frozen=True)
 class Style:
@@ -36,15 +41,18 @@ class Style:
 
     Attributes:
         said: its name.
-        block: of a block, out of `{stage}` and `{block}`, counted from 1, or `{index}`, from 0.
+        block: of a block, out of `{stage}` and `{block}`, counted from 1, and `{stage_index}` and
+            `{index}`, from 0.
         inside: layers of a block.
         outside: the others.
+        joint: between block and layer.
     """
 
     said: str
     block: str
     inside: Mapping[str, str]
     outside: Mapping[str, str]
+    joint: str = "."
 
     def modules(self, rows: Sequence[Row], first_stage: int = 1) -> Names:
         """Returns the module there by the layer here.
@@ -58,8 +66,9 @@ class Style:
             match = BLOCK.fullmatch(row.name)
             if match and match[3] in self.inside:
                 stage, block = int(match[1]) - first_stage + 1, int(match[2])
-                part = self.block.format(stage=stage, block=block, index=block - 1)
-                names[row.name] = f"{part}.{self.inside[match[3]]}"
+                numbers = {"stage_index": stage - 1, "block": block, "index": block - 1}
+                part = self.block.format(stage=stage, **numbers)
+                names[row.name] = f"{part}{self.joint}{self.inside[match[3]]}"
         present = {row.name for row in rows}
         return {here: there for here, there in names.items() if here in present}
 
@@ -188,8 +197,5 @@ def _preactivation_departure(model: Any, style: Style) -> str:
             "activated first, as published: the same weights are another network"
         )
     if getattr(model, "depth", 0) < SHALLOWEST_BOTTLENECK or hasattr(model, "block"):
-        return (
-            f"{style.said} adds the first maps as they are in its first block, and here they are "
-            "normalised and activated first, as published: the same weights are another network"
-        )
+        return f"{style.said} {RAW_FIRST_MAPS}"
     return ""

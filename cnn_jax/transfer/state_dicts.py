@@ -3,109 +3,97 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
-from cnn_jax.config.problems import InputError, hint
-from cnn_jax.data.npz import check_expansion, load_npz
+from cnn_jax.config.problems import InputError, brief
+from cnn_jax.transfer.file_kinds import read_tree
+from cnn_jax.transfer.wrappings import Numbers, find_weights
 
 StateDict = dict[str, np.ndarray]
 
 
-def load(path: str | Path) -> StateDict:
-    """Reads a state dict.
+@dataclass(frozen=True)
+class Described:
+    """A state dict out of a file.
 
-    Args:
-        path: `.pth` or `.pt` (needs torch; only tensors are unpickled), `.safetensors` or `.npz`.
-
-    Returns:
-        Arrays by name, such as `features.0.weight`. A prefix `module.` that all names share is
-        taken off, and of a training checkpoint the entry `state_dict` is taken.
-
-    Raises:
-        InputError: there is no such file, it is damaged, or it holds something else.
+    Attributes:
+        arrays: by name, such as `features.0.weight`.
+        words: a line that says which part of the file it is, which prefix is off its names, and
+            what was left aside; empty where the file is nothing but a state dict.
     """
-    path = Path(path)
-    if path.suffix not in READERS:
-        raise InputError(f"--weights={path}: unknown format{hint(path.suffix, READERS)}")
-    if not path.is_file():
-        raise InputError(f"--weights={path}: no such file")
-    try:
-        arrays = READERS[path.suffix](path)
-    except InputError:
-        raise
-    except Exception as error:  # whatever the libraries make of a damaged file
-        first = (str(error).strip() or repr(error)).splitlines()[0]
-        raise InputError(f"--weights={path} cannot be read: {first}") from error
-    _check_entries(path, arrays)
-    if arrays and all(name.startswith(PARALLEL) for name in arrays):
-        arrays = {name.removeprefix(PARALLEL): array for name, array in arrays.items()}
-    return arrays
+
+    arrays: StateDict
+    words: str
 
 
-def _check_entries(path: Path, arrays: dict[Any, Any]) -> None:
-    """Checks that names are words and values numbers.
+class WeightsFile:
+    """A file of `torch.save`, safetensors, npz or Keras, whatever it is called.
+
+    It is a state dict, a checkpoint that holds one, or a pickled module. Nothing in it is run, and
+    nothing but numpy is needed, for HDF5 h5py. Numbers are read when a part of it is taken.
+    """
+
+    def __init__(self, path: str | Path, flag: str = "--weights="):
+        """Opens a file.
+
+        Args:
+            path: of the file.
+            flag: what stands before the path in messages.
+
+        Raises:
+            InputError: there is no such file, it is damaged, or it is something else.
+        """
+        self._named = f"{flag}{path}"
+        try:
+            self._tree = read_tree(Path(path))
+        except InputError as error:
+            raise InputError([f"{flag}{text}" for text in error.problems]) from error
+
+    def taken(self, expected: Collection[str] | None = None, averaged: bool = False) -> Described:
+        """Returns the state dict in the file, and says what was taken of it.
+
+        Args:
+            expected: the names that the network would take, see `expected_names`; None: not known.
+                Of several state dicts and prefixes those are taken that give most of them.
+            averaged: whether running averages are asked for, where the file has both.
+
+        Raises:
+            InputError: there are no weights in it, or they are no numbers, or it is damaged.
+        """
+        try:
+            weights = find_weights(self._tree, expected, averaged)
+            arrays = {name: _array(numbers) for name, numbers in weights.numbers.items()}
+            _check_entries(arrays)
+        except InputError as error:
+            raise InputError([f"{self._named}: {text}" for text in error.problems]) from error
+        except (ValueError, OSError, EOFError, MemoryError, zipfile.BadZipFile) as error:
+            raise InputError(f"{self._named} cannot be read: {brief(str(error))}") from error
+        return Described(arrays, weights.describe())
+
+
+def load(path: str | Path) -> StateDict:
+    """Returns the state dict in a file; raises as `WeightsFile`."""
+    return WeightsFile(path).taken().arrays
+
+
+def _array(numbers: Numbers) -> np.ndarray:
+    return numbers if isinstance(numbers, np.ndarray) else numbers.array()
+
+
+def _check_entries(arrays: Mapping[str, np.ndarray]) -> None:
+    """Checks that values are numbers.
 
     Raises:
         InputError: one is not; the first is named.
     """
     for name, array in arrays.items():
-        if not isinstance(name, str):
-            raise InputError(
-                f"--weights={path}: the entry {name!r} is no name of a layer; allowed: names such "
-                "as features.0.weight"
-            )
-        dtype = np.asarray(array).dtype
-        if dtype.kind not in NUMBERS and dtype.name not in NARROW:
-            raise InputError(f"--weights={path}: {name} holds {dtype}; allowed: real numbers")
-
-
-def _torch(path: Path) -> StateDict:
-    try:
-        import torch
-    except ImportError as error:
-        raise InputError(
-            f"--weights={path} needs the package torch: pip install 'cnn_jax[parity]'; "
-            ".safetensors and .npz do not"
-        ) from error
-    if zipfile.is_zipfile(path):  # older files are none
-        check_expansion(path)
-    tensors: Any = torch.load(path, map_location="cpu", weights_only=True)
-    if isinstance(tensors, dict):
-        tensors = tensors.get("state_dict", tensors)
-    if not isinstance(tensors, dict) or not all(map(torch.is_tensor, tensors.values())):
-        raise InputError(f"--weights={path}: a dict of tensors is needed")
-    return {
-        # numpy has no bfloat16.
-        name: (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
-        for name, tensor in tensors.items()
-    }
-
-
-def _safetensors(path: Path) -> StateDict:
-    try:
-        from safetensors.numpy import load_file
-    except ImportError as error:
-        raise InputError(
-            f"--weights={path} needs the package safetensors: pip install 'cnn_jax[parity]'; "
-            ".npz needs nothing"
-        ) from error
-    return load_file(path)
-
-
-def _npz(path: Path) -> StateDict:
-    return load_npz(path)
+        if array.dtype.kind not in NUMBERS:
+            raise InputError(f"{name} holds {array.dtype}; allowed: real numbers")
 
 
 NUMBERS: Final = "fiu"  # kinds of dtypes: floats and integers
-NARROW: Final = ("bfloat16",)  # which numpy does not know as a float
-PARALLEL: Final = "module."  # what torch.nn.DataParallel puts before every name
-READERS: Final[dict[str, Callable[[Path], StateDict]]] = {
-    ".pth": _torch,
-    ".pt": _torch,
-    ".safetensors": _safetensors,
-    ".npz": _npz,
-}

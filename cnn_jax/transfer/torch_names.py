@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -21,20 +21,33 @@ def torchvision(model: Network, rows: Sequence[Row]) -> Naming:
         model: a network of `NAMED`.
         rows: its layer table.
     """
-    name = next(name for name, kind in MODELS.items() if kind is type(model))
-    names, allowed = NAMED[name]
-    refused = next(filter(None, (_departure(name, model, *item) for item in allowed.items())), "")
-    return Naming("torchvision", names(rows), flattened_maps(rows), refused)
-
-
-def _departure(name: str, model: Network, field: str, values: tuple[Any, ...]) -> str:
-    value = getattr(model, field)
-    if value in values or (field == "variant" and _has_basic_blocks(model)):
-        return ""
-    return (
-        f"torchvision has no weights for {name} with {field} = {value!r}; "
-        f"allowed: {', '.join(map(str, values))}"
+    names, allowed = NAMED[registered_name(model)]
+    return Naming(
+        "torchvision", names(rows), flattened_maps(rows), departure("torchvision", model, allowed)
     )
+
+
+def registered_name(model: Network) -> str:
+    """Returns the name of a network in `MODELS`."""
+    return next(name for name, kind in MODELS.items() if kind is type(model))
+
+
+def departure(said: str, model: Network, allowed: Mapping[str, tuple[Any, ...]]) -> str:
+    """Returns why a network is none of those of a library; empty where it is one.
+
+    Args:
+        said: the library.
+        model: the network.
+        allowed: values by field.
+    """
+    for field, values in allowed.items():
+        value = getattr(model, field)
+        if value not in values and not (field == "variant" and _has_basic_blocks(model)):
+            return (
+                f"{said} has no weights for {registered_name(model)} with {field} = {value!r}; "
+                f"allowed: {', '.join(map(str, values))}"
+            )
+    return ""
 
 
 def _has_basic_blocks(model: Network) -> bool:

@@ -17,8 +17,10 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 from cnn_jax.config.problems import InputError
 from cnn_jax.models import Network
 from cnn_jax.models.layer_table import layer_table
-from cnn_jax.transfer.families import naming_of, naming_to_write
+from cnn_jax.transfer.auxiliary_heads import absent_heads, is_auxiliary
+from cnn_jax.transfer.families import naming_of, naming_to_write, namings
 from cnn_jax.transfer.layouts import Size
+from cnn_jax.transfer.mismatches import problems_of, shortened
 from cnn_jax.transfer.naming import COUNTER, Naming, Path
 from cnn_jax.transfer.state_dicts import StateDict
 
@@ -33,21 +35,27 @@ def convert(state_dict: StateDict, model: Network, input_size: Size) -> dict[str
         input_size: (H, W, C) of the images.
 
     Returns:
-        `{'params': tree, 'batch_stats': tree}`, in the dtypes of the network.
+        `{'params': tree, 'batch_stats': tree}`, in the dtypes of the network, without auxiliary
+        heads that the file lacks.
 
     Raises:
         InputError: the networks of that family compute something else, or entries are missing,
-            left over, or of another shape: all are named.
+            left over, or of another shape: a few are named, or what the file seems to be.
     """
     rows = layer_table(model, input_size)
     naming = naming_of(state_dict, model, rows)
     state_dict = naming.opened(state_dict)
+    leaves = expected_leaves(model, input_size)
+    names = {path: naming.name(path) for path in leaves}
+    if unnamed := ["/".join(path) for path, name in names.items() if name is None]:
+        raise InputError(shortened([f"{naming.said} has no layer like {own}" for own in unnamed]))
+    absent = absent_heads(names, state_dict)
     arrays, missing, misshapen, used = {}, [], [], set()
-    for path, leaf in expected_leaves(model, input_size).items():
-        ours, name = "/".join(path), naming.name(path)
-        if name is None:
-            missing.append(f"missing: {naming.said} has no layer like {ours}")
+    for path, leaf in leaves.items():
+        ours, name = "/".join(path), names[path]
+        if path[1] in absent:
             continue
+        assert name is not None
         used.add(name)
         if name not in state_dict:
             missing.append(f"missing: {name} (here {ours})")
@@ -59,11 +67,23 @@ def convert(state_dict: StateDict, model: Network, input_size: Size) -> dict[str
             )
             continue
         arrays[path] = jnp.asarray(naming.ours(path, array), leaf.dtype)
-    left = [name for name in state_dict if name not in used and not name.endswith(COUNTER)]
-    if problems := missing + misshapen + [f"left over: {name}" for name in left]:
+    left = [
+        f"left over: {name}"
+        for name in state_dict
+        if name not in used and not name.endswith(COUNTER) and not is_auxiliary(name)
+    ]
+    if problems := problems_of(missing, misshapen + left, len(leaves), state_dict, model):
         raise InputError(problems)
     variables = unflatten_dict(arrays)
     return {"params": variables["params"], "batch_stats": variables.get("batch_stats", {})}
+
+
+def expected_names(model: Network, input_size: Size) -> set[str]:
+    """Returns the names that `convert` would find in a state dict, of all families."""
+    paths = expected_leaves(model, input_size)
+    families = namings(model, layer_table(model, input_size))
+    names = {naming.name(path) for naming in families for path in paths}
+    return {name for name in names if name is not None}
 
 
 def state_dict_of(

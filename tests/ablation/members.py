@@ -9,11 +9,13 @@ def member(
     test_error: float | None,
     train_error: float = 0.0,
     curve: dict[str, list[float]] | None = None,
+    validation_error: float | None = None,
 ) -> dict[str, Any]:
-    """One member; without a test error it diverged."""
+    """One member; without a test error it diverged; validation is as test, if it is left out."""
     done = test_error is not None
     final = {"train_error": train_error, "train_loss": 0.1, "test_error": test_error, "n": 1000}
-    final |= {"validation_error": test_error, "validation_loss": 0.2, "test_loss": 0.2}
+    held_out = test_error if validation_error is None else validation_error
+    final |= {"validation_error": held_out, "validation_loss": 0.2, "test_loss": 0.2}
     return {
         "factors": levels,
         "seed": seed,

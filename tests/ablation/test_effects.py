@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 
-from cnn_jax.ablation.effects import analyse, marginal
+from cnn_jax.ablation.effects import LEAST_FREEDOM, analyse, marginal
 from cnn_jax.ablation.statistics import cells_of
 from tests.ablation.members import grid, member
 
@@ -89,7 +91,7 @@ def test_factors_that_change_together_are_not_told_apart() -> None:
     members = [
         member({"init": level, "norm": level}, seed, 0.1 * (level == "b") + 0.01 * seed**2)
         for level in "ab"
-        for seed in range(3)
+        for seed in range(4)
     ]
     members[0]["final"]["test_error"] = 0.02
     found = analyse(cells_of(members, "test_error"))
@@ -99,12 +101,26 @@ def test_factors_that_change_together_are_not_told_apart() -> None:
 
 def test_one_seed_all_diverged_and_no_spread() -> None:
     one = {cell: values[:1] for cell, values in ERRORS.items()}
-    assert analyse(cells_of(grid(one), "test_error")).notes == ["Effects need at least two seeds."]
+    (note,) = analyse(cells_of(grid(one), "test_error")).notes
+    assert "needs several seeds" in note
     none = {cell: [None, None] for cell in ERRORS}
     assert analyse(cells_of(grid(none), "test_error")).effects == []
     flat = {cell: [0.1, 0.1] for cell in ERRORS}
     found = analyse(cells_of(grid(flat), "test_error"))
-    assert found.effects == [] and "do not differ at all" in found.notes[-1]
+    assert found.effects == [] and "do not differ" in found.notes[-1]
+
+
+@given(st.integers(2, 5), st.integers(2, 4))
+@settings(deadline=None, max_examples=10)
+def test_too_few_degrees_of_freedom_make_no_table(levels: int, seeds: int) -> None:
+    rng = np.random.default_rng(0)
+    errors: dict[tuple[str, str], list[float | None]] = {
+        (str(level), "x"): rng.uniform(0, 1, seeds).tolist() for level in range(levels)
+    }
+    found = analyse(cells_of(grid(errors), "test_error"))
+    freedom = (levels - 1) * (seeds - 1)
+    assert bool(found.effects) == (freedom >= LEAST_FREEDOM)
+    assert found.effects or "No analysis of variance" in found.notes[-1]
 
 
 def test_unequal_spread_is_said() -> None:

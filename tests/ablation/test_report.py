@@ -10,11 +10,15 @@ import pytest
 from PIL import Image
 
 from cnn_jax.ablation.convergence import convergence, steps_to
+from cnn_jax.ablation.curve_pictures import diverged_in_words
+from cnn_jax.ablation.effect_pictures import points_of
 from cnn_jax.ablation.report import write_report
+from cnn_jax.ablation.statistics import cells_of
 from cnn_jax.config.problems import InputError
 from tests.ablation.members import ablation, curve, grid, member
 
-FILES = {"table.md", "table.csv", "table.tex", "statistics.json", "curves.png", "effects.png"}
+PICTURES = {"curves.png", "curves.pdf", "effects.png", "effects.pdf"}
+FILES = {"table.md", "table.csv", "table.tex", "statistics.json"} | PICTURES
 
 
 def made_up() -> list[dict[str, Any]]:
@@ -52,12 +56,15 @@ def test_the_table_of_cells(reported: tuple[Path, str]) -> None:
     page = (reported[0] / "table.md").read_text()
     rows = [line.split("|")[1:-1] for line in page.splitlines() if line.startswith("| he ")]
     none, batch = ([text.strip() for text in row] for row in rows[:2])
-    assert none == ["he", "none", "0/4", "diverged", "diverged", "diverged", "", ""]
-    assert batch[2] == "3/4" and batch[3].startswith("**6.") and batch[4] == "1.00 ± 0.00"
+    assert none == ["he", "none", "0/4", *["diverged"] * 4, "", ""]
+    assert batch[2] == "3/4" and batch[3].startswith("**6.") and batch[5] == "1.00 ± 0.00"
+    assert batch[4].startswith("6."), "test is never marked"
     assert "| gaussian(std=0.01) | none | 4/4 |" in page and "| baseline |" in page
     assert "Holm's correction for 4 comparisons" in page
     assert "paired t test" in page and "half the 95% interval" in page
-    assert "| init | norm = none | norm = batch |" in page, "pivot"
+    assert page.count("| init | norm = none | norm = batch |") == 2, "validation, and test"
+    assert "(3/4)** |" in page, "a mean of a part of a cell says so in the pivot, too"
+    assert page.index("Validation error, %, by") < page.index("Test error, %, by")
     assert "init x norm (no finished member: init = he, norm = none)" in page
 
 
@@ -105,10 +112,62 @@ def test_little_to_report(members: list[dict[str, Any]], tmp_path: Path) -> None
     (tmp_path / "ablation.json").write_text(json.dumps(ablation(members)))
     text = write_report(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == FILES | {"ablation.json"}
+    assert "±" not in text and "analysis of variance, seeds" not in text and "; p:" not in text
     if any(found["state"] == "done" for found in members):
-        assert "no interval" in text, "one finished member in a cell is said"
+        assert "One seed: no intervals" in text
     else:
         assert "diverged" in text
+
+
+def test_the_best_is_the_best_on_validation_whatever_test_says(tmp_path: Path) -> None:
+    members = [
+        member({"rate": rate}, seed, test + seed / 1e3, validation_error=held_out * (1 + seed / 50))
+        for rate, held_out, test in (("low", 0.10, 0.30), ("high", 0.20, 0.01), ("mid", 0.3, 0.2))
+        for seed in range(5)
+    ]
+    (tmp_path / "ablation.json").write_text(json.dumps(ablation(members)))
+    write_report(tmp_path)
+    page = (tmp_path / "table.md").read_text()
+    found = json.loads((tmp_path / "statistics.json").read_text())
+    bold = [line for line in page.splitlines() if line.startswith("| ") and "**" in line]
+    assert found["judge"] == "validation_error" and len(bold) == 1
+    assert bold[0].startswith("| low | 5/5 | **10.40 ±"), bold
+    assert page.index("Effects on the validation error") < page.index("Test error: difference")
+    assert found["metrics"]["validation_error"]["differences"][0]["mean"] == pytest.approx(0.104)
+
+
+def test_without_validation_test_stands_in_and_no_cell_is_the_best(tmp_path: Path) -> None:
+    members = made_up()
+    for one in members:
+        for name in ("validation_error", "validation_loss"):
+            one["final"].pop(name, None)
+            one["curve"].pop(name, None)
+    (tmp_path / "ablation.json").write_text(json.dumps(ablation(members)))
+    text, page = write_report(tmp_path), (tmp_path / "table.md").read_text()
+    assert "No validation split" in text and "test stands in for it" in text
+    assert "**" not in page and "* best" not in text
+    assert page.count("Effects on the test error") == 1
+
+
+def test_what_diverged_is_told_in_the_pictures() -> None:
+    (line,) = diverged_in_words([m for m in made_up() if m["factors"]["norm"] == "batch"], "init")
+    assert line == "diverged: he 1 of 4"
+    assert (
+        diverged_in_words([m for m in made_up() if m["factors"]["init"] == "glorot"], "norm") == []
+    )
+    points = points_of(cells_of(made_up(), "validation_error"), "init")
+    assert points["he"].diverged == 5 and points["he"].members == 8
+    gone = points_of(cells_of([m for m in made_up() if m["state"] != "done"], "x"), "init")["he"]
+    assert gone.mean is None and gone.diverged == gone.members == 5
+
+
+def test_intervals_are_cut_where_no_error_can_be_and_one_seed_has_none() -> None:
+    wide = cells_of(grid({("a", "x"): [0.0, 0.9], ("b", "x"): [0.5, 0.51]}), "test_error")
+    points = points_of(wide, "init")
+    assert points["a"].low == 0.0 and points["a"].high == 100.0
+    assert points["b"].low == pytest.approx(50.5 - 50 * 0.01 * 12.706, abs=0.01)
+    one = points_of(cells_of(grid({("a", "x"): [0.25]}), "test_error"), "init")["a"]
+    assert one.low == one.mean == one.high == 25.0
 
 
 def test_no_file_or_a_damaged_one(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from cnn_jax.ablation import population_record
 from cnn_jax.ablation.factors import Member
 from cnn_jax.ablation.ranges import edges
 from cnn_jax.ablation.search import Round, Trial, check, member_of, run_search
+from cnn_jax.ablation.search_picture import draw_search, places
 from cnn_jax.ablation.search_report import override_line, report
 from cnn_jax.config import schema
 from cnn_jax.config.problems import InputError
@@ -47,7 +48,9 @@ class Bowl:
         loss = math.log(rate / BEST_RATE) ** 2
         error = min(0.9, round(loss / 10, 2))  # coarse, as a count is: ties are frequent
         final = {"validation_error": error, "validation_loss": loss, "train_error": 0.0}
-        return Result(member, "done", final | {"test_error": -loss})  # test would prefer the worst
+        return Result(
+            member, "done", final | {"test_error": -loss, "n": 17}
+        )  # it would prefer the worst
 
 
 def search(**changes: Any) -> schema.Search:
@@ -83,6 +86,11 @@ def test_a_search_comes_closer_stage_by_stage(tmp_path: Path) -> None:
     record = json.loads((tmp_path / "search.json").read_text())
     assert [len(stage["trials"]) for stage in record["stages_run"]] == [30, 12, 6]
     assert "test" not in json.dumps(record["stages_run"])
+    told = {"test_error": pytest.approx(-best.validation_loss), "n": 17}
+    assert record["test_of_best"] == rounds[-1].test_of_best == told
+    assert [r.test_of_best for r in rounds[:-1]] == [None, None]
+    tables, _ = report(rounds, "CONFIG", [], tmp_path)
+    assert [any("Test error" in note for note in t.notes) for t in tables] == [False, False, True]
     assert any("stage 2 of 3: 12 trials of 3 epochs" in line for line in said)
 
 
@@ -165,11 +173,22 @@ def test_the_report_ends_in_a_command(tmp_path: Path) -> None:
     assert override_line([], {"model.kwargs.layers": (8, 8)}).endswith("layers=(8, 8)'")
 
 
+def test_a_search_has_a_picture(tmp_path: Path) -> None:
+    rounds = run_search(search(), tmp_path, Bowl(), lambda _: None)
+    draw_search(rounds, "a search", tmp_path / "search.png", "0123456789ab")
+    assert {path.suffix for path in tmp_path.glob("search.*")} == {".json", ".png", ".pdf"}
+    ranges = search().ranges
+    assert places(ranges[RATE], [0.1, 1]) == [0.1, 1.0]
+    assert places(ranges[ACTIVATION], ["tanh", "relu"]) == [1.0, 0.0]
+    assert places(schema.Choice(((8, 8), (4,))), [(4,)]) == [1.0]
+
+
 def test_all_trials_diverge(tmp_path: Path) -> None:
     said: list[str] = []
     rounds = run_search(search(), tmp_path, Bowl(diverge_above=0.0), said.append)
     assert len(rounds) == 1 and "all trials of stage 1 diverged" in said[-1]
     assert report(rounds, "CONFIG", [], tmp_path) == ([], None)
+    draw_search(rounds, "nothing came to its end", tmp_path / "search.png")
 
 
 @pytest.mark.parametrize(

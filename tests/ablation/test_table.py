@@ -29,7 +29,7 @@ def test_markdown() -> None:
 def test_text_is_aligned() -> None:
     lines = TABLE.text().splitlines()
     assert lines[2:6:3] == ["init       test error, %       p", "a|b                -3.00"]
-    assert lines[4] == "he_normal   2.41 ± 0.33*  <0.001" and "* best" in lines
+    assert lines[4] == "he_normal   2.41 ± 0.33*  <0.001" and "* best on validation" in lines
 
 
 def test_latex() -> None:

@@ -168,22 +168,24 @@ def test_hidden_and_tool_folders_are_no_classes(tmp_path: Path) -> None:
     assert names_of(found.test) == names_of(expected.test)
     assert found.fingerprint == expected.fingerprint
     assert "2 files left out: .png 1, hidden 1; 4 folders left out" in found.notices[-1]
-    assert len(expected.notices) == 1
+    assert len(expected.notices) == 2
 
 
 def test_what_is_said_of_a_folder(tmp_path: Path) -> None:
     write(tmp_path, "train/a/0.png", "train/b/0.png", "val/a/0.png", "more/a/0.png")
     assert folder(str(tmp_path)).notices == (
-        f"{tmp_path}: train/ is taken as the train split, val/ is taken as the test split; "
-        "validation is held out of train by config.data.validation_folds",
+        f"{tmp_path}: train/ is taken as the train split, val/ is taken as the test split, there "
+        "is no test/; validation is held out of train by config.data.validation_folds",
         f"{tmp_path}: no split, and not read: more",
+        "images are grey (up to 64 of train looked at) and are read in 1 channel; "
+        "--config.data.kwargs.channels=3 repeats it in three",
         f"{tmp_path / 'val'}: no image of 1 of 2 classes: b",
     )
     write(tmp_path / "other", "dev/0.png", "dev/1.png", "b/0.png", "b/1.png")
-    first, second = folder(str(tmp_path / "other")).notices
+    first, second, _ = folder(str(tmp_path / "other")).notices
     assert first.endswith(
         "no train/ in it: its 2 folders are the classes, and 0.1 of each is set "
-        "apart as the test split"
+        "apart as the test split; validation is held out of train by config.data.validation_folds"
     )
     assert second.endswith("dev is taken as a class, and is no split")
     assert split_of("VAL") == split_of("Dev") == "validation" and split_of("trains") is None

@@ -104,7 +104,7 @@ def test_pixels_are_those_of_the_rule(photographs: Path) -> None:
 
 
 def test_sizes_must_agree(photographs: Path) -> None:
-    with pytest.raises(InputError, match="others .* config.train_crop"):
+    with pytest.raises(InputError, match="others .* --config.train_crop.name=shorter_side"):
         list(
             dataset(
                 photographs,

@@ -9,13 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from cnn_jax.config.arguments import arguments, fill_defaults
+from cnn_jax.config.keys import SCHEMA
 from cnn_jax.config.validate import validate
+from cnn_jax.data import known_sets, sources
 from cnn_jax.data.manifest import write_manifest
-from cnn_jax.diagnostics.deviations import known_deviations
+from cnn_jax.diagnostics.deviations import NEEDS, changes, known_deviations
 from cnn_jax.diagnostics.measurement import protocols_needed
 from cnn_jax.diagnostics.published_rows import NEED_SCALES, all_rows, recipe_of, rows_for
+from cnn_jax.diagnostics.recognised_data import NOTHING_SAID, Recognised, recognised
 from cnn_jax.diagnostics.reproduction import NOT_JUDGED, judge
 from cnn_jax.diagnostics.reproduction_list import table
 from cnn_jax.evaluation.protocols import PROTOCOLS
@@ -112,7 +116,10 @@ def test_digits_are_judged_beside_ten_seeds() -> None:
     for error, verdict in [(0.0145, "inside"), (0.04, "outside, worse"), (0.0, "outside, better")]:
         report = judge(DIGITS, config, config, result(error))
         assert report.verdict == verdict
-        assert f"{verdict} the 99 % prediction interval over 10 seeds" in report.markdown()
+        where, comma, side = verdict.partition(", ")
+        told = f"| {where} the 99 % prediction interval over 10 seeds{comma}{side} | our own runs: "
+        assert told in report.markdown() and "published:" not in report.markdown()
+        assert "\nNo error is published for this recipe. It is judged beside" in report.markdown()
         assert json.loads(json.dumps(report.to_tree()))["verdict"] == verdict
 
 
@@ -166,6 +173,88 @@ def test_seeds_of_an_older_config_judge_nothing() -> None:
     changed = config_of(DIGITS, {"optim.learning_rate": 0.03})
     report = judge(DIGITS, changed, changed, result(0.0145))
     assert report.verdict == NOT_JUDGED and "No figure is published" in report.markdown()
+
+
+MNIST = "configs/mnist/lenet5.py:1998"
+
+
+def test_a_refusal_gives_its_reason(tmp_path: Path) -> None:
+    nobody = config_of(MNIST, {"data.source": "folder", "data.kwargs": {}})
+    other = config_of(MNIST, {"data.source": "kmnist", "data.kwargs": {"checked": True}})
+    changed = config_of(MNIST, {"data.source": "mnist", "data.kwargs": {"checked": False}})
+    modern = config_of("configs/mnist/lenet5.py:modern")
+    for file, config, said in (
+        (MNIST, nobody, "measured on mnist; which set the data here is nobody says"),
+        (MNIST, other, "measured on mnist; the data here is kmnist."),
+        (MNIST, changed, "of official files those alone count that are as published"),
+        ("configs/mnist/lenet5.py:modern", modern, "No figure is published for this recipe."),
+    ):
+        report = judge(file, config_of(file), config, result(0.01, n=10_000))
+        assert report.verdict == NOT_JUDGED and said in report.markdown()
+        assert "Measured: top-1 1.00 %" in report.markdown()
+    known = Recognised("mnist", ("the data is a part: test: 5 here",), ("a doubt",))
+    report = judge(MNIST, config_of(MNIST), nobody, result(0.01, n=10_000), None, known)
+    assert report.verdict == "inside, on a part of the data" and "data mnist" in report.markdown()
+    assert report.deviations[:2] == ("the data is a part: test: 5 here", "a doubt")
+
+
+def test_official_files_of_the_same_set_are_no_deviation() -> None:
+    official = config_of(MNIST, {"data.source": "mnist", "data.kwargs": {"checked": True}})
+    report = judge(MNIST, config_of(MNIST), official, result(0.01, n=10_000))
+    assert report.verdict == "inside"
+    assert not [text for text in report.deviations if text.startswith("this run")]
+    own = config_of(MNIST, {"data.source": "folder", "data.kwargs": {"test_fraction": 0.1}})
+    report = judge(MNIST, config_of(MNIST), own, result(0.01, n=10_000))
+    assert [text for text in report.deviations if text.startswith("this run")] == [
+        "this run has data.source = 'folder', the config file 'tfds'"
+    ]
+
+
+def test_a_key_without_a_part_in_the_run_is_no_deviation() -> None:
+    plain = {"data.shift_pixels": 0.0, "data.rotation_degrees": 0.0, "data.scale": 0.0}
+    without = config_of(DIGITS, plain | {"schedule.warmup_epochs": 0.0})
+    inactive = {
+        "data.border": "zero",
+        "data.shift_form": "whole",
+        "schedule.warmup_factor": 0.5,
+        "schedule.warmup_form": "constant",
+        "train.batch_norm_virtual_batch": 7,
+        "optim.averaging_decay": 0.5,
+        "colour.components": "train",
+        "init_from.checkpoint": "best",
+    }
+    for key, value in inactive.items():
+        on = config_of(DIGITS, plain | {"schedule.warmup_epochs": 0.0, key: value})
+        assert changes(without, on) == [], key
+    shifted = config_of(DIGITS, {"data.border": "mean", "data.shift_pixels": 1.0})
+    assert any("data.border" in line for line in changes(config_of(DIGITS), shifted))
+    for key in NEEDS:
+        section, _, name = key.partition(".")
+        assert name in SCHEMA[section], key
+
+
+def test_a_folder_is_recognised_by_its_test_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, count in (("train", 4), ("test", 2)):
+        for label in ("a", "b"):
+            (tmp_path / name / label).mkdir(parents=True)
+            for number in range(count):
+                image = Image.new("L", (8, 8), 9 * number + (label == "b"))
+                image.save(tmp_path / name / label / f"{number}.png")
+    keys = {"data.source": "folder", "data.kwargs": {}, "data.directory": str(tmp_path)}
+    config = config_of(MNIST, keys)
+    assert recognised(config) == NOTHING_SAID
+    digest = known_sets.digest_of(sources.load(config.data).test)
+    monkeypatch.setitem(known_sets.KNOWN, "mnist", known_sets.Known(8, 4, 2, test_digest=digest))
+    assert recognised(config) == Recognised("mnist")
+    said = config_of(MNIST, keys | {"data.holds": "mnist"})
+    assert recognised(said) == Recognised("mnist")
+    monkeypatch.setitem(known_sets.KNOWN, "mnist", known_sets.Known(8, 4, 2, test_digest="another"))
+    assert recognised(config) == NOTHING_SAID
+    assert "their digest is another" in recognised(said).doubts[0]
+    monkeypatch.setitem(known_sets.KNOWN, "mnist", known_sets.Known(9, 4, 2))
+    assert recognised(said).partial == ("the data is a part: train: 8 here, mnist has 9",)
 
 
 def test_published_rows_are_judged_where_the_protocols_agree() -> None:

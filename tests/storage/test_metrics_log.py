@@ -33,6 +33,18 @@ def test_a_line_that_a_kill_cut_short_is_left_out(tmp_path: Path) -> None:
     assert (tmp_path / "metrics.jsonl").read_text() == whole + "\n"
 
 
+def test_the_last_of_a_kind_is_known_after_a_resume(tmp_path: Path) -> None:
+    log = MetricsLog(tmp_path, 0, tensorboard=False)
+    assert log.last("validation") is None
+    for step in (4, 8, 12):
+        log.write("validation", step, step / 10, {"top1_error": 1 / step})
+    assert log.last("validation") == {"top1_error": 1 / 12}
+    log.close()
+    resumed = MetricsLog(tmp_path, 9, tensorboard=False)
+    assert resumed.last("validation") == {"top1_error": 1 / 8}, "the last was of a later step"
+    resumed.close()
+
+
 def test_tensorboard_events_are_written(tmp_path: Path) -> None:
     log = MetricsLog(tmp_path, 0, tensorboard=True)
     log.write("train", 1, 0.1, {"loss": 2.0})

@@ -51,7 +51,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def begin(directory: Path, overrides: dict[str, Any]) -> tuple[WarmStart, Any, Any]:
     """Returns the start of a run, and its state as drawn and as begun."""
     run = prepare(configs.quick(SHORT | overrides))
-    start = warm_start(run.config.init_from, directory, run.state_shapes)
+    start = warm_start(run.config.init_from, directory, run.state_shapes, run.open_weights)
     assert start is not None
     drawn = run.initial_state()
     return start, drawn, start.applied(drawn)
@@ -188,9 +188,12 @@ def test_a_source_is_part_of_what_a_run_is() -> None:
     assert config_hash(bare) == config_hash(to_tree(configs.quick())), "as before the key came"
 
 
-def test_names_of_torchvision_are_refused_with_a_way_out(tmp_path: Path) -> None:
+def test_a_file_of_another_network_is_named(tmp_path: Path) -> None:
     np.savez(tmp_path / "net.npz", **{"features.0.weight": np.zeros(3)})
-    with pytest.raises(InputError, match=r"features.0.weight.*experiments.evaluate --weights"):
+    with pytest.raises(InputError, match="no array of a name and shape of this network; it"):
+        begin(tmp_path / "run", NARROW | {"init_from.weights": str(tmp_path / "net.npz")})
+    (tmp_path / "net.npz").write_bytes(b"none")
+    with pytest.raises(InputError, match=r"^config\.init_from\.weights = .*net\.npz "):
         begin(tmp_path / "run", NARROW | {"init_from.weights": str(tmp_path / "net.npz")})
 
 

@@ -28,3 +28,4 @@ def test_a_finished_run_leaves_its_card(tmp_path: Path) -> None:
     made_by = read_json(tmp_path / "config.json")["command"]
     assert shlex.join(["python", *made_by[1:]]) in text
     assert f"config {result['config_hash']}" in text
+    assert f"Machine: {read_json(tmp_path / 'config.json')['machine']}." in text

@@ -9,6 +9,7 @@ import pytest
 from cnn_jax import models
 from cnn_jax.config.problems import InputError
 from cnn_jax.models.layer_table import layer_table
+from cnn_jax.transfer.auxiliary_heads import describe_heads, with_drawn_heads
 from cnn_jax.transfer.families import namings
 from cnn_jax.transfer.layouts import flattened_maps, reordered
 from cnn_jax.transfer.state_dicts import StateDict
@@ -144,16 +145,27 @@ def test_auxiliary_heads() -> None:
     headless = {k: v for k, v in state.items() if not k.startswith("aux")}
     without = build("googlenet", auxiliary=False, **kwargs)
     assert "aux1" not in convert(headless, without, SIZE)["params"]
-    with pytest.raises(InputError, match=r"missing: aux1\.conv\.conv\.weight"):
-        convert(headless, build("googlenet", **kwargs), SIZE)
-    with pytest.raises(InputError, match=r"left over: aux1\.conv\.conv\.weight"):
-        convert(state, without, SIZE)
+    model = build("googlenet", **kwargs)
+    read = convert(headless, model, SIZE)
+    assert "aux1" not in read["params"] and "linear" in read["params"]
+    assert "the file has no auxiliary heads" in describe_heads(headless, read, model)
+    drawn = model.init(jax.random.key(0), np.zeros((1, *SIZE), np.float32))
+    whole = with_drawn_heads(read, drawn)
+    assert jax.tree.structure(whole) == jax.tree.structure(dict(drawn))
+    assert whole["params"]["aux2"] is drawn["params"]["aux2"]
+    assert whole["params"]["linear"] is read["params"]["linear"]
+    left = convert(state, without, SIZE)
+    assert "the auxiliary heads aux1, aux2;" in describe_heads(state, left, without)
+    assert describe_heads(state, convert(state, model, SIZE), model) == ""
+    del state["aux1.fc1.bias"]
+    with pytest.raises(InputError, match=r"missing: aux1\.fc1\.bias"):
+        convert(state, model, SIZE)
 
 
 @pytest.mark.parametrize(
     ("name", "kwargs", "message"),
     [
-        ("lenet5", {}, r"missing: C1\.weight \(here params/C1/kernel\)"),
+        ("lenet5", {}, r"missing: C1\.bias \(here params/C1/bias\), and 9 more of 10"),
         ("alexnet", {}, "alexnet with variant = 'paper'; allowed: torchvision"),
         ("vgg", {"variant": "C"}, "variant = 'C'; allowed: A, B, D, E"),
         ("resnet", {"depth": 50}, "variant = 'v1'; allowed: v1.5"),
