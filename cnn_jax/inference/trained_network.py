@@ -154,7 +154,7 @@ def with_weights(
         raise InputError(said + ([taken.words] if taken.words else [])) from error
     for line in filter(None, (taken.words, describe_heads(taken.arrays, variables, model))):
         use.say(line)
-    record = preprocessing_for(dataset, config.data.normalisation)
+    record = preprocessing_for(dataset, config.data.normalisation, config.data.resize)
     if workdir is not None:
         _keep(prepare(config, record, dataset), variables, weights, Path(workdir))
     return Restored(0, config, model, **variables, preprocessing=record)
