@@ -116,7 +116,10 @@ def test_digits_are_judged_beside_ten_seeds() -> None:
     for error, verdict in [(0.0145, "inside"), (0.04, "outside, worse"), (0.0, "outside, better")]:
         report = judge(DIGITS, config, config, result(error))
         assert report.verdict == verdict
-        assert f"{verdict} the 99 % prediction interval over 10 seeds" in report.markdown()
+        where, comma, side = verdict.partition(", ")
+        told = f"| {where} the 99 % prediction interval over 10 seeds{comma}{side} | our own runs: "
+        assert told in report.markdown() and "published:" not in report.markdown()
+        assert "\nNo error is published for this recipe. It is judged beside" in report.markdown()
         assert json.loads(json.dumps(report.to_tree()))["verdict"] == verdict
 
 
