@@ -160,7 +160,7 @@ def with_weights(
     for words in (taken.words, describe_heads(taken.arrays, variables, model)):
         if words:
             use.say(words)
-    record = preprocessing_for(dataset, config.data.normalisation)
+    record = preprocessing_for(dataset, config.data.normalisation, config.data.resize)
     if workdir is not None:
         _keep(prepare(config, record, dataset), variables, weights, Path(workdir))
     averaged = variables if use.averaged else {}
