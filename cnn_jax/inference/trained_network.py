@@ -43,7 +43,8 @@ class WeightsUse:
         class_names: file with the names of the classes; None: those of the data, if it is there.
         data_directory: where the data lies: of the config, or a folder of images.
         needs_data: whether images with labels are needed.
-        say: is told, a line each, what was recognised and what differs.
+        say: is told, a line each, what was recognised, taken and left, and what differs.
+        averaged: whether the file's running averages are asked for, where it has both.
     """
 
     preprocessing: str | None = None
@@ -51,6 +52,7 @@ class WeightsUse:
     data_directory: str | None = None
     needs_data: bool = False
     say: Callable[[str], None] = lambda text: None
+    averaged: bool = False
 
 
 def trained_network(
@@ -133,7 +135,7 @@ def with_weights(
     if workdir is not None and Path(workdir).exists() and any(Path(workdir).iterdir()):
         raise InputError(f"--workdir={workdir} is not empty: --weights are written into a new one")
     file = WeightsFile(weights)
-    arrays = file.taken().arrays
+    arrays = file.taken(averaged=use.averaged).arrays
     seen = recognise(arrays, Path(weights))
     if config is None:
         config = own_config(str(weights), seen or guess(arrays), use.data_directory)
@@ -147,7 +149,7 @@ def with_weights(
     size = dataset.image_shape
     set_precision(config.precision)
     model = network_of(config, dataset.num_classes)
-    taken = file.taken(expected_names(model, size))
+    taken = file.taken(expected_names(model, size), use.averaged)
     try:
         if problems := impossible_values(taken.arrays):
             raise InputError(problems)
@@ -161,7 +163,8 @@ def with_weights(
     record = preprocessing_for(dataset, config.data.normalisation)
     if workdir is not None:
         _keep(prepare(config, record, dataset), variables, weights, Path(workdir))
-    return Restored(0, config, model, **variables, preprocessing=record)
+    averaged = variables if use.averaged else {}
+    return Restored(0, config, model, **variables, preprocessing=record, averaged=averaged)
 
 
 def _keep(run: Run, variables: dict[str, Any], weights: str | Path, workdir: Path) -> None:
@@ -199,8 +202,8 @@ def _data_of(
             raise InputError(
                 f"--weights={weights} tells {classes} classes apart, and the data has "
                 f"{dataset.num_classes}: {first}, ... Data of the same classes is needed; "
-                "to train a new last layer on this data: python -m experiments.train with "
-                f"--config.init_from.weights={weights}"
+                "to train a new last layer on this data: python -m experiments.train "
+                f"--config=CONFIG --config.init_from.weights={weights}"
             )
     else:
         if classes is None:
