@@ -15,6 +15,8 @@ from pathlib import Path
 
 from absl import flags
 
+from cnn_jax import files
+from cnn_jax.config.identity import config_hash, to_tree
 from experiments import command_line
 
 SCHEMES = flags.DEFINE_string(
@@ -42,15 +44,16 @@ def main(argv: list[str]) -> int:
     for name in statistics:
         if name not in KNOWN:
             raise command_line.InputError(f"--statistics={name}: unknown{hint(name, KNOWN)}")
+    stem = Path(config_file.partition(":")[0]).stem
+    output = Path(OUTPUT.value or f"signals-{stem}.png")
+    files.check_output("--output", output, (".pdf", ".png"))
     by_scheme = compare_schemes(config, schemes)
     for name in statistics:
         print(f"{name}: {KNOWN[name]}\n\n{table(by_scheme, name)}\n")
-    stem = Path(config_file.partition(":")[0]).stem
-    output = Path(OUTPUT.value or f"signals-{stem}.png")
     title = f"{config.model.name} on {config.data.source}, {config.train.batch_size} images, step 0"
     with Waiting(f"drawing {output}"):
-        draw_signals({"": by_scheme}, title, output)
-    print(f"drawn into {output}")
+        draw_signals({"": by_scheme}, title, output, config_hash(to_tree(config)))
+    print(f"drawn into {output}, as PNG and as PDF")
     return 0
 
 

@@ -18,7 +18,7 @@ SHORTER = (
     (r"experiments\.signals", "--schemes=he_normal"),
     (r"imagenet/alexnet\.py .*IMAGES", "--config.model.kwargs.width=0.1 --config.train.epochs=1"),
     (r"configs/digits/\S+ --estimate|--smoke|train\.epochs=|configs/smoke\.py", ""),
-    (r"experiments\.train|make train", "--config.train.epochs=2"),
+    (r"experiments\.(train|reproduce --config)|make train", "--config.train.epochs=2"),
 )
 # What is not run, and why; `test_readme.py` holds its flags and its config against the program.
 NOT_RUN = (

@@ -21,11 +21,12 @@ from cnn_jax.data.dataset import Dataset
 from cnn_jax.data.preprocessing import preprocessing_for
 from cnn_jax.data.regular_files import printable
 from cnn_jax.inference.restored import Restored, restore
-from cnn_jax.inference.weights_config import agreed_config, own_config
+from cnn_jax.inference.weights_config import NEEDS_CONFIG, agreed_config, own_config
 from cnn_jax.storage.checkpoints import Checkpoints
 from cnn_jax.training.run import Run, network_of, prepare, set_precision
 from cnn_jax.transfer.agreement import described
 from cnn_jax.transfer.auxiliary_heads import describe_heads, with_drawn_heads
+from cnn_jax.transfer.guesses import guess
 from cnn_jax.transfer.recognition import Recognised, recognise
 from cnn_jax.transfer.state_dicts import WeightsFile
 from cnn_jax.transfer.torch_weights import convert, expected_names
@@ -134,7 +135,11 @@ def with_weights(
     if workdir is not None and Path(workdir).exists() and any(Path(workdir).iterdir()):
         raise InputError(f"--workdir={workdir} is not empty: --weights are written into a new one")
     file = WeightsFile(weights)
-    seen = recognise(file.taken(averaged=use.averaged).arrays, Path(weights))
+    arrays = file.taken(averaged=use.averaged).arrays
+    seen = recognise(arrays, Path(weights))
+    if config is None and seen is None and (looks := guess(arrays)):
+        what = NEEDS_CONFIG if looks.name else "none of the networks here"
+        raise InputError(f"--weights={weights} looks like {looks.describe()}: {what}")
     if config is None:
         config = own_config(str(weights), seen, use.data_directory)
     else:
@@ -170,6 +175,8 @@ def _keep(run: Run, variables: dict[str, Any], weights: str | Path, workdir: Pat
     whole = with_drawn_heads(variables, {"params": drawn.params, "batch_stats": drawn.batch_stats})
     state = run.devices.place(drawn.replace(**whole))
     record = run.checkpoint_record() | {"weights": origin_of(weights)}
+    if _is_absent(run.config):
+        record["examples"] = {}
     # Without a config.json no training goes on here: it would pass for a run from scratch.
     with closing(Checkpoints(workdir)) as checkpoints:
         checkpoints.save(0, state, record, None)
@@ -179,7 +186,7 @@ def _data_of(
     config: Config, seen: Recognised | None, weights: str | Path, use: WeightsUse
 ) -> Dataset:
     """The data of a config, or its sizes where it is not there and not needed."""
-    absent = config.data.source in sources.ON_DISK and config.data.directory is None
+    absent = _is_absent(config)
     if absent and use.needs_data:
         raise InputError(
             "images with labels are needed: --data_directory=FOLDER, one sub-folder a class, or "
@@ -205,6 +212,10 @@ def _data_of(
     if use.class_names is None:
         return dataset
     return replace(dataset, class_names=read_class_names(use.class_names, dataset.num_classes))
+
+
+def _is_absent(config: Config) -> bool:
+    return config.data.source in sources.ON_DISK and config.data.directory is None
 
 
 def origin_of(weights: str | Path) -> dict[str, str]:
