@@ -13,7 +13,7 @@ from cnn_jax.data.regular_files import printable
 from cnn_jax.evaluation.errors_in_words import METRICS, errors_in_words, metrics_told
 from cnn_jax.evaluation.exact import Evaluation, counted, evaluate
 from cnn_jax.evaluation.predictions import Predictions, averaged
-from cnn_jax.inference.multi_view import check_record
+from cnn_jax.inference.multi_view import check_record, say_other_data
 from cnn_jax.inference.restored import Restored
 from cnn_jax.training.progress import Waiting
 
@@ -39,6 +39,7 @@ def evaluate_one(
     split = dataset.split(split_name)
     shape = dataset.image_shape
     check_record(restored.preprocessing, dataset.class_names, shape[2], force, shape)
+    say_other_data(restored, dataset)
     evaluation = _evaluated(restored, split, batch_size, averaged=False)
     result = evaluation.to_tree() | {"split": split_name, "step": restored.step}
     classes = len(restored.preprocessing.class_names)

@@ -21,13 +21,13 @@ from cnn_jax.data.dataset import Dataset
 from cnn_jax.data.preprocessing import preprocessing_for
 from cnn_jax.data.regular_files import printable
 from cnn_jax.inference.restored import Restored, restore
-from cnn_jax.inference.weights_config import NEEDS_CONFIG, agreed_config, own_config
+from cnn_jax.inference.weights_config import agreed_config, own_config
 from cnn_jax.storage.checkpoints import Checkpoints
 from cnn_jax.training.run import Run, network_of, prepare, set_precision
 from cnn_jax.transfer.agreement import described
 from cnn_jax.transfer.auxiliary_heads import describe_heads, with_drawn_heads
-from cnn_jax.transfer.guesses import guess
-from cnn_jax.transfer.recognition import Recognised, recognise
+from cnn_jax.transfer.guesses import classes_of, guess
+from cnn_jax.transfer.recognition import recognise
 from cnn_jax.transfer.state_dicts import WeightsFile
 from cnn_jax.transfer.torch_weights import convert, expected_names
 from cnn_jax.transfer.values import impossible_values
@@ -137,17 +137,15 @@ def with_weights(
     file = WeightsFile(weights)
     arrays = file.taken(averaged=use.averaged).arrays
     seen = recognise(arrays, Path(weights))
-    if config is None and seen is None and (looks := guess(arrays)):
-        what = NEEDS_CONFIG if looks.name else "none of the networks here"
-        raise InputError(f"--weights={weights} looks like {looks.describe()}: {what}")
     if config is None:
-        config = own_config(str(weights), seen, use.data_directory)
+        config = own_config(str(weights), seen or guess(arrays), use.data_directory)
     else:
         config = _at(config, use.data_directory) if use.data_directory else config
         config = agreed_config(str(weights), seen, config, use.preprocessing, use.say)
     if seen is not None:
         use.say(described(str(weights), seen, config))
-    dataset = _data_of(config, seen, weights, use)
+    told = seen.num_classes if seen is not None else classes_of(arrays)
+    dataset = _data_of(config, told, weights, use, seen is not None)
     size = dataset.image_shape
     set_precision(config.precision)
     model = network_of(config, dataset.num_classes)
@@ -183,7 +181,7 @@ def _keep(run: Run, variables: dict[str, Any], weights: str | Path, workdir: Pat
 
 
 def _data_of(
-    config: Config, seen: Recognised | None, weights: str | Path, use: WeightsUse
+    config: Config, classes: int | None, weights: str | Path, use: WeightsUse, recognised: bool
 ) -> Dataset:
     """The data of a config, or its sizes where it is not there and not needed."""
     absent = _is_absent(config)
@@ -194,21 +192,26 @@ def _data_of(
         )
     if not absent:
         dataset = sources.dataset_for(config, resident=())
-        if seen is not None and dataset.num_classes != seen.num_classes:
+        if recognised and dataset.image_shape[2] != 3:
+            raise InputError(
+                f"--weights={weights} sees RGB, and the data is grey: "
+                "--config.data.kwargs.channels=3 repeats it in three channels"
+            )
+        if classes is not None and dataset.num_classes != classes:
             first = ", ".join(printable(name) for name in dataset.class_names[:3])
             raise InputError(
-                f"--weights={weights} tells {seen.num_classes} classes apart, and the data has "
+                f"--weights={weights} tells {classes} classes apart, and the data has "
                 f"{dataset.num_classes}: {first}, ... Data of the same classes is needed; "
-                "to train a new last layer on this data: python -m experiments.train with "
-                f"--config.init_from.weights={weights}"
+                "to train a new last layer on this data: python -m experiments.train "
+                f"--config=CONFIG --config.init_from.weights={weights}"
             )
     else:
-        if seen is None:
+        if classes is None:
             raise InputError(
                 f"--weights={weights}: how many classes the network has is told by its data, and "
                 "config.data.directory is unset: the folder in which the data is prepared"
             )
-        dataset = absent_data(config, sizes_for(config, seen.num_classes))
+        dataset = absent_data(config, sizes_for(config, classes))
     if use.class_names is None:
         return dataset
     return replace(dataset, class_names=read_class_names(use.class_names, dataset.num_classes))

@@ -11,13 +11,15 @@ from typing import Any, Final
 
 from cnn_jax.config.problems import InputError, brief
 from cnn_jax.data.npz import load_npz
-from cnn_jax.transfer.keras_files import HDF5, WEIGHTS, read_hdf5, read_keras
+from cnn_jax.transfer.keras_files import HDF5, KERAS_WEIGHTS, read_hdf5, read_keras
 from cnn_jax.transfer.safetensors_files import read_safetensors
 from cnn_jax.transfer.torch_files import read_legacy, read_plain, read_zip
 
 HEAD: Final = 1024  # bytes that are looked at
 AGAIN: Final = "fetch it again"
-KNOWN: Final = "known are files of torch.save and Keras, .safetensors and .npz, under any name"
+KNOWN: Final = (
+    "known are files of torch.save, .safetensors, .npz, and those of Keras, under any name"
+)
 IN_TORCH: Final = "python -c \"import torch; torch.save({}, 'weights.pth')\""
 
 
@@ -86,7 +88,7 @@ def _of_zip(path: Path) -> Callable[[Path], Any]:
         return read_zip
     if names and all(name.endswith(".npy") for name in names):
         return load_npz
-    if WEIGHTS in names:
+    if KERAS_WEIGHTS in names:
         return read_keras
     raise InputError(
         f"{path} is a zip archive of {', '.join(map(repr, names[:3])) or 'nothing'}"

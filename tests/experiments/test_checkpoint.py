@@ -181,7 +181,7 @@ def test_one_cpu_reads_what_eight_devices_wrote(root: Path, tmp_path: Path) -> N
         (("--workdir=x",), "a command is missing. Allowed: show, export"),
         (("show", "export", "--workdir=x"), "unexpected arguments: export"),
         (("show",), "--workdir is missing"),
-        (("export", "--workdir=x"), "--output is missing"),
+        (("export", "--workdir=x"), "x: it holds no checkpoints"),
     ],
 )
 def test_bad_commands_are_named(arguments: tuple[str, ...], message: str) -> None:

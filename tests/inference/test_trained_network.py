@@ -86,8 +86,11 @@ def test_a_training_checkpoint_as_it_is(weights: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arrays", "words"),
     [
-        ({"features.denseblock1.denselayer1.norm1.weight": np.ones(3)}, "a DenseNet: none of the"),
-        (residual((3, 3, 3), maps=16, window=3), "cifar_resnet depth=20, 1000 classes: give --con"),
+        (
+            {"features.denseblock1.denselayer1.norm1.weight": np.ones(3)},
+            "a DenseNet, and no network here",
+        ),
+        (residual((3, 3, 3), maps=16, window=3), "cifar_resnet depth=20, 1000 classes, and that"),
     ],
 )
 def test_a_network_that_is_not_known_by_its_names_alone(
