@@ -36,6 +36,10 @@ def own_config(weights: str, seen: Recognised | Guess | None, directory: str | N
             f"--weights={weights}: the names in it are those of no network that is known by its "
             f"names: {NEEDS_CONFIG}"
         )
+    if isinstance(seen, Guess) and not seen.name:
+        raise InputError(
+            f"--weights={weights} looks like {seen.describe()}, and no network here is one"
+        )
     if isinstance(seen, Guess):
         raise InputError(
             f"--weights={weights} looks like {seen.describe()}, and that does not fix how its "
