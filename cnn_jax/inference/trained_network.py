@@ -28,7 +28,7 @@ from cnn_jax.transfer.agreement import described
 from cnn_jax.transfer.auxiliary_heads import describe_heads, with_drawn_heads
 from cnn_jax.transfer.recognition import Recognised, recognise
 from cnn_jax.transfer.state_dicts import load, load_described
-from cnn_jax.transfer.torch_weights import convert, expected_names
+from cnn_jax.transfer.torch_weights import convert, describe_names, expected_names
 from cnn_jax.transfer.values import impossible_values
 
 
@@ -152,7 +152,8 @@ def with_weights(
     except InputError as error:
         said = [f"--weights={weights}: {text}" for text in error.problems]
         raise InputError(said + ([taken.words] if taken.words else [])) from error
-    for line in filter(None, (taken.words, describe_heads(taken.arrays, variables, model))):
+    names = describe_names(taken.arrays, model, size)
+    for line in filter(None, (taken.words, names, describe_heads(taken.arrays, variables, model))):
         use.say(line)
     record = preprocessing_for(dataset, config.data.normalisation)
     if workdir is not None:
