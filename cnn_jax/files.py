@@ -19,7 +19,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from cnn_jax.config.problems import InputError
+from cnn_jax.config.problems import InputError, hint
 
 CANNOT_BE_SYNCED = {errno.EINVAL, errno.ENOTSUP}  # of a directory, where a file system does not
 Write = Callable[[IO[bytes]], object]
@@ -83,6 +83,38 @@ def replace(path: Path, write: Write, needed: int | None = None) -> None:
     except BaseException:
         fresh.unlink(missing_ok=True)
         raise
+
+
+def check_output(flag: str, name: str | Path | None, suffixes: Collection[str] = ()) -> None:
+    """Refuses a file that could not be written in the end, before any work is done for it.
+
+    Args:
+        flag: that names it, for the message: `--output`.
+        name: of the file; one that is there already will be replaced. None or empty: none is
+            written.
+        suffixes: that its name may have; none: any.
+
+    Raises:
+        InputError: its directory is not there or cannot be written into, the name is that of a
+            directory, or has another suffix.
+    """
+    if not name:
+        return
+    path = Path(name)
+    where = f"{flag}={str(path)!a}" if not str(path).isprintable() else f"{flag}={path}"
+    if suffixes and path.suffix not in suffixes:
+        raise InputError(f"{where}: unknown format{hint(path.suffix, suffixes)}")
+    if os.path.isdir(path):
+        raise InputError(f"{where} is a directory: the name of a file in it is needed")
+    if not os.path.isdir(path.parent):
+        raise InputError(f"{where}: {path.parent} is no directory; make it first")
+    fresh = temporary(path)
+    try:
+        fresh.open("wb").close()
+        fresh.unlink()
+    except (OSError, ValueError) as error:  # ValueError: a null byte
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{where} cannot be written: {reason}") from error
 
 
 def temporary(path: Path) -> Path:

@@ -3,9 +3,11 @@
 Ctrl-C ends each of them with a line, from its first import on.
 """
 
+import contextlib
 import os
 import sys
 from types import TracebackType
+from typing import Any
 
 INTERRUPTED = 130  # exit code after Ctrl-C, as a shell has it
 INTERRUPTION = "interrupted by Ctrl-C"
@@ -15,9 +17,28 @@ def _tell(kind: type[BaseException], error: BaseException, trace: TracebackType 
     if not issubclass(kind, KeyboardInterrupt):
         sys.__excepthook__(kind, error, trace)
         return
-    print(INTERRUPTION, file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError, ValueError):  # nobody listens
+        print(INTERRUPTION, file=sys.stderr, flush=True)
     os._exit(INTERRUPTED)
 
 
+def _pass_over(unraisable: Any) -> None:
+    """Tells of an error that nobody can catch, but for those that follow one that is told.
+
+    Once one array of a checkpoint cannot be written, the threads that write the others find nobody
+    to tell.
+    """
+    if str(unraisable.exc_value) != "Event loop is closed":
+        sys.__unraisablehook__(unraisable)
+
+
+def _open_what_is_closed() -> None:
+    """Puts nothing in place of a standard stream that is closed: the next file would become it."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
+
+
+_open_what_is_closed()
 # `command_line.run` comes after the imports, which take seconds where they bring jax.
-sys.excepthook = _tell
+sys.excepthook, sys.unraisablehook = _tell, _pass_over

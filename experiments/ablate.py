@@ -69,8 +69,7 @@ def main(argv: list[str]) -> int:
             return PREEMPTED
         minutes = (time.monotonic() - began) / 60
         with Waiting("statistics and figures"):
-            tables = write_report(workdir)
-        print(f"\n{tables}")
+            write_report(workdir, say=lambda tables: print(f"\n{tables}", flush=True))
     diverged = sum(result.state == "diverged" for result in results)
     print(
         f"\n{len(results)} members, {diverged} diverged, {minutes:.1f} min in this call\n"

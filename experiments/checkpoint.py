@@ -14,13 +14,17 @@ Both run on one CPU, whatever wrote the checkpoint.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from absl import flags
 
 from experiments import command_line
 
 WORKDIR = flags.DEFINE_string("workdir", None, "run directory")
 CHECKPOINT = flags.DEFINE_string("checkpoint", "latest", "latest, best (on validation) or a step")
-OUTPUT = flags.DEFINE_string("output", None, "export: file to write, such as weights.npz")
+OUTPUT = flags.DEFINE_string(
+    "output", None, "export: file to write; default: weights.npz of the run"
+)
 FORMAT = flags.DEFINE_string(
     "format", None, "export: npz, safetensors or torch; default: as the suffix of --output says"
 )
@@ -34,9 +38,11 @@ def main(argv: list[str]) -> int:
     command = chosen_command(command_line.parse(argv, __doc__ or ""))
     if WORKDIR.value is None:
         raise command_line.InputError("--workdir is missing, as in --workdir=runs/digits-lenet5")
-    output = OUTPUT.value or ""
-    if command == "export" and not output:
-        raise command_line.InputError("--output is missing, as in --output=weights.npz")
+    if not Path(WORKDIR.value).is_dir():
+        raise command_line.InputError(f"--workdir={WORKDIR.value}: it holds no checkpoints")
+    suffix = ".pth" if FORMAT.value == "torch" else f".{FORMAT.value or 'npz'}"
+    name = "averaged_weights" if AVERAGED.value else "weights"
+    output = OUTPUT.value or str(Path(WORKDIR.value, name + suffix))
     # Imported here: jax takes seconds, and a bad flag need not wait for it.
     import jax
 

@@ -28,8 +28,10 @@ from cnn_jax.config.schema import Config
 from cnn_jax.config.search import Search
 from cnn_jax.config.validate import validate
 from cnn_jax.config.values import Limits
+from cnn_jax.training.preemption import Droppable
 from experiments import INTERRUPTED, INTERRUPTION
-from experiments.config_files import load_config_file, made_by
+from experiments.config_files import load_config_file, made_by, near
+from experiments.faults import fault_of
 
 Plan = TypeVar("Plan", Ablation, Search)
 EXAMPLES = {
@@ -166,7 +168,7 @@ def parse_config(
         config, extra = _overridden(made, words, usage, values)
     except InputError as error:
         raise InputError([located(text, file, keys) for text in error.problems]) from error
-    _nothing_else(extra)
+    nothing_else(extra)
     return file, config
 
 
@@ -197,6 +199,8 @@ def parse_plan(
     plan = made_by(file, kind)
     if problems := plan.problems():
         raise InputError([f"--config={file}: {problem}" for problem in problems])
+    if isinstance(plan.base, str):
+        plan.base = near(plan.base, file)
     base = load_config_file(plan.base) if isinstance(plan.base, str) else plan.base
     if isinstance(plan, Ablation):
         base, plan.changes = changed(base, plan.changes), {}
@@ -206,7 +210,7 @@ def parse_plan(
                 what = "this key" if given == key else f"config.{key}"
                 raise InputError(f"--config.{given}: {by} sets {what}")
     plan.base, extra = _overridden(base, words, usage, values)
-    _nothing_else(extra)
+    nothing_else(extra)
     return file, plan
 
 
@@ -247,7 +251,8 @@ def parse_origin(
         raise InputError("--config goes with --weights; a run directory brings its own config")
     if weights is None and workdir is None:
         raise InputError("--workdir is missing, as in --workdir=runs/digits-lenet5")
-    if values["preprocessing"].present and (weights is None or config is None):
+    decides = "preprocessing" in values and values["preprocessing"].present
+    if decides and (weights is None or config is None):
         raise InputError("--preprocessing says whose counts, that of --weights or of --config")
     if weights is not None and values["checkpoint"].present:
         raise InputError("--checkpoint goes with --workdir alone, not with --weights")
@@ -281,7 +286,8 @@ def _overridden(
     return validate(overridden(fill_defaults(config), words.overrides)), extra
 
 
-def _nothing_else(extra: list[str]) -> None:
+def nothing_else(extra: list[str]) -> None:
+    """Raises `InputError` where arguments are left that are no flags."""
     if extra:
         raise InputError(f"unexpected arguments: {' '.join(extra)}")
 
@@ -326,30 +332,57 @@ def _flag_help() -> str:
 def run(main: Callable[[list[str]], int | None]) -> None:
     """Runs a binary and exits with its code.
 
-    Bad input, Ctrl-C and an output that nobody reads end without a traceback; `experiments` itself
-    sees to a Ctrl-C that comes while a binary is imported.
+    Bad input, a fault of the machine, Ctrl-C and an output that nobody reads end without a
+    traceback; `experiments` itself sees to a Ctrl-C that comes while a binary is imported.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):  # a file name may be no text
         sys.stdout.reconfigure(errors="backslashreplace")
+    screen = sys.stdout, sys.stderr
+    # What cannot be printed is dropped: the files that a command writes are written all the same.
+    output = sys.stdout = Droppable(sys.stdout, but=BrokenPipeError)
+    sys.stderr = Droppable(sys.stderr)
     try:
-        code: str | int | None = main(sys.argv)
-        sys.stdout.flush()
-    except SystemExit as after_help:
-        code = after_help.code
-    except InputError as error:
-        for problem in error.problems:
-            print(f"error: {problem}", file=sys.stderr)
-        code = BAD_INPUT
-    except KeyboardInterrupt:
-        print(INTERRUPTION, file=sys.stderr)
-        code = INTERRUPTED
-    except BrokenPipeError:
-        if not _nobody_reads():
-            raise
-        code = NOBODY_READS
+        code = _code_of(main)
+        if code == 0 and output.lost:
+            _say(f"error: standard output: {output.lost}; what was printed is not all there")
+            code = BAD_INPUT
+    finally:
+        sys.stderr.flush()
+        sys.stdout, sys.stderr = screen
     if _nobody_reads():  # the interpreter flushes once more, and would complain
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(code)
+
+
+def _code_of(main: Callable[[list[str]], int | None]) -> int:
+    """Runs a binary to its end, says what was wrong, and returns the exit code."""
+    try:
+        code = main(sys.argv) or 0
+        sys.stdout.flush()
+        return code
+    except SystemExit as after_help:
+        sys.stdout.flush()
+        return after_help.code if isinstance(after_help.code, int) else 0
+    except InputError as error:
+        for problem in error.problems:
+            _say(f"error: {problem}")
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        _say(INTERRUPTION)
+        return INTERRUPTED
+    except BrokenPipeError:
+        if not _nobody_reads():
+            raise
+        return NOBODY_READS
+    except Exception as error:
+        if (fault := fault_of(error)) is None:
+            raise
+        _say(f"error: {fault}")
+        return BAD_INPUT
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)
 
 
 def _nobody_reads() -> bool:

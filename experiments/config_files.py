@@ -52,7 +52,8 @@ def made_by(value: str, expected: type[Described]) -> Described:
     file = Path(path)
     if not file.is_file():
         known = sorted(str(p) for p in Path("configs").rglob("*.py"))
-        raise InputError(f"--config={path}: no such file{hint(path, known)}")
+        fault = "a folder, not a file" if file.is_dir() else "no such file"
+        raise InputError(f"--config={path}: {fault}{hint(path, known)}")
     try:
         get_config = runpy.run_path(str(file)).get("get_config")
         if not callable(get_config):
@@ -71,6 +72,24 @@ def made_by(value: str, expected: type[Described]) -> Described:
             f"--config={value} is {what}; python -m experiments.{binary} --config={value} runs it"
         )
     raise InputError(f"--config={value}: get_config returned a {type(made).__name__}")
+
+
+def near(base: str, plan: str) -> str:
+    """Returns where the base of a plan lies, as `path` or `path:word`.
+
+    Seen from the current directory, else from that of the plan's file or one above it: the files in
+    `configs/` name theirs from the root of the repository.
+
+    Args:
+        base: as the plan names it.
+        plan: its file, as `path` or `path:word`.
+    """
+    path = base.partition(":")[0]
+    folder = Path(plan.partition(":")[0]).absolute().parent
+    for place in (Path(), folder, *folder.parents):
+        if (place / path).is_file():
+            return str(place / base)
+    return base
 
 
 def _line(error: Exception, file: Path) -> str:

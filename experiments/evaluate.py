@@ -48,9 +48,10 @@ OUTPUT = flags.DEFINE_string("output", None, "also write the result into this JS
 def main(argv: list[str]) -> int:
     """Parses, restores, evaluates and reports."""
     config, extra = command_line.parse_origin(argv, __doc__ or "")
-    if extra:
-        raise command_line.InputError(f"unexpected arguments: {' '.join(extra)}")
+    command_line.nothing_else(extra)
     arguments = command_line.assignments("--set", SET.value)
+    files.check_output("--output", OUTPUT.value)
+    files.check_output("--save_predictions", SAVE.value, (".npz",))
     views = PROTOCOL.value or SAVE.value or SET.value or AVERAGED.value or EXCLUDE.value
     several = PREDICTIONS.value or len(WORKDIR.value or ()) > 1
     result = _by_views(config, arguments) if views or several else _by_counts(config)
@@ -83,15 +84,16 @@ def _by_views(config: command_line.Config, arguments: dict[str, Any]) -> dict[st
         restored = _network(workdir, config)
         name = f"{workdir or WEIGHTS.value}, step {restored.step}, {protocol}"
         members[name] = predict_split(restored, *how)
+    result = report_members({name: replace(m, exclusion=exclusion) for name, m in members.items()})
     if SAVE.value:
         averaged(list(members.values())).save(SAVE.value)
-    return report_members({name: replace(m, exclusion=exclusion) for name, m in members.items()})
+    return result
 
 
 def _network(workdir: str | None, config: command_line.Config) -> Any:
     from cnn_jax.inference.trained_network import WeightsUse, trained_network
 
-    use = WeightsUse(SHOWN.value, None, DATA.value, True, command_line.say)
+    use = WeightsUse(SHOWN.value, None, DATA.value, True, command_line.say, AVERAGED.value)
     return trained_network(workdir, CHECKPOINT.value, WEIGHTS.value, config, use)
 
 

@@ -14,11 +14,12 @@ class ProgressLines:
     """A function (what, done, of how many) that tells the user, as a context.
 
     Args:
-        out: where to.
+        out: where to; None: standard error.
     """
 
-    def __init__(self, out: TextIO = sys.stderr):
-        self._out, self._terminal = out, out.isatty()
+    def __init__(self, out: TextIO | None = None):
+        self._out = sys.stderr if out is None else out
+        self._terminal = self._out.isatty()
         self._every = SECONDS_ON_A_TERMINAL if self._terminal else SECONDS_ELSEWHERE
         self._what, self._began, self._told = "", 0.0, 0.0
 

@@ -15,7 +15,6 @@ Exit codes: those of experiments.train; the verdict does not change them.
 
 from __future__ import annotations
 
-import sys
 import time
 from contextlib import closing
 from pathlib import Path
@@ -66,7 +65,7 @@ def main(argv: list[str]) -> int:
             print(f"preempted: step {preemption.saved_step} is saved; run the same command again")
             return PREEMPTED
         except DivergedError as error:
-            print(error, file=sys.stderr)
+            command_line.say(str(error))
             return DIVERGED
     return report(file, config, outcome.result, None, workdir) if outcome.lead else 0
 
@@ -74,10 +73,11 @@ def main(argv: list[str]) -> int:
 def evaluated(config: Config, workdir: Path) -> tuple[Any, dict[str, Any], Any]:
     """Returns config, result and network of a checkpoint, or of weights out of a file."""
     from cnn_jax.diagnostics.measurement import measure
-    from cnn_jax.inference.trained_network import trained_network
+    from cnn_jax.inference.trained_network import WeightsUse, trained_network
 
-    kept, data = WORKDIR.value if WEIGHTS.value else workdir, config.data.directory
-    restored = trained_network(kept, CHECKPOINT.value or "", WEIGHTS.value, config, data)
+    kept = WORKDIR.value if WEIGHTS.value else workdir
+    use = WeightsUse(None, None, config.data.directory, True, command_line.say)
+    restored = trained_network(kept, CHECKPOINT.value or "", WEIGHTS.value, config, use)
     return restored.config, measure(restored, config.evaluation.batch_size), restored
 
 
@@ -89,10 +89,10 @@ def report(file: str, config: Config, result: dict[str, Any], restored: Any, wor
     known = recognised_data.recognised(config)
     others = measurement.measure_others(file, config, workdir, restored, known.name)
     verdict = reproduction.judge(file, as_in_file, config, result, others, known)
+    print(f"\n{verdict.markdown()}\nkept in {workdir}: reproduction.md and .json", flush=True)
     with closing(RunDirectory(workdir)) as directory:
         directory.write_text("reproduction.md", verdict.markdown())
         directory.write("reproduction.json", verdict.to_tree() | origin())
-    print(f"\n{verdict.markdown()}\nwritten to {workdir}/reproduction.md and reproduction.json")
     return 0
 
 

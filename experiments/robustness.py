@@ -39,6 +39,7 @@ def main(argv: list[str]) -> int:
     chosen = [c for c in cases(ROOT) if ONLY.value.lower() in f"{c.kind} {c.what}".lower()]
     if not chosen:
         raise command_line.InputError(f"--only={ONLY.value}: no input is called so")
+    files.check_output("--output", OUTPUT.value)
     outcomes: list[Outcome] = []
     with ProgressLines() as progress:
         for case in chosen:

@@ -30,7 +30,7 @@ from cnn_jax.config.search import Search
 from cnn_jax.config.validate import validate
 from cnn_jax.training.preemption import PREEMPTED, Preemption, PreemptionRequested
 from experiments import command_line
-from experiments.config_files import made_by
+from experiments.config_files import made_by, near
 
 DIVERGED = 3
 WORKDIR = flags.DEFINE_string("workdir", None, "its directory; default: runs/search-<file>")
@@ -63,12 +63,12 @@ def main(argv: list[str]) -> int:
             return PREEMPTED
     base = made_by(file, Search).base
     overrides = [f"--config.{key}={text}" for key, text in command_line.split(argv).overrides]
+    named = near(base, file) if isinstance(base, str) else ""
+    tables, command = report(rounds, named, overrides, workdir)
+    print("\n" + "\n\n".join(table.text() for table in tables), flush=True)
     hashed = config_hash(to_tree(validate(start)))
-    named = base if isinstance(base, str) else ""
     with Waiting("drawing the trials"):
         draw_search(rounds, f"{workdir.name}: every trial", workdir / "search.png", hashed)
-    tables, command = report(rounds, named, overrides, workdir)
-    print("\n" + "\n\n".join(table.text() for table in tables))
     if command is None:
         print("all trials of the last stage diverged", file=sys.stderr)
         return DIVERGED

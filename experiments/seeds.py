@@ -11,7 +11,6 @@ protocols, or of other runs: python -m experiments.evaluate with several --workd
 
 from __future__ import annotations
 
-import statistics
 import time
 from pathlib import Path
 
@@ -51,12 +50,15 @@ def main(argv: list[str]) -> int:
                 print(f"preempted in seed {seed}; run the same command again")
                 return PREEMPTED
             results.append(outcome.result | {"seed": seed})
-    table = render(results, config_hash(to_tree(config)))
+    from cnn_jax.inference.reports import seeds_table
+
+    table = seeds_table(results, config_hash(to_tree(config)))
     if ENSEMBLE.value:
         table += ensemble_of([workdir / f"seed-{seed}" for seed in range(SEEDS.value)])
+    print(f"\n{table}", flush=True)
     files.write_text(workdir / "table.md", table)
     files.write_json(workdir / "seeds.json", results)
-    print(f"\n{table}\nwritten to {workdir}/table.md and seeds.json")
+    print(f"written to {workdir}/table.md and seeds.json")
     return 0
 
 
@@ -77,22 +79,6 @@ def ensemble_of(runs: list[Path]) -> str:
         size = restored.config.evaluation.batch_size
         members[run.name] = predict_split(restored, "test", "centre", {}, size)
     return ensemble_table(members)
-
-
-def render(results: list[dict], hashed: str) -> str:
-    """Returns the table of the members and its summary, in markdown."""
-    lines = ["| seed | test accuracy, % | top-5 error, % | n |", "|---:|---:|---:|---:|"]
-    for r in results:
-        accuracy, top5 = 100 * (1 - r["top1_error"]), 100 * r["top5_error"]
-        lines.append(f"| {r['seed']} | {accuracy:.2f} | {top5:.2f} | {r['n']}/{r['n']} |")
-    accuracies = [100 * (1 - r["top1_error"]) for r in results]
-    spread = f", standard deviation {statistics.stdev(accuracies):.2f}" if len(results) > 1 else ""
-    lines.append(
-        f"\nMedian {statistics.median(accuracies):.2f} %, lowest {min(accuracies):.2f} %, "
-        f"highest {max(accuracies):.2f} %{spread}, {len(results)} seeds, "
-        f"{results[0]['step']} steps each; config {hashed} at seed 0."
-    )
-    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

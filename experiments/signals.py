@@ -15,12 +15,14 @@ from pathlib import Path
 
 from absl import flags
 
+from cnn_jax import files
+from cnn_jax.config.identity import config_hash, to_tree
 from experiments import command_line
 
 SCHEMES = flags.DEFINE_string(
     "schemes", "published,glorot_uniform,he_normal,orthogonal,lsuv", "initialisations, by commas"
 )
-OUTPUT = flags.DEFINE_string("output", None, "the picture; default: signals-<config>.png")
+OUTPUT = flags.DEFINE_string("output", None, "the picture; default: runs/signals-<config>.png")
 STATISTICS = flags.DEFINE_string(
     "statistics", "activation_variance,gradient_variance", "what is printed, by commas"
 )
@@ -29,6 +31,11 @@ STATISTICS = flags.DEFINE_string(
 def main(argv: list[str]) -> int:
     """Parses, measures, prints and draws."""
     config_file, config = command_line.parse_config(argv, __doc__ or "")
+    stem = Path(config_file.partition(":")[0]).stem
+    output = Path(OUTPUT.value or f"runs/signals-{stem}.png")
+    if not OUTPUT.value:
+        output.parent.mkdir(exist_ok=True)
+    files.check_output("--output", output, (".pdf", ".png"))
     # Imported here: jax takes seconds, and a bad config need not wait for it.
     from cnn_jax.config.problems import hint
     from cnn_jax.diagnostics.signal_statistics import compare_schemes, listed, table
@@ -45,12 +52,10 @@ def main(argv: list[str]) -> int:
     by_scheme = compare_schemes(config, schemes)
     for name in statistics:
         print(f"{name}: {KNOWN[name]}\n\n{table(by_scheme, name)}\n")
-    stem = Path(config_file.partition(":")[0]).stem
-    output = Path(OUTPUT.value or f"signals-{stem}.png")
     title = f"{config.model.name} on {config.data.source}, {config.train.batch_size} images, step 0"
     with Waiting(f"drawing {output}"):
-        draw_signals({"": by_scheme}, title, output)
-    print(f"drawn into {output}")
+        draw_signals({"": by_scheme}, title, output, config_hash(to_tree(config)))
+    print(f"drawn into {output}, as PNG and as PDF")
     return 0
 
 

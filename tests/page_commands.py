@@ -18,7 +18,7 @@ SHORTER = (
     (r"experiments\.signals", "--schemes=he_normal"),
     (r"imagenet/alexnet\.py .*IMAGES", "--config.model.kwargs.width=0.1 --config.train.epochs=1"),
     (r"configs/digits/\S+ --estimate|--smoke|train\.epochs=|configs/smoke\.py", ""),
-    (r"experiments\.train|make train", "--config.train.epochs=2"),
+    (r"experiments\.(train|reproduce --config)|make train", "--config.train.epochs=2"),
 )
 # What is not run, and why; `test_readme.py` holds its flags and its config against the program.
 NOT_RUN = (
@@ -29,6 +29,7 @@ NOT_RUN = (
     (r"(?!.*IMAGES).*\bDATA\b.*", "needs data that is not there"),
     (r".*runs/(vgg|ilsvrc)\b.*", "needs a run on data that is not there"),
     (r".*runs/small/.*", "its data is prepared by TensorFlow"),
+    (r"(?!.*\bDATA\b).*\.pth\b.*", "needs weights that are not there"),
     (r".*blacklist\.txt", "needs a list that is not there"),
     (r".*distributed\.detect.*", "needs a pod"),
 )

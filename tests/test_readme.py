@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-THE_READERS = ("IMAGES", "DATA", "TARS")  # stand for a directory of the reader's
+THE_READERS = ("IMAGES", "DATA", "TARS", "photo.jpg")  # stand for what the reader has
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,9 @@ SHOWN = (VALIDATION, TEST, "train_error", GAP)
 LOSSES = ("test_loss", "train_loss", "validation_loss")
 
 
-def write_report(directory: Path, test: str = "t") -> str:
+def write_report(
+    directory: Path, test: str = "t", say: Callable[[str], None] = lambda text: None
+) -> str:
     """Writes tables and figures of an ablation beside its `ablation.json`.
 
     `table.md`, `table.tex` (needs booktabs) and `table.csv` have errors in percent,
@@ -49,6 +51,7 @@ def write_report(directory: Path, test: str = "t") -> str:
     Args:
         directory: of the ablation.
         test: of the paired comparisons, `t` or `wilcoxon`.
+        say: is told the tables before anything is written.
 
     Returns:
         The tables for a terminal.
@@ -64,6 +67,8 @@ def write_report(directory: Path, test: str = "t") -> str:
     tables = tables_of(tree, summary, test)
     name, config_hash = tree["name"], tree["config_hash"]
     title = f"Ablation {name}, config {config_hash}"
+    text = "\n\n".join([title, *(table.text() for table in tables)])
+    say(text)
     files.write_json(path.parent / "statistics.json", _plain(summary))
     files.write_text(path.parent / "table.csv", _csv(summary))
     files.write_text(path.parent / "table.tex", "\n".join(table.latex() for table in tables))
@@ -81,7 +86,7 @@ def write_report(directory: Path, test: str = "t") -> str:
     if signals := files.read_json(path.parent / "signals.json"):
         before = f"{name}: before the first step"
         draw_signals(signals, before, pictures / "signals.png", config_hash)
-    return "\n\n".join([title, *(table.text() for table in tables)])
+    return text
 
 
 def statistics(tree: Mapping[str, Any], test: str = "t") -> dict[str, Any]:

@@ -154,7 +154,7 @@ def pivot_table(cells: Sequence[Cell], metric: str) -> Table:
     by_labels = {tuple(cell.levels.values()): cell for cell in cells}
     rows = list(dict.fromkeys(key[:-1] for key in by_labels))
     at = {(row, label): by_labels.get((*row, label)) for row in rows for label in labels}
-    texts = tuple((*row, *(_error(at[row, label]) for label in labels)) for row in rows)
+    texts = tuple((*row, *(_counted_error(at[row, label]) for label in labels)) for row in rows)
     means = {
         (i, len(row_factors) + j): s.mean
         for i, row in enumerate(rows)
@@ -168,6 +168,11 @@ def pivot_table(cells: Sequence[Cell], metric: str) -> Table:
         texts,
         words=len(row_factors),
         best=frozenset(where for where, mean in means.items() if mean == lowest),
+        notes=tuple(
+            ["(3/4): the mean of so many of the members; the others diverged."]
+            if any(cell.values and cell.diverged for cell in cells)
+            else []
+        ),
     )
 
 
@@ -225,6 +230,13 @@ def _error(cell: Cell | None) -> str:
     if (summary := cell.summary()) is None:
         return DIVERGED if cell.diverged else NOTHING
     return f"{100 * summary.mean:.2f}{_half(summary.interval)}"
+
+
+def _counted_error(cell: Cell | None) -> str:
+    """The error of a cell, with its count where some of its members are not in the mean."""
+    if cell is None or not (cell.values and cell.diverged):
+        return _error(cell)
+    return f"{_error(cell)} ({len(cell.values)}/{len(cell.values) + len(cell.diverged)})"
 
 
 def _half(interval: tuple[float, float] | None) -> str:

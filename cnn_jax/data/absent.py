@@ -6,9 +6,8 @@ run on a well-known set would need follows from how many images that has.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -16,37 +15,10 @@ from cnn_jax.config.problems import InputError
 from cnn_jax.config.schema import Config
 from cnn_jax.data.cropping import cropped, may_be_kept
 from cnn_jax.data.dataset import AnySplit, Dataset, Split, unnamed
+from cnn_jax.data.known_sets import KNOWN, Known
 from cnn_jax.data.records import Record
-from cnn_jax.data.sources import divided
+from cnn_jax.data.sources import OFFICIAL, divided
 from cnn_jax.data.streams import whole_split
-
-
-class Known(NamedTuple):
-    """A set whose sizes are published.
-
-    Attributes:
-        train: images to train on.
-        test: images of the split that papers report.
-        classes: how many.
-        channels: of an image.
-        side: height and width of an image; None: they differ.
-    """
-
-    train: int
-    test: int
-    classes: int
-    channels: int = 3
-    side: int | None = None
-
-
-# By the names of TFDS. Russakovsky et al. 2015, Table 2; Krizhevsky 2009, chapter 3; LeCun et al.
-# 1998, section III.A.
-KNOWN: Final[Mapping[str, Known]] = {
-    "imagenet2012": Known(1_281_167, 50_000, 1000),
-    "cifar10": Known(50_000, 10_000, 10, side=32),
-    "cifar100": Known(50_000, 10_000, 100, side=32),
-    "mnist": Known(60_000, 10_000, 10, channels=1, side=28),
-}
 
 
 class AbsentRecords:
@@ -88,9 +60,10 @@ def known_data(config: Config) -> Dataset | None:
         are not known, or the data has a place.
     """
     data = config.data
-    if data.source != "tfds" or data.directory is not None:
+    if data.source not in ("tfds", *OFFICIAL) or data.directory is not None:
         return None
-    known = KNOWN.get(data.kwargs.get("name", "").partition("/")[0])
+    name = OFFICIAL.get(data.source) or data.kwargs.get("name", "").partition("/")[0]
+    known = KNOWN.get(name)
     sliced = any("[" in data.kwargs.get(split, "") for split in ("train", "validation", "test"))
     if known is None or sliced or data.kwargs.get("validation"):
         return None

@@ -42,12 +42,12 @@ def mnist(directory: str | None, *, checked: bool = True) -> Dataset:
 
 
 def fashion_mnist(directory: str | None, *, checked: bool = True) -> Dataset:
-    """Returns Fashion-MNIST; see `mnist`."""
+    """Returns Fashion-MNIST out of its four IDX files; see `mnist`."""
     return _idx_set(directory, official_sets.FASHION_MNIST, checked)
 
 
 def kmnist(directory: str | None, *, checked: bool = True) -> Dataset:
-    """Returns Kuzushiji-MNIST; see `mnist`."""
+    """Returns Kuzushiji-MNIST out of its four IDX files; see `mnist`."""
     return _idx_set(directory, official_sets.KMNIST, checked)
 
 
@@ -86,7 +86,7 @@ def cifar10(directory: str | None, *, checked: bool = True) -> Dataset:
 def cifar100(
     directory: str | None, *, labels: Literal["fine", "coarse"] = "fine", checked: bool = True
 ) -> Dataset:
-    """Returns CIFAR-100; see `cifar10`.
+    """Returns CIFAR-100, Python or binary version, its classes or the 20 groups of them.
 
     Args:
         directory: as `cifar10`.

@@ -45,12 +45,7 @@ def data_differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[st
         then: the record of a checkpoint; an earlier version's says less.
         now: that of the run that would go on from it.
     """
-    had, has = then.get("examples", {}), now["examples"]
-    differences = [
-        f"{name} had {had[name]:,} examples, now {has[name]:,}"
-        for name in has
-        if had.get(name, has[name]) != has[name]
-    ]
+    differences = _counts(then, now)
     old, new = (Preprocessing.from_tree(record["preprocessing"]) for record in (then, now))
     if [*map(normal, old.class_names)] != [*map(normal, new.class_names)]:
         differences.append(_classes(old.class_names, new.class_names))
@@ -61,13 +56,24 @@ def data_differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[st
             f"mean and deviation were {_rounded(old.mean)} and {_rounded(old.std)}, now "
             f"{_rounded(new.mean)} and {_rounded(new.std)}"
         )
-    prints = then.get("fingerprint"), now["fingerprint"]
-    if None not in prints and prints[0] != prints[1]:
-        differences.append(
-            f"the fingerprint was {prints[0]}, now {prints[1]}: of a prepared set that in its "
-            "manifest, of a folder one over names, sizes and classes of the files"
-        )
-    return differences
+    return differences + _prints(then, now)
+
+
+def other_examples(then: Mapping[str, Any], dataset: Dataset, data: Any) -> list[str]:
+    """Returns in what a data set is not the one that a checkpoint was made with, a line each.
+
+    An evaluation may be of other images by intention, so it is told and not refused.
+
+    Args:
+        then: the record of a checkpoint; an earlier version's says less.
+        dataset: that is evaluated on.
+        data: its `config.data`.
+    """
+    now = {
+        "examples": {name: len(getattr(dataset, name)) for name in SPLITS},
+        "fingerprint": dataset.fingerprint or sources.fingerprint(data),
+    }
+    return _counts(then, now) + _prints(then, now)
 
 
 def check_same_data(then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
@@ -86,6 +92,25 @@ def check_same_data(then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
             + "\n  ".join(differences)
             + "\nTo continue give its data; to train on this one choose another --workdir."
         )
+
+
+def _counts(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    had, has = then.get("examples", {}), now["examples"]
+    return [
+        f"{name} had {had[name]:,} examples, now {has[name]:,}"
+        for name in has
+        if had.get(name, has[name]) != has[name]
+    ]
+
+
+def _prints(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    prints = then.get("fingerprint"), now["fingerprint"]
+    if None in prints or prints[0] == prints[1]:
+        return []
+    return [
+        f"the fingerprint was {prints[0]}, now {prints[1]}: of a prepared set that in its "
+        "manifest, of a folder one over names, sizes and classes of the files"
+    ]
 
 
 def _classes(then: tuple[str, ...], now: tuple[str, ...]) -> str:

@@ -22,12 +22,13 @@ from cnn_jax.config.schema import Config
 from cnn_jax.config.validate import validate
 from cnn_jax.data.absent import known_data
 from cnn_jax.data.preprocessing import preprocessing_for
+from cnn_jax.diagnostics.network_report import in_bytes
 from cnn_jax.models.layer_table import Row, layer_table
 from cnn_jax.step.state import parameter_count
 from cnn_jax.step.steps import make_train_step
 from cnn_jax.training.run import Run, prepare
 
-MIB, GIB = 2**20, 2**30
+GIB = 2**30
 # Forward once, and in the backward pass once for the activations and once for the weights.
 TRAINING_OVER_FORWARD = 3
 KEPT_BY_REMAT = ("conv", "dense", "local")
@@ -115,25 +116,40 @@ class Estimate:
             "outputs of all layers, by the layer table": table,
             f"a step in all, {how}": self.needs(self.batch_size),
         }
-        rows = [(what, f"{count / MIB:,.2f}", "MiB") for what, count in memory.items() if count]
+        rows = [(what, *in_bytes(round(count)).split()) for what, count in memory.items() if count]
+        giga = self.forward_flops >= 1e9
+        forward = f"{self.forward_flops / (1e9 if giga else 1e6):,.4g} {'G' if giga else 'M'}"
         lines = [
             self.title,
             f"{self.parameters:,} parameters",
             *(f"  {line}" for line in aligned(rows, right={1})),
-            f"FLOPs: forward {self.forward_flops / 1e9:,.4g} G an image; training, taken as "
+            f"FLOPs: forward {forward} an image; training, taken as "
             f"{TRAINING_OVER_FORWARD} x forward: {epoch:.3g} an epoch, {run:.3g} the run",
         ]
         if images_per_second:
-            hours = [n / images_per_second / 3600 for n in self.images]
+            epoch_takes, run_takes = (in_time(n / images_per_second) for n in self.images)
             lines.append(
-                f"at {images_per_second:,.0f} images/s: {hours[0]:.3g} hours an epoch, "
-                f"{hours[1]:.3g} hours the run, without evaluation"
+                f"at {images_per_second:,g} images/s: {epoch_takes} an epoch, {run_takes} the run, "
+                "without evaluation"
             )
         if memory_gib:
             largest = self.largest_batch(memory_gib * GIB)
             says = f"{largest:,}" if largest else f"none, not even {self.batch_step}"
             lines.append(f"largest batch for {memory_gib:g} GiB a device: {says}")
         return "\n".join(lines)
+
+
+def in_time(seconds: float) -> str:
+    """Returns a length of time with three digits, in the largest unit of which there are two.
+
+    Example:
+        >>> [in_time(seconds) for seconds in (0.2, 90, 5400, 36_000, 1e6)]
+        ['0.2 s', '90 s', '90 minutes', '10 hours', '11.6 days']
+    """
+    for unit, length in (("days", 86_400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.3g} {unit}"
+    return f"{seconds:.3g} s"
 
 
 def estimate(config: Config, compiled: bool = True) -> Estimate:

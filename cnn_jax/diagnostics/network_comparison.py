@@ -8,12 +8,11 @@ from difflib import SequenceMatcher
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
 
 from cnn_jax.config.problems import InputError, hint
-from cnn_jax.diagnostics.network_report import NUMBERS, WORDS, cells, grid
+from cnn_jax.diagnostics.fitting_table import FittingTable
+from cnn_jax.diagnostics.network_report import FIRST_TO_GO, NUMBERS, WORDS, cells
 from cnn_jax.models.description import Description, describe, describe_published, variants
 from cnn_jax.models.facts import facts
 from cnn_jax.models.layer_table import Row
@@ -61,7 +60,7 @@ def pairings(first: Sequence[Row], second: Sequence[Row]) -> Iterator[Pairing]:
 def compare(first: Description, second: Description) -> RenderableType:
     """Returns the layers that differ, two lines each, of which the columns that agree are empty."""
     labels = _labels(first, second)
-    table, same = grid(words=("network", *WORDS), numbers=NUMBERS), 0
+    table, same = FittingTable(("network", *WORDS), NUMBERS, first_to_go=FIRST_TO_GO), 0
     for pairing in pairings(first.rows, second.rows):
         if pairing[0] == pairing[1]:
             same += 1
@@ -70,7 +69,7 @@ def compare(first: Description, second: Description) -> RenderableType:
     table.add_section()
     for label, description in zip(labels, (first, second), strict=True):
         counts = [f"{description.total(count):,}" for count in ("parameters", "macs")]
-        table.add_row(escape(label), "total", *[""] * 6, *counts, "")
+        table.add_row(label, "total", *[""] * 6, *counts, "")
     lines = [f"{same} layers agree in all columns", *_printed(first, second, labels)]
     head = Text(f"{first.label} against {second.label}", style="bold")
     return Group(head, table, *map(Text, lines))
@@ -86,7 +85,7 @@ def _labels(first: Description, second: Description) -> tuple[str, str]:
     return names[0], names[1]
 
 
-def _add_difference(table: Table, labels: tuple[str, str], pairing: Pairing) -> None:
+def _add_difference(table: FittingTable, labels: tuple[str, str], pairing: Pairing) -> None:
     lines = [None if row is None else cells(row) for row in pairing]
     for label, line, counterpart in zip(labels, lines, reversed(lines), strict=True):
         if line is None:
@@ -94,7 +93,7 @@ def _add_difference(table: Table, labels: tuple[str, str], pairing: Pairing) -> 
         if counterpart is not None:
             differing = [a if a != b else "" for a, b in zip(line, counterpart, strict=True)]
             line = [*line[:2], *differing[2:]]
-        table.add_row(*map(escape, [label, *line]))
+        table.add_row(label, *line)
 
 
 def _printed(first: Description, second: Description, labels: tuple[str, str]) -> list[str]:

@@ -8,12 +8,10 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from rich import box
 from rich.console import Console, Group, RenderableType
-from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
 
+from cnn_jax.diagnostics.fitting_table import FittingTable
 from cnn_jax.models.description import Description, arguments_text
 from cnn_jax.models.facts import METRICS, Fact, facts
 from cnn_jax.models.layer_table import Row
@@ -21,6 +19,8 @@ from cnn_jax.models.layer_table import Row
 WORDS = ("layer", "kind")
 NUMBERS = ("output", "kernel", "stride", "pad", "groups", "parameters", "MACs", "receptive field")
 
+# On a narrow screen: what follows from the other columns, or from the name, goes first.
+FIRST_TO_GO = ("receptive field", "groups", "kind", "pad", "stride", "kernel")
 WIDE = 10_000  # columns where the output is no terminal: nothing is wrapped
 
 
@@ -48,11 +48,11 @@ def report(description: Description, batch_size: int) -> RenderableType:
     return Group(*parts)
 
 
-def layers(description: Description) -> Table:
+def layers(description: Description) -> FittingTable:
     """Returns the layer table, totals at its end."""
-    table = grid(words=WORDS, numbers=NUMBERS)
+    table = FittingTable(WORDS, NUMBERS, first_to_go=FIRST_TO_GO)
     for row in description.rows:
-        table.add_row(*map(escape, cells(row)))
+        table.add_row(*cells(row))
     table.add_section()
     for label, auxiliary in (("total", False), ("total with auxiliary heads", True)):
         if auxiliary and not any(row.auxiliary for row in description.rows):
@@ -92,15 +92,12 @@ def known(description: Description) -> list[str]:
     return lines + description.departures
 
 
-def errors(fact: Fact) -> Table:
+def errors(fact: Fact) -> FittingTable:
     """Returns the published errors: where they stand, under which protocol, and how sure it is."""
-    table = grid(words=("split", "protocol"), numbers=tuple(METRICS.values()))
-    for heading in ("where", "status"):
-        table.add_column(heading, overflow="fold")
+    table = FittingTable(("split", "protocol"), tuple(METRICS.values()), ("where", "status"))
     for result in fact.published_results:
         figures = [result.printed(metric) for metric in METRICS]
-        cells = [result.split, result.protocol, *figures, result.table, result.status]
-        table.add_row(*map(escape, cells))
+        table.add_row(result.split, result.protocol, *figures, result.table, result.status)
     return table
 
 
@@ -112,15 +109,15 @@ def cite(citation: dict[str, Any]) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def network_list(descriptions: list[Description]) -> Table:
+def network_list(descriptions: list[Description]) -> FittingTable:
     """Returns the table of published networks."""
-    table = grid(words=("reference_id", "model", "kwargs"), numbers=("input", "parameters", "MACs"))
-    table.add_column("published error", overflow="fold")
+    words, numbers = ("reference_id", "model", "kwargs"), ("input", "parameters", "MACs")
+    table = FittingTable(words, numbers, ("published error",), ("kwargs", "model"))
     for one in descriptions:
         assert one.fact is not None
         counts = [f"{one.total(count):,}" for count in ("parameters", "macs")]
         row = [one.fact.reference_id, one.model, arguments_text(one.kwargs), _size(one.fact)]
-        table.add_row(*map(escape, [*row, *counts, error_text(one.fact)]))
+        table.add_row(*row, *counts, error_text(one.fact))
     return table
 
 
@@ -159,16 +156,6 @@ def _authors(citation: dict[str, Any] | None) -> str:
     names = [author.split(". ")[-1] for author in citation["authors"]]
     said = f"{names[0]} et al." if len(names) > 2 else " & ".join(names)
     return f"{said} {citation['year']}"
-
-
-def grid(words: tuple[str, ...], numbers: tuple[str, ...]) -> Table:
-    """Returns an empty table without frames; nothing in it is ever cut short."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
-    for name in words:
-        table.add_column(name, overflow="fold")
-    for name in numbers:
-        table.add_column(name, overflow="fold", justify="right")
-    return table
 
 
 def in_bytes(count: int) -> str:

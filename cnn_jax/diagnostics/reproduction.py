@@ -33,7 +33,7 @@ SEEDS_FILE = Path(__file__).with_name("measured_seeds.json")
 NOT_JUDGED = "not judged"
 PARTIAL = ", on a part of the data"
 HEAD = (
-    "| error | published, % | measured, % | difference | band, % | verdict | source |\n"
+    "| error | expected, % | measured, % | difference | band, % | verdict | source |\n"
     "|---|---:|---:|---:|---:|---|---|"
 )
 
@@ -51,6 +51,7 @@ class Judged:
         band: None where nothing is judged.
         verdict: inside; outside, better; outside, worse; or not judged, and why.
         partial: whether it was measured on a part of the data.
+        ours: whether what is expected comes from our own runs, and is not published.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Judged:
     band: Band | None
     verdict: str
     partial: bool = False
+    ours: bool = False
 
     def to_tree(self) -> dict[str, Any]:
         """Returns the row as JSON holds it."""
@@ -100,6 +102,26 @@ class Report:
         verdict = next((row.verdict for row in judged if row.verdict != INSIDE), INSIDE)
         return verdict + PARTIAL * any(row.partial for row in judged)
 
+    @property
+    def beside(self) -> str:
+        """What the run is judged beside, in a sentence: what is published, or runs of our own."""
+        judged = [row for row in self.rows if row.band is not None]
+        ours = [row for row in judged if row.ours]
+        if not judged:
+            return "The published errors are not judged; the table says why."
+        if not any(not row.ours for row in self.rows):
+            return (
+                "No error is published for this recipe. It is judged beside our own runs of the "
+                "same config with other seeds."
+            )
+        if len(ours) == len(judged):
+            return (
+                "It is judged beside our own runs of the same config with other seeds; the "
+                "published errors are not judged, and the table says why."
+            )
+        also = ", and beside our own runs of the same config with other seeds" if ours else ""
+        return f"It is judged beside published errors{also}."
+
     def to_tree(self) -> dict[str, Any]:
         """Returns the report as JSON holds it: errors as fractions."""
         return {
@@ -125,7 +147,7 @@ class Report:
             "",
         ]
         if self.rows:
-            lines += [HEAD, *map(_line, self.rows), ""]
+            lines += [self.beside, "", HEAD, *map(_line, self.rows), ""]
         else:
             errors = (f"{METRICS[m]} {100 * self.result[f'{m}_error']:.2f} %" for m in METRICS)
             lines += [f"Measured: {', '.join(errors)}.", ""]
@@ -207,17 +229,19 @@ def _beside_seeds(recipe: str, as_in_file: Config, measured: Mapping[str, float]
     if stored is None or stored["config_hash"] != config_hash(to_tree(as_in_file)):
         return []
     band, error = band_of_seeds(stored["top1_error"]), measured["top1"]
-    source = f"{len(stored['top1_error'])} seeds of this config, measured"
-    verdict = band.verdict(error)
-    return [Judged(f"{recipe}/seeds/top1", "top1", band.centre, source, error, band, verdict)]
+    source = f"the mean of {len(stored['top1_error'])} seeds of this config"
+    about = (f"{recipe}/seeds/top1", "top1", band.centre, source, error, band)
+    return [Judged(*about, band.verdict(error), ours=True)]
 
 
 def _line(row: Judged) -> str:
     expected = "" if row.expected is None else f"{100 * row.expected:.2f}"
-    cells = [METRICS[row.metric], expected, "", "", "", row.verdict, row.source]
+    source = f"{'our own runs' if row.ours else 'published'}: {row.source}"
+    cells = [METRICS[row.metric], expected, "", "", "", row.verdict, source]
     if row.measured is not None and row.expected is not None and row.band is not None:
         cells[2] = f"{100 * row.measured:.2f}"
         cells[3] = f"{100 * (row.measured - row.expected):+.2f}"
         cells[4] = f"{100 * row.band.low:.2f} to {100 * row.band.high:.2f}"
-        cells[5] += f" the {row.band.kind}{PARTIAL * row.partial}"
+        where, comma, side = row.verdict.partition(", ")  # outside, worse
+        cells[5] = f"{where} the {row.band.kind}{comma}{side}{PARTIAL * row.partial}"
     return f"| {' | '.join(cells)} |"

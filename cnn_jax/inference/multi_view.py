@@ -13,9 +13,10 @@ import numpy as np
 from cnn_jax.config.problems import InputError
 from cnn_jax.data import sources
 from cnn_jax.data.cropping import rule_of
-from cnn_jax.data.dataset import unnamed
+from cnn_jax.data.dataset import Dataset, unnamed
 from cnn_jax.data.layout import normal
 from cnn_jax.data.preprocessing import Preprocessing
+from cnn_jax.data.same_data import other_examples
 from cnn_jax.evaluation.predictions import Predictions
 from cnn_jax.evaluation.protocols import Protocol, protocol_of
 from cnn_jax.evaluation.views import Seen, views_of
@@ -57,6 +58,7 @@ def predict_split(
         dataset = sources.load(config.data)
     split = dataset.split(split_name)
     check_record(record, dataset.class_names, split.channels, force)
+    say_other_data(restored, dataset)
     workers = config.data.workers
     workers = len(os.sched_getaffinity(0)) if workers is None else workers
     seen = views_of(split, protocol, workers, skip=config.data.unreadable == "skip")
@@ -114,6 +116,12 @@ def check_record(
         )
     if differences and not force:
         raise InputError([f"{text}; --force evaluates all the same" for text in differences])
+
+
+def say_other_data(restored: Restored, dataset: Dataset) -> None:
+    """Prints in what the data are not those with which a network was trained, if they are not."""
+    for text in other_examples(restored.data, dataset, restored.config.data):
+        print(f"note: not the data of the run: {text}")
 
 
 def predict(

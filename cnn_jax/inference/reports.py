@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+import statistics
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cnn_jax.data import sources
 from cnn_jax.data.dataset import AnySplit
 from cnn_jax.data.regular_files import printable
+from cnn_jax.evaluation.errors_in_words import METRICS, errors_in_words, metrics_told
 from cnn_jax.evaluation.exact import Evaluation, counted, evaluate
 from cnn_jax.evaluation.predictions import Predictions, averaged
-from cnn_jax.inference.multi_view import check_record
+from cnn_jax.inference.multi_view import check_record, say_other_data
 from cnn_jax.inference.restored import Restored
 from cnn_jax.training.progress import Waiting
 
@@ -37,13 +39,15 @@ def evaluate_one(
     split = dataset.split(split_name)
     shape = dataset.image_shape
     check_record(restored.preprocessing, dataset.class_names, shape[2], force, shape)
+    say_other_data(restored, dataset)
     evaluation = _evaluated(restored, split, batch_size, averaged=False)
     result = evaluation.to_tree() | {"split": split_name, "step": restored.step}
-    print(f"{restored.config.model.name}, {origin}, {split_name}: {in_words(evaluation)}")
+    classes = len(restored.preprocessing.class_names)
+    print(f"{restored.config.model.name}, {origin}, {split_name}: {in_words(evaluation, classes)}")
     if restored.averaged:
         beside = _evaluated(restored, split, batch_size, averaged=True)
         result["averaged"] = beside.to_tree()
-        print(f"averaged parameters: {in_words(beside)}")
+        print(f"averaged parameters: {in_words(beside, classes)}")
     return result
 
 
@@ -64,12 +68,14 @@ def report_members(members: Mapping[str, Predictions]) -> dict[str, Any]:
     The result has the errors of the ensemble, or of the only network, and those of each class.
     """
     for name, predictions in members.items():
-        print(f"{printable(name)}: {in_words(predictions.evaluation())}")
+        print(
+            f"{printable(name)}: {in_words(predictions.evaluation(), len(predictions.class_names))}"
+        )
     whole = averaged(list(members.values()))
     evaluation = whole.evaluation()
     result: dict[str, Any] = evaluation.to_tree()
     if len(members) > 1:
-        print(f"ensemble of {len(members)}: {in_words(evaluation)}")
+        print(f"ensemble of {len(members)}: {in_words(evaluation, len(whole.class_names))}")
         result["members"] = {name: one.evaluation().to_tree() for name, one in members.items()}
     classes = whole.errors_of_classes()
     worst = sorted(classes, key=lambda name: (-classes[name]["top1_error"], name))[:5]
@@ -87,24 +93,42 @@ def ensemble_table(members: Mapping[str, Predictions]) -> str:
         members: name -> what it says about the same examples.
     """
     evaluations = {name: one.evaluation() for name, one in members.items()}
-    evaluations[f"ensemble of {len(members)}"] = averaged(list(members.values())).evaluation()
-    lines = [
-        "",
-        "| network | top-1 error, % | top-5 error, % | loss | n |",
-        "|---|---:|---:|---:|---:|",
-    ]
-    lines += [
-        f"| {name} | {100 * e.top1_error:.2f} | {100 * e.top5_error:.2f} | {e.loss:.4f} | "
-        f"{e.n}/{e.examples} |"
-        for name, e in evaluations.items()
-    ]
+    whole = averaged(list(members.values()))
+    evaluations[f"ensemble of {len(members)}"] = whole.evaluation()
+    told = metrics_told(len(whole.class_names))
+    heads = "".join(f" {METRICS[name]} error, % |" for name in told)
+    lines = ["", f"| network |{heads} loss | n |", f"|---|{'---:|' * len(told)}---:|---:|"]
+    for name, one in evaluations.items():
+        tree = one.to_tree()
+        errors = "".join(f" {100 * tree[f'{metric}_error']:.2f} |" for metric in told)
+        lines.append(f"| {name} |{errors} {one.loss:.4f} | {one.n}/{one.examples} |")
     return "\n".join(lines) + "\n"
 
 
-def in_words(evaluation: Evaluation) -> str:
-    """Returns errors, loss and count: `top-1 error 1.56 %, ..., n=899/899`."""
-    return (
-        f"top-1 error {100 * evaluation.top1_error:.2f} %, "
-        f"top-5 error {100 * evaluation.top5_error:.2f} %, "
-        f"loss {evaluation.loss:.4f}, {counted(evaluation.to_tree())}"
+def seeds_table(results: Sequence[Mapping[str, Any]], hashed: str) -> str:
+    """Returns the errors of runs that differ in their seeds, and their spread, in markdown.
+
+    Args:
+        results: contents of `result.json`, each with its `seed`.
+        hashed: config hash of the first.
+    """
+    told = metrics_told(results[0].get("classes"))
+    heads = "".join(f" {METRICS[name]} error, % |" for name in told)
+    lines = [f"| seed |{heads} n |", f"|---:|{'---:|' * len(told)}---:|"]
+    for r in results:
+        errors_of = "".join(f" {100 * r[f'{name}_error']:.2f} |" for name in told)
+        lines.append(f"| {r['seed']} |{errors_of} {counted(r).removeprefix('n=')} |")
+    errors = [100 * r["top1_error"] for r in results]
+    spread = f", standard deviation {statistics.stdev(errors):.2f}" if len(errors) > 1 else ""
+    lines.append(
+        f"\nTop-1 error on test: median {statistics.median(errors):.2f} %, lowest "
+        f"{min(errors):.2f} %, highest {max(errors):.2f} %{spread}, {len(results)} seeds, "
+        f"{results[0]['step']} steps each; config {hashed} at seed 0."
     )
+    return "\n".join(lines) + "\n"
+
+
+def in_words(evaluation: Evaluation, classes: int) -> str:
+    """Returns errors, loss and count: `top-1 error 1.56 %, ..., n=899/899`."""
+    tree = evaluation.to_tree()
+    return f"{errors_in_words(tree, classes)}, loss {evaluation.loss:.4f}, {counted(tree)}"

@@ -41,6 +41,7 @@ class Restored:
         preprocessing: what its inputs go through.
         averaged: running averages of `params` and `batch_stats`; empty where none were kept.
         completed: keys that the saved config lacked, and got at their defaults.
+        data: what the checkpoint says of its data, as `data_record`; empty for weights of a file.
     """
 
     step: int
@@ -51,6 +52,7 @@ class Restored:
     preprocessing: Preprocessing
     averaged: Mapping[str, Any] = field(default_factory=dict)
     completed: tuple[str, ...] = ()
+    data: Mapping[str, Any] = field(default_factory=dict)
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """Returns the probabilities of uint8 images (B, H, W, C), float (B, classes)."""
@@ -122,6 +124,5 @@ def _read(checkpoints: Checkpoints, step: int) -> Restored:
     params, batch_stats, averaged = jax.tree.map(
         jax.numpy.asarray, (arrays["params"], arrays["batch_stats"], averaged)
     )
-    return Restored(
-        step, config, model, params, batch_stats, preprocessing, averaged, tuple(completed)
-    )
+    weights = (params, batch_stats, preprocessing, averaged)
+    return Restored(step, config, model, *weights, tuple(completed), record)

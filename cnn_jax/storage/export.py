@@ -118,6 +118,7 @@ def format_of(output: str | Path, form: str | None = None) -> str:
 def _writer(path: Path, force: bool, form: str | None) -> Callable[[IO[bytes], Arrays], None]:
     """What writes the format of a file that may be written."""
     form = format_of(path, form)
+    files.check_output("--output", path)
     if path.exists() and not force:
         raise InputError(f"--output={path} exists; --force replaces it")
     return WRITERS[form]()

@@ -16,6 +16,7 @@ from typing import IO, Any
 
 from cnn_jax import files
 from cnn_jax.config.problems import InputError
+from cnn_jax.storage.events import Events
 
 Line = dict[str, Any]
 
@@ -47,7 +48,7 @@ class MetricsLog:
         kept = {path: _lines_until(path, step) for path in (self.path, self.signals)}
         self._known = {_key(line): line for lines in kept.values() for line in lines}
         self._files: dict[Path, IO[str]] = {}
-        self._events: Any = None
+        self._events: Events | None = None
         self._lead, self._before_flush = lead, before_flush
         if not lead:
             return
@@ -55,9 +56,7 @@ class MetricsLog:
             if path == self.path or path.exists():
                 files.write_text(path, "".join(_text(line) for line in lines))
         if tensorboard:
-            from tensorboardX import SummaryWriter
-
-            self._events = SummaryWriter(str(directory / "tensorboard"), purge_step=step + 1)
+            self._events = Events(directory / "tensorboard", purge_step=step + 1)
 
     def write(self, kind: str, step: int, epoch: float, values: dict[str, Any]) -> None:
         """Writes one line."""
@@ -65,7 +64,7 @@ class MetricsLog:
         if self._events is not None:
             for name, value in values.items():
                 if not isinstance(value, list):
-                    self._events.add_scalar(f"{kind}/{name}", value, step)
+                    self._events.add(f"{kind}/{name}", value, step)
 
     def write_signals(self, step: int, epoch: float, layers: dict[str, dict[str, float]]) -> None:
         """Writes the statistics of every layer, by its name and theirs."""
@@ -74,7 +73,7 @@ class MetricsLog:
         if self._events is not None:
             for layer, values in layers.items():
                 for name, value in values.items():
-                    self._events.add_scalar(f"signals/{name}/{layer}", value, step)
+                    self._events.add(f"signals/{name}/{layer}", value, step)
 
     def has_evaluation(self, step: int) -> bool:
         """Whether the log holds the evaluation on validation at `step`."""

@@ -14,7 +14,8 @@ from cnn_jax.transfer.agreement import overrides, preprocessing_differences
 from cnn_jax.transfer.layouts import Size
 from cnn_jax.transfer.partial_weights import is_ours, under_our_names
 from cnn_jax.transfer.recognition import Recognised, recognise
-from cnn_jax.transfer.state_dicts import load
+from cnn_jax.transfer.state_dicts import WeightsFile
+from cnn_jax.transfer.torch_weights import expected_names
 
 KEY = "config.init_from.weights"
 
@@ -35,7 +36,7 @@ def open_weights(path: Path, config: Config, model: Network, image_size: Size) -
     """Reads a file of weights to begin with.
 
     Args:
-        path: a file that `export` has written, or a state dict, see `state_dicts.load`.
+        path: a file that `export` has written, or a state dict, see `state_dicts.WeightsFile`.
         config: of the run.
         model: its network, unbound.
         image_size: (H, W, C) of its images.
@@ -44,12 +45,14 @@ def open_weights(path: Path, config: Config, model: Network, image_size: Size) -
         InputError: the file cannot be read, or belongs to a network that computes something else.
     """
     try:
-        arrays = load(path)
-        if is_ours(arrays):
+        file = WeightsFile(path, f"{KEY} = ")
+        if is_ours(arrays := file.taken().arrays):
             return Opened(arrays)
+        taken = file.taken(expected_names(model, image_size))
+        words = (taken.words,) if taken.words else ()
         return Opened(
-            under_our_names(arrays, model, image_size),
-            _notices(path, recognise(arrays, path), config),
+            under_our_names(taken.arrays, model, image_size),
+            words + _notices(path, recognise(taken.arrays, path), config),
         )
     except InputError as error:
         raise InputError([_named(path, text) for text in error.problems]) from error
@@ -61,12 +64,11 @@ def _notices(path: Path, seen: Recognised | None, config: Config) -> tuple[str, 
     known = f"{seen.file}, known by its SHA-256" if seen.file else f"{seen.title} by its names"
     notices = [f"{path.name} is {known}: {seen.describe()}"]
     if differences := preprocessing_differences(seen, config):
-        mends = " ".join(overrides(PUBLISHED[str(seen.preprocessing)], config))
+        mends = " ".join(overrides(PUBLISHED[seen.preprocessing], config))
         notices += [*differences, f"as published by {mends}"]
     return tuple(notices)
 
 
 def _named(path: Path, text: str) -> str:
-    """A message of the reader, which knows the file by another flag."""
-    bare = text.removeprefix(f"--weights={path}").removeprefix(": ").strip()
-    return f"{KEY} = {path}: {bare}"
+    """A message with the key before it, once."""
+    return text if text.startswith(KEY) else f"{KEY} = {path}: {text}"

@@ -14,6 +14,7 @@ from cnn_jax.config.identity import to_tree
 from cnn_jax.config.keys import SCHEMA, Key
 from cnn_jax.data import sources
 from cnn_jax.data.dataset import Dataset
+from cnn_jax.evaluation.errors_in_words import METRICS, metrics_told
 from cnn_jax.evaluation.exact import counted
 from cnn_jax.training.run import Run
 
@@ -68,17 +69,19 @@ def card(
 
 
 def _errors(result: Mapping[str, Any]) -> list[str]:
+    told = metrics_told(result.get("classes"))
+    heads = "".join(f" {METRICS[name]} error, % |" for name in told)
     rows = [
-        "| split | parameters | top-1 error, % | top-5 error, % | loss, nats | n |",
-        "|---|---|---:|---:|---:|---:|",
+        f"| split | parameters |{heads} loss, nats | n |",
+        f"|---|---|{'---:|' * len(told)}---:|---:|",
     ]
     held_out = result["validation"]
     for split, errors in (("validation", held_out), (result["split"], result)):
         for name, prefix in (("of the last step", ""), ("averaged", "averaged_")):
             if errors is not None and f"{prefix}loss" in errors:
-                top1, top5 = (100 * errors[f"{prefix}{key}_error"] for key in ("top1", "top5"))
+                figures = "".join(f" {100 * errors[f'{prefix}{key}_error']:.2f} |" for key in told)
                 rows.append(
-                    f"| {split} | {name} | {top1:.2f} | {top5:.2f} | {errors[f'{prefix}loss']:.4f} "
+                    f"| {split} | {name} |{figures} {errors[f'{prefix}loss']:.4f} "
                     f"| {counted(errors).removeprefix('n=')} |"
                 )
     ended = " The plateau schedule ended the run." if result.get("plateau_end") else ""

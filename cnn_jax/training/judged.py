@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from cnn_jax.evaluation.errors_in_words import errors_in_words
 from cnn_jax.evaluation.exact import counted
 
 NO_VALIDATION = (
@@ -43,21 +44,11 @@ def validation_in_words(result: Line) -> str:
     if result["validation"] is None:
         return f"{NO_VALIDATION}\n"
     last, best = result["validation"], result["best_validation"]
+    errors = errors_in_words(last, result.get("classes"))
     return (
-        f"validation: {in_words(last)}, {counted(last)}; lowest {100 * best['top1_error']:.2f} % "
+        f"validation: {errors}, {counted(last)}; lowest {100 * best['top1_error']:.2f} % "
         f"at epoch {best['epoch']:g}\n"
     )
-
-
-def in_words(errors: Line, prefix: str = "") -> str:
-    """Returns for example `top-1 error 1.00 %, top-5 error 0.00 %`.
-
-    Args:
-        errors: fractions.
-        prefix: of their names.
-    """
-    top1, top5 = (100 * errors[f"{prefix}{name}_error"] for name in ("top1", "top5"))
-    return f"top-1 error {top1:.2f} %, top-5 error {top5:.2f} %"
 
 
 def _without_kind(line: Line) -> dict[str, Any]:

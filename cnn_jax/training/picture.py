@@ -66,14 +66,15 @@ def save(figure: Figure, path: Path) -> None:
 
     Args:
         figure: finished.
-        path: of either file; the other has its suffix.
+        path: of either file, or without a suffix.
 
     Raises:
         InputError: it cannot be written.
     """
+    suffixes: dict[str, dict[str, Any]] = {".png": {}, ".pdf": {"CreationDate": None}}
+    name = path.name.removesuffix(path.suffix) if path.suffix in suffixes else path.name
     with matplotlib.rc_context({"pdf.fonttype": TRUE_TYPE}):
-        suffixes: dict[str, dict[str, Any]] = {".png": {}, ".pdf": {"CreationDate": None}}
         for suffix, metadata in suffixes.items():
             content = io.BytesIO()
             figure.savefig(content, format=suffix[1:], dpi=DOTS_PER_INCH, metadata=metadata)
-            write_bytes(path.with_suffix(suffix), content.getvalue())
+            write_bytes(path.with_name(name + suffix), content.getvalue())

@@ -1,4 +1,8 @@
-"""SIGTERM, SIGHUP and Ctrl-C: heard at any moment, answered within a deadline.
+"""SIGTERM, SIGHUP, Ctrl-C and the like: heard at any moment, answered within a deadline.
+
+SIGTERM comes from `kill` and from every scheduler; SIGHUP from a terminal that is lost; SIGUSR1,
+SIGUSR2 and SIGXCPU from schedulers ahead of the end (Slurm's --signal, -notify of Grid Engine, a
+limit of processor time). Unheard, each of them ends a process.
 
 A Python signal handler runs between two bytecodes of the main thread, so a long compilation would
 keep it waiting. The signal's number is therefore also written to a pipe by the interpreter's C
@@ -20,7 +24,11 @@ from types import TracebackType
 from typing import Any, NoReturn
 
 PREEMPTED = 75  # exit code: a checkpoint is saved, run the same command again
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+AHEAD = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU)
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, *AHEAD)
+# Asked for twice, these end a process at once. Of the others several come by themselves: a shell
+# and the kernel each send SIGHUP, systemd sends it after SIGTERM, SIGXCPU comes every second.
+INSISTING = (signal.SIGTERM, signal.SIGINT)
 
 
 class PreemptionRequested(BaseException):
@@ -31,10 +39,10 @@ class PreemptionRequested(BaseException):
 
 
 class Preemption:
-    """A context in which the process ends in good order on SIGTERM, SIGINT and SIGHUP.
+    """A context in which the process ends in good order on any of `SIGNALS`.
 
-    A second signal ends it at once. SIGHUP that is ignored, as under nohup, stays so. What is
-    printed and cannot be written any more is dropped.
+    A second SIGTERM or Ctrl-C ends it at once. SIGHUP that is ignored, as under nohup, stays so.
+    What is printed and cannot be written any more is dropped.
 
     Attributes:
         grace_seconds: longest wait for the main thread to poll after the signal.
@@ -69,10 +77,10 @@ class Preemption:
     def __enter__(self) -> Preemption:
         self._write.setblocking(False)
         self._screen = sys.stdout, sys.stderr
-        sys.stdout, sys.stderr = Droppable(sys.stdout), Droppable(sys.stderr)
+        sys.stdout, sys.stderr = (Droppable(under(stream)) for stream in self._screen)
         for number in SIGNALS:
             # Ignored by nohup, which means it; a shell ignores SIGINT for whatever has an `&`.
-            if number == signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
+            if number not in INSISTING and signal.getsignal(number) is signal.SIG_IGN:
                 continue
             # An empty handler: the C handler writes to the pipe only for signals that have one.
             self._before[number] = signal.signal(number, lambda *_: None)
@@ -100,6 +108,8 @@ class Preemption:
             if byte[0] not in SIGNALS:
                 continue
             name = signal.Signals(byte[0]).name
+            if self.requested and (byte[0] != self._heard or byte[0] not in INSISTING):
+                continue
             if self.requested:
                 _say(f"{name} again: stopping at once")
                 os._exit(128 + byte[0])
@@ -122,37 +132,51 @@ class Preemption:
 
 
 class Droppable:
-    """A stream that drops what it cannot write, and says nothing of it.
+    """A stream that drops what it cannot write.
 
     Args:
         stream: stands for the rest of it.
+        but: errors that are raised all the same.
+
+    Attributes:
+        stream: that one.
+        lost: why something was dropped; None: nothing was.
     """
 
-    def __init__(self, stream: Any):
-        self._stream = stream
+    def __init__(self, stream: Any, but: type[OSError] | tuple[()] = ()):
+        self.stream, self._but = stream, but
+        self.lost: str | None = None
 
     def write(self, text: str) -> int:
         """Writes text, as far as somebody takes it."""
         try:
-            self._stream.write(text)
-        except (OSError, ValueError):  # broken, full or closed
-            self._drop()
+            self.stream.write(text)
+        except (OSError, ValueError) as error:  # broken, full or closed
+            self._drop(error)
         return len(text)
 
     def flush(self) -> None:
         """Brings out what was written."""
         try:
-            self._stream.flush()
-        except (OSError, ValueError):
-            self._drop()
+            self.stream.flush()
+        except (OSError, ValueError) as error:
+            self._drop(error)
 
-    def _drop(self) -> None:
+    def _drop(self, error: Exception) -> None:
         """Lets all go nowhere from now on, also what is waiting to be written."""
+        if isinstance(error, self._but):
+            raise error
+        self.lost = self.lost or getattr(error, "strerror", None) or str(error)
         with open(os.devnull, "w") as nowhere, contextlib.suppress(OSError, ValueError):
-            os.dup2(nowhere.fileno(), self._stream.fileno())
+            os.dup2(nowhere.fileno(), self.stream.fileno())
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
+        return getattr(self.stream, name)
+
+
+def under(stream: Any) -> Any:
+    """Returns the stream under a `Droppable`, or the stream itself."""
+    return stream.stream if isinstance(stream, Droppable) else stream
 
 
 def _say(text: str) -> None:

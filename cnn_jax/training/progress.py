@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import re
 import sys
 import threading
 import time
@@ -15,6 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 SECONDS_BETWEEN_LINES = 5.0
+ROOM_FOR_A_BAR = 116  # columns: of the count, a bar of 24, and all figures
 # Seconds since the last word until something that is being done is named; off a terminal lines then
 # get rarer, down to one in so long.
 ON_A_TERMINAL, ELSEWHERE, RAREST = 1.5, 4.0, 60.0
@@ -116,13 +118,10 @@ class Screen:
         self._bar: Progress | None = None
         self._task: Any = None
         if bar and lead and self._console.is_terminal:
-            self._bar = Progress(
-                TextColumn(what),
-                MofNCompleteColumn(),
-                BarColumn(bar_width=24),
-                TextColumn("{task.fields[figures]}"),
-                console=self._console,
-            )
+            wide = [BarColumn(bar_width=24)] if self._console.width >= ROOM_FOR_A_BAR else []
+            figures = TextColumn("{task.fields[figures]}")
+            columns = (TextColumn(what), MofNCompleteColumn(), *wide, figures)
+            self._bar = Progress(*columns, console=self._console)
             self._task = self._bar.add_task(what, total=total, completed=done, figures="")
             self._bar.start()
 
@@ -135,6 +134,9 @@ class Screen:
             of_lines: further figures, which a bar has no room for.
         """
         if self._bar is not None:
+            room = self._console.width - len(f"{self.what} {self.total}/{self.total} ")
+            if len(figures) > room:  # figures alone shall not push the count off the screen
+                figures = re.sub(r"  [\d,]+ images/s", "", figures)
             self._bar.update(self._task, completed=done, figures=figures)
             LastWord.said()
         elif time.monotonic() - self._last_line >= SECONDS_BETWEEN_LINES:

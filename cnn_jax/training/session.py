@@ -15,6 +15,7 @@ from cnn_jax.config.problems import InputError
 from cnn_jax.config.schema import Config
 from cnn_jax.data.same_data import check_same_data as check_data_of_run
 from cnn_jax.devices.distributed import lead_says, leave, text_from_lead, wait_for_all
+from cnn_jax.evaluation.errors_in_words import errors_in_words
 from cnn_jax.evaluation.exact import counted
 from cnn_jax.files import with_nan_at, write_text
 from cnn_jax.models.facts import published_channels
@@ -29,7 +30,7 @@ from cnn_jax.storage.warm_start import WarmStart, read_start, warm_start
 from cnn_jax.training.card import card
 from cnn_jax.training.data_dependent_init import check_section
 from cnn_jax.training.guard import DivergedError
-from cnn_jax.training.judged import NO_VALIDATION, in_words, judged, validation_in_words
+from cnn_jax.training.judged import NO_VALIDATION, judged, validation_in_words
 from cnn_jax.training.loop import Training
 from cnn_jax.training.preemption import Preemption
 from cnn_jax.training.progress import ProgressReport, Waiting
@@ -61,14 +62,14 @@ class Outcome:
         """Returns what was reached and where everything lies."""
         result = self.result
         done = "done" if self.fresh else "finished before; nothing was trained"
-        beside = ""
+        beside, classes = "", result.get("classes")
         if "averaged_loss" in result:
-            beside = f"averaged parameters: {in_words(result, 'averaged_')}\n"
+            beside = f"averaged parameters: {errors_in_words(result, classes, 'averaged_')}\n"
         return (
             f"{done}: step {result['step']}, epoch {result['epoch']:g}, "
             f"{result['seconds']:.1f} s, {result['images_per_second']:,.0f} images/s\n"
             f"{validation_in_words(result)}"
-            f"test: {in_words(result)}, {counted(result)}\n"
+            f"test: {errors_in_words(result, classes)}, {counted(result)}\n"
             f"{beside}everything lies in {self.directory}/\n"
             "  result.json    the figures above      curves.png   loss and error; .pdf\n"
             "  metrics.jsonl  every logged step      tensorboard/ the same as events\n"
@@ -116,14 +117,25 @@ def train(config: Config, workdir: str | Path, preemption: Preemption, began: fl
         finished = read_result(Path(workdir))
         if finished and (finished["step"] == run.plan.total_steps or finished.get("plateau_end")):
             return Outcome(Path(workdir), finished, fresh=False, lead=run.devices.lead)
-        result = _train(run, Path(workdir), preemption, began, start)
+        try:
+            result = _train(run, Path(workdir), preemption, began, start)
+        except DivergedError as error:
+            if directory is not None:  # the curves are what says how it came to that
+                log = read_metrics(directory.path / "metrics.jsonl")
+                draw(directory.path, config, log, f", stopped by the guard at step {error.step}")
+            raise
         if directory is not None:
             log = read_metrics(directory.path / "metrics.jsonl")
             result |= judged(log)
-            with Waiting("drawing the curves"):
-                draw(directory.path, config, result, log)
-            directory.write_text("card.md", card(run, result, log, origin()))
-            directory.write(RESULT, result)
+            try:
+                with Waiting("drawing the curves"):
+                    draw(directory.path, config, log)
+                directory.write_text("card.md", card(run, result, log, origin()))
+                directory.write(RESULT, result)
+            except InputError:  # the figures are said, whatever can be written
+                classes = run.dataset.num_classes
+                print(f"test: {errors_in_words(result, classes)}, {counted(result)}", flush=True)
+                raise
         lead_says(None)  # the others stay until the result is there: they could not tell of a fault
         return Outcome(Path(workdir), result, fresh=True, lead=run.devices.lead)
     finally:
@@ -215,6 +227,7 @@ def _train(
             "first_step_seconds": first_step_seconds[0] if first_step_seconds else None,
             "images_per_second": training.images_per_second,
             "parameters": parameter_count(training.state.params),
+            "classes": run.dataset.num_classes,
             "plateau_end": training.step < run.plan.total_steps,
             "config_hash": config_hash(to_tree(config)),
             "precision": to_tree(config.precision),
@@ -271,14 +284,19 @@ def _other_channels(run: Run) -> str:
     )
 
 
-def draw(
-    directory: Path, config: Config, result: dict[str, Any], log: list[dict[str, Any]]
-) -> None:
-    """Draws `curves.png` and `curves.pdf` of a finished run."""
+def draw(directory: Path, config: Config, log: list[dict[str, Any]], ended: str = "") -> None:
+    """Draws `curves.png` and `curves.pdf` of a run that is over.
+
+    Args:
+        directory: of the run, whose name is in the title.
+        config: of the run.
+        log: the lines of `metrics.jsonl`.
+        ended: how, for the title, where it did not come to its end.
+    """
     # Imported here: matplotlib costs a second that the first step need not wait for.
     from cnn_jax.training.curves import draw_curves
 
-    title = f"{directory.resolve().name}: {config.model.name} on {config.data.source}"
-    if held_out := result["validation"]:
+    title = f"{directory.resolve().name}: {config.model.name} on {config.data.source}{ended}"
+    if held_out := judged(log)["validation"]:
         title += f", validation error {100 * held_out['top1_error']:.2f} % (n={held_out['n']})"
-    draw_curves(log, title, directory / "curves.png", result["config_hash"])
+    draw_curves(log, title, directory / "curves.png", config_hash(to_tree(config)))

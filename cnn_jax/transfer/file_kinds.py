@@ -27,7 +27,7 @@ def read_tree(path: Path) -> Any:
     """Returns what a file of weights holds, whatever it is called.
 
     Args:
-        path: of a file of `torch.save` (of any age), safetensors, npz, or a pickle of arrays.
+        path: of a file of `torch.save` of any age, safetensors, npz, Keras, or pickled arrays.
 
     Returns:
         Dicts and lists, with `Tensor`, `PickledArray` or numpy arrays in them. No code that a file
@@ -104,7 +104,7 @@ def _directory(path: Path) -> str:
     if "data.pkl" in inside:
         return "is a file of torch.save that something has unpacked: fetch it again, and leave it"
     if "saved_model.pb" in inside:
-        return f"is a SavedModel of TensorFlow: {FROM_KERAS}"
+        return f"is a SavedModel of TensorFlow: {FROM_TENSORFLOW}"
     return f"is a directory; {KNOWN}"
 
 
@@ -151,7 +151,7 @@ def _is_onnx(head: bytes) -> bool:
 
 PROTOCOLS: Final = range(2, 6)
 MAGIC_NUMBER: Final = bytes.fromhex("6cfc9c46f9206aa85019")  # of PyTorch, pickled
-FROM_KERAS: Final = (
+FROM_TENSORFLOW: Final = (
     "where TensorFlow is installed, its arrays by name into numpy.savez('weights.npz')"
 )
 _COMPRESSED = "is compressed by {0}: {1}"
@@ -167,5 +167,5 @@ MAGIC: Final = {
     b"\x89PNG": "is an image",
     b"\xff\xd8\xff": "is an image",
     b"%PDF": "is a PDF",
-    b"\x08\x01\x12": f"is a SavedModel of TensorFlow: {FROM_KERAS}",
+    b"\x08\x01\x12": f"is a SavedModel of TensorFlow: {FROM_TENSORFLOW}",
 }

@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from cnn_jax.models import MODELS, Network
+from cnn_jax.transfer.recognition import recognise
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Guess:
 
 
 def guess(arrays: Mapping[str, np.ndarray]) -> Guess | None:
-    """Returns which network a state dict with PyTorch's names looks like; None: like none known.
+    """Returns which network a state dict looks like; None: like none known.
 
     Args:
         arrays: by name.
@@ -60,20 +61,17 @@ def guess(arrays: Mapping[str, np.ndarray]) -> Guess | None:
     for pattern, words in ELSEWHERE.items():
         if any(re.search(pattern, name) for name in arrays):
             return Guess("", words=words)
+    seen = recognise(dict(arrays))
+    if seen is not None:
+        return Guess(seen.network, seen.kwargs, seen.title, seen.num_classes)
     stages = _stages(arrays)
-    if any(name.startswith("Mixed_5b.") for name in arrays):
-        found = Guess("inception_v3", {"variant": "released"})
-    elif any(name.startswith("inception3a.") for name in arrays):
-        found = Guess("googlenet", {"variant": "torchvision"})
-    elif stages:
-        found = _resnet(arrays, stages)
-    elif any(re.match(r"features\.\d+\.weight", name) for name in arrays):
-        found = _sequential(arrays)
-    else:
-        return None
-    last = next((arrays[name] for name in CLASSIFIERS if name in arrays), None)
-    classes = len(last) if last is not None and last.ndim else None
-    return Guess(found.name, found.kwargs, found.words, classes)
+    return _residual(arrays, stages) if stages else None
+
+
+def classes_of(arrays: Mapping[str, np.ndarray]) -> int | None:
+    """Returns how many classes a state dict has, by its looks; None where that is not seen."""
+    found = guess(arrays)
+    return None if found is None else found.classes
 
 
 def _stages(arrays: Mapping[str, np.ndarray]) -> list[int]:
@@ -86,49 +84,25 @@ def _stages(arrays: Mapping[str, np.ndarray]) -> list[int]:
     return [blocks[stage] for stage in sorted(blocks)]
 
 
-def _resnet(arrays: Mapping[str, np.ndarray], stages: list[int]) -> Guess:
+def _residual(arrays: Mapping[str, np.ndarray], stages: list[int]) -> Guess:
+    """A residual network that is not torchvision's ResNet."""
     bottleneck = any(name.startswith("layer1.0.conv3.") for name in arrays)
     layers = (3 if bottleneck else 2) * sum(stages) + 2
-    shape = " + ".join(map(str, stages))
-    stem = arrays.get("conv1.weight")
-    if len(stages) == 3 and stem is not None and stem.shape[2:] == (3, 3):
-        if not bottleneck and stem.shape[0] == 16 and len(set(stages)) == 1:
-            return Guess("cifar_resnet", {"depth": layers})
-        return Guess("", words=f"a residual network for small images with {shape} blocks")
-    if STAGES.get(layers) != tuple(stages):
-        return Guess("", words=f"a residual network with {shape} blocks")
-    inner = arrays.get("layer1.0.conv2.weight")
-    if bottleneck and inner is not None and inner.ndim == 4:
-        if inner.shape[1] != inner.shape[0]:
-            return Guess("", words=f"a ResNeXt of {layers} layers, with grouped convolutions")
-        if inner.shape[0] != 64:
-            return Guess("", words=f"a wide ResNet of {layers} layers")
-    if stem is not None and stem.shape[2:] == (3, 3):
-        return Guess("", words=f"a ResNet of {layers} layers for small images, with a 3x3 stem")
-    variant = {"variant": "v1.5"} if bottleneck else {}
-    return Guess("resnet", {"depth": layers} | variant)
+    stem, inner = arrays.get("conv1.weight"), arrays.get("layer1.0.conv2.weight")
+    last = next((arrays[name] for name in CLASSIFIERS if name in arrays), None)
+    classes = len(last) if last is not None and last.ndim else None
+    maps, *window = (stem.shape[0], *stem.shape[2:]) if stem is not None else (0,)
+    small = window == [3, 3]
+    if small and maps == 16 and not bottleneck and stages == stages[:1] * 3:
+        return Guess("cifar_resnet", {"depth": layers}, "", classes)
+    what = "a residual network"
+    if inner is not None and inner.ndim == 4 and inner.shape[1] != inner.shape[0]:
+        what = "a ResNeXt, with grouped convolutions,"
+    blocks = f"{what} of {layers} layers, {' + '.join(map(str, stages))} blocks"
+    return Guess("", {}, f"{blocks}{', for small images' * small}", classes)
 
 
-def _sequential(arrays: Mapping[str, np.ndarray]) -> Guess:
-    """AlexNet or VGG: layers counted."""
-    filters = [a for n, a in arrays.items() if n.startswith("features.") and a.ndim == 4]
-    if len(filters) == 5 and filters[0].shape[2:] == (11, 11):
-        return Guess("alexnet", {"variant": "torchvision"})
-    normalised = any(name.endswith(".running_mean") for name in arrays)
-    if variant := VGG.get(len(filters)):
-        return Guess("vgg", {"variant": variant} | ({"norm": "batch"} if normalised else {}))
-    return Guess("", words=f"a network of {len(filters)} convolutions in a row")
-
-
-STAGES: Final = {
-    18: (2, 2, 2, 2),
-    34: (3, 4, 6, 3),
-    50: (3, 4, 6, 3),
-    101: (3, 4, 23, 3),
-    152: (3, 8, 36, 3),
-}
-VGG: Final = {8: "A", 10: "B", 13: "D", 16: "E"}  # convolutions -> variant
-CLASSIFIERS: Final = ("fc.weight", "classifier.6.weight", "linear.weight", "classifier.weight")
+CLASSIFIERS: Final = ("fc.weight", "linear.weight", "classifier.weight")
 # What is often in such files, and not here.
 ELSEWHERE: Final = {
     r"^features\.denseblock1\.": "a DenseNet",

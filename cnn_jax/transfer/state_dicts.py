@@ -31,53 +31,61 @@ class Described:
     words: str
 
 
-def load(path: str | Path) -> StateDict:
-    """Reads a state dict; see `load_described`."""
-    return load_described(path).arrays
+class WeightsFile:
+    """A file of `torch.save`, safetensors, npz or Keras, whatever it is called.
 
-
-def load_described(
-    path: str | Path,
-    expected: Collection[str] | None = None,
-    averaged: bool = False,
-    flag: str = "--weights=",
-) -> Described:
-    """Reads a state dict, and says what was taken of the file.
-
-    Args:
-        path: a file of `torch.save`, safetensors or npz, whatever it is called: a state dict, a
-            checkpoint that holds one, or a pickled module. Nothing is run, and nothing but numpy
-            needed.
-        expected: the names that the network would take, see `expected_names`; None: not known.
-            Of several state dicts and prefixes those are taken that give most of them.
-        averaged: whether running averages are asked for, where the file has both.
-        flag: what stands before the path in messages.
-
-    Raises:
-        InputError: there is no such file, it is damaged, or it holds something else.
+    It is a state dict, a checkpoint that holds one, or a pickled module. Nothing in it is run, and
+    nothing but numpy is needed, for HDF5 h5py. Numbers are read when a part of it is taken.
     """
-    path = Path(path)
-    try:
-        tree = read_tree(path)
-    except InputError as error:
-        raise InputError([f"{flag}{text}" for text in error.problems]) from error
-    try:
-        weights = find_weights(tree, expected, averaged)
-    except InputError as error:
-        raise InputError([f"{flag}{path}: {text}" for text in error.problems]) from error
-    try:
-        arrays = {name: _array(numbers) for name, numbers in weights.numbers.items()}
-    except (ValueError, OSError, EOFError, MemoryError, zipfile.BadZipFile) as error:
-        raise InputError(f"{flag}{path} cannot be read: {brief(str(error))}") from error
-    _check_entries(f"{flag}{path}", arrays)
-    return Described(arrays, weights.describe())
+
+    def __init__(self, path: str | Path, flag: str = "--weights="):
+        """Opens a file.
+
+        Args:
+            path: of the file.
+            flag: what stands before the path in messages.
+
+        Raises:
+            InputError: there is no such file, it is damaged, or it is something else.
+        """
+        self._named = f"{flag}{path}"
+        try:
+            self._tree = read_tree(Path(path))
+        except InputError as error:
+            raise InputError([f"{flag}{text}" for text in error.problems]) from error
+
+    def taken(self, expected: Collection[str] | None = None, averaged: bool = False) -> Described:
+        """Returns the state dict in the file, and says what was taken of it.
+
+        Args:
+            expected: the names that the network would take, see `expected_names`; None: not known.
+                Of several state dicts and prefixes those are taken that give most of them.
+            averaged: whether running averages are asked for, where the file has both.
+
+        Raises:
+            InputError: there are no weights in it, or they are no numbers, or it is damaged.
+        """
+        try:
+            weights = find_weights(self._tree, expected, averaged)
+            arrays = {name: _array(numbers) for name, numbers in weights.numbers.items()}
+            _check_entries(arrays)
+        except InputError as error:
+            raise InputError([f"{self._named}: {text}" for text in error.problems]) from error
+        except (ValueError, OSError, EOFError, MemoryError, zipfile.BadZipFile) as error:
+            raise InputError(f"{self._named} cannot be read: {brief(str(error))}") from error
+        return Described(arrays, weights.describe())
+
+
+def load(path: str | Path) -> StateDict:
+    """Returns the state dict in a file; raises as `WeightsFile`."""
+    return WeightsFile(path).taken().arrays
 
 
 def _array(numbers: Numbers) -> np.ndarray:
     return numbers if isinstance(numbers, np.ndarray) else numbers.array()
 
 
-def _check_entries(path: str, arrays: Mapping[str, np.ndarray]) -> None:
+def _check_entries(arrays: Mapping[str, np.ndarray]) -> None:
     """Checks that values are numbers.
 
     Raises:
@@ -85,7 +93,7 @@ def _check_entries(path: str, arrays: Mapping[str, np.ndarray]) -> None:
     """
     for name, array in arrays.items():
         if array.dtype.kind not in NUMBERS:
-            raise InputError(f"{path}: {name} holds {array.dtype}; allowed: real numbers")
+            raise InputError(f"{name} holds {array.dtype}; allowed: real numbers")
 
 
 NUMBERS: Final = "fiu"  # kinds of dtypes: floats and integers

@@ -3,8 +3,9 @@ r"""ConvNetJS's network on MNIST: A. Karpathy 2014, ConvNetJS, demo/mnist.html.
 python -m experiments.train --config=configs/mnist/convnetjs.py --config.data.directory=DATA
 python -m experiments.reproduce --config=configs/mnist/convnetjs.py --config.data.directory=DATA
 
-DATA is where `experiments.prepare --dataset=mnist` has put it. `demo` is the bare word, `modern`
-the same network with a recipe of today.
+DATA is where `experiments.prepare --dataset=mnist` has put it; the official files are read with
+`--config.data.source=mnist`. `demo` is the bare word, `modern` the same network with a recipe of
+today.
 
 Expected, MNIST test: "about 99 %" accuracy, the page's own words, with four random crops of each
 image averaged. Not run here.

@@ -3,10 +3,11 @@ r"""LeNet-5 on MNIST: LeCun et al. 1998, Proc. IEEE 86(11), section III and Figu
 python -m experiments.train --config=configs/mnist/lenet5.py --config.data.directory=DATA
 python -m experiments.reproduce --config=configs/mnist/lenet5.py --config.data.directory=DATA
 
-DATA is where `experiments.prepare --dataset=mnist` has put it. `1998`, the bare word, is the
-published network with its output units and criterion, `1998_distorted` the same with distorted
-images, `1998_softmax` with a softmax output. `caffe` is Caffe's network with its solver, `modern`
-the modern form of LeNet-5 with a recipe of today.
+DATA is where `experiments.prepare --dataset=mnist` has put it; the official files are read with
+`--config.data.source=mnist`. `1998`, the bare word, is the published network with its output units
+and criterion, `1998_distorted` the same with distorted images, `1998_softmax` with a softmax
+output. `caffe` is Caffe's network with its solver, `modern` the modern form of LeNet-5 with a
+recipe of today.
 
 Expected, MNIST test, top-1 error: `1998` 0.95 %, `1998_distorted` 0.8 % (section III.B). Not run
 here.

@@ -4,9 +4,9 @@
       python -m experiments.train --config=configs/digits/lenet5.py --workdir=runs/two
 
 The command gets the flags that make the processes one run. Every line of output is preceded by the
-number of its process. SIGTERM, SIGHUP and Ctrl-C are handed to all, and all end with the launcher,
-whatever ends it. When a process is lost it is named, and the exit code is that of the run: the same
-from all, or 1 with the first that failed on its own.
+number of its process. Signals are handed to all, and all end with the launcher, whatever ends it.
+When a process is lost it is named, and the exit code is that of the run: the same from all, or 1
+with the first that failed on its own.
 """
 
 from __future__ import annotations
@@ -59,9 +59,9 @@ def main(argv: list[str]) -> int:
     if shutil.which(command[0]) is None:
         raise command_line.InputError(f"{command[0]} is no program that is found here")
     processes = start(command, PROCESSES.value, DEVICES.value, HEARTBEAT.value)
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        # Ignored by nohup, which means it.
-        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+    for number in tied.HANDED_ON:
+        # What is ignored, as by nohup, is meant so; but a shell ignores Ctrl-C where an `&` stands.
+        if number == signal.SIGINT or signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, lambda received, _: hand_on(processes, received))
     return exit_code(wait(processes, HEARTBEAT.value + EXTRA_SECONDS))
 

@@ -18,7 +18,14 @@ import sys
 import threading
 
 PR_SET_PDEATHSIG = 1
-HANDED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+HANDED_ON = (  # those that a run hears: `cnn_jax.training.preemption.SIGNALS`
+    signal.SIGTERM,
+    signal.SIGINT,
+    signal.SIGHUP,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+    signal.SIGXCPU,
+)
 WATCH = "CNN_JAX_WATCH_PARENT"  # set: do as where the kernel cannot be asked
 
 

@@ -63,6 +63,7 @@ def test_the_table_of_cells(reported: tuple[Path, str]) -> None:
     assert "Holm's correction for 4 comparisons" in page
     assert "paired t test" in page and "half the 95% interval" in page
     assert page.count("| init | norm = none | norm = batch |") == 2, "validation, and test"
+    assert "(3/4)** |" in page, "a mean of a part of a cell says so in the pivot, too"
     assert page.index("Validation error, %, by") < page.index("Test error, %, by")
     assert "init x norm (no finished member: init = he, norm = none)" in page
 

@@ -11,7 +11,7 @@ from cnn_jax.config.problems import InputError
 from cnn_jax.data.dataset import Dataset, Split
 from cnn_jax.data.manifest import write_manifest
 from cnn_jax.data.preprocessing import Preprocessing, preprocessing_for
-from cnn_jax.data.same_data import check_same_data, data_record
+from cnn_jax.data.same_data import check_same_data, data_record, other_examples
 from tests import configs
 
 
@@ -49,6 +49,16 @@ def test_other_data_is_refused(other: Dataset, normalisation: str, message: str)
     record = record_of(data, preprocessing_for(data, normalisation))
     with pytest.raises(InputError, match=message):
         check_same_data(record, record_of(other, preprocessing_for(other, normalisation)))
+
+
+def test_an_evaluation_on_other_images_is_told(tmp_path: Path) -> None:
+    data, config = replace(dataset(), fingerprint="abc"), configs.quick().data
+    record = record_of(data, preprocessing_for(data, "unit"))
+    assert other_examples(record, data, config) == [] == other_examples({}, data, config)
+    (text,) = other_examples(record, replace(data, fingerprint="abd"), config)
+    assert text.startswith("the fingerprint was abc, now abd")
+    fewer = replace(data, test=data.train.take(np.arange(1)))
+    assert other_examples(record, fewer, config) == ["test had 3 examples, now 1"]
 
 
 def test_a_checkpoint_of_an_earlier_version_says_less() -> None:

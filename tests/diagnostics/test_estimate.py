@@ -42,7 +42,7 @@ def test_arithmetic_and_hours() -> None:
     )  # section II.B: C1 117,600, C3 240,000, C5 48,000, F6 10,080, OUTPUT 840
     assert found.forward_flops == 2 * macs
     text = found.describe(images_per_second=50 / 3600, memory_gib=None)
-    assert "1 hours an epoch, 10.2 hours the run" in text
+    assert "60 minutes an epoch, 10.2 hours the run" in text
     assert f"{3 * 2 * macs * 50:.3g} an epoch" in text and "by the layer table" in text
 
 
@@ -81,7 +81,7 @@ def test_train_estimates_and_makes_nothing(tmp_path: Path) -> None:
     words = ("--config=configs/digits/linear.py", f"--workdir={tmp_path}/run", "--estimate")
     done = run("train", *words, "--memory_gib=1", "--images_per_second=1000")
     assert done.returncode == 0, done.stderr
-    assert "largest batch for 1 GiB a device" in done.stdout and "hours the run" in done.stdout
+    assert "largest batch for 1 GiB a device" in done.stdout and "the run, without" in done.stdout
     assert not (tmp_path / "run").exists()
 
 

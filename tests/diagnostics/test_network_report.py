@@ -5,7 +5,14 @@ from rich.console import Console, RenderableType
 
 from cnn_jax.config.problems import InputError
 from cnn_jax.diagnostics.network_comparison import compare, other, pairings
-from cnn_jax.diagnostics.network_report import WIDE, error_text, in_bytes, network_list, report
+from cnn_jax.diagnostics.network_report import (
+    WIDE,
+    error_text,
+    in_bytes,
+    layers,
+    network_list,
+    report,
+)
 from cnn_jax.models.description import describe, describe_published
 from cnn_jax.models.facts import facts
 
@@ -38,6 +45,19 @@ def test_nothing_is_cut_short_on_a_narrow_screen() -> None:
     narrow = "".join(lines(found, 60)).replace(" ", "")
     assert "…" not in narrow
     assert all(len(line) <= 60 for line in lines(found, 60))
+
+
+@pytest.mark.parametrize("name", ["alexnet_2012", "msra_C_prelu", "googlenet", "lenet5_1998"])
+def test_no_number_is_broken_on_a_screen_of_80_columns(name: str) -> None:
+    one = describe_published(name)
+    for table in (layers(one), network_list([one])):
+        found = lines(table, 80)
+        assert all(len(line) <= 80 for line in found) and "left out" in " ".join(found)
+        words = " ".join(found).split()
+        for count in ("parameters", "macs"):
+            assert f"{one.total(count):,}" in words
+        wide = lines(table)
+        assert "left out" not in " ".join(wide) and len(wide[0].split()) > len(found[0].split())
 
 
 def test_where_two_variants_differ() -> None:

@@ -116,7 +116,10 @@ def test_digits_are_judged_beside_ten_seeds() -> None:
     for error, verdict in [(0.0145, "inside"), (0.04, "outside, worse"), (0.0, "outside, better")]:
         report = judge(DIGITS, config, config, result(error))
         assert report.verdict == verdict
-        assert f"{verdict} the 99 % prediction interval over 10 seeds" in report.markdown()
+        where, comma, side = verdict.partition(", ")
+        told = f"| {where} the 99 % prediction interval over 10 seeds{comma}{side} | our own runs: "
+        assert told in report.markdown() and "published:" not in report.markdown()
+        assert "\nNo error is published for this recipe. It is judged beside" in report.markdown()
         assert json.loads(json.dumps(report.to_tree()))["verdict"] == verdict
 
 
@@ -243,11 +246,11 @@ def test_a_folder_is_recognised_by_its_test_images(
     config = config_of(MNIST, keys)
     assert recognised(config) == NOTHING_SAID
     digest = known_sets.digest_of(sources.load(config.data).test)
-    monkeypatch.setitem(known_sets.KNOWN, "mnist", known_sets.Known(8, 4, 2, digest))
+    monkeypatch.setitem(known_sets.KNOWN, "mnist", known_sets.Known(8, 4, 2, test_digest=digest))
     assert recognised(config) == Recognised("mnist")
     said = config_of(MNIST, keys | {"data.holds": "mnist"})
     assert recognised(said) == Recognised("mnist")
-    monkeypatch.setitem(known_sets.KNOWN, "mnist", known_sets.Known(8, 4, 2, "another"))
+    monkeypatch.setitem(known_sets.KNOWN, "mnist", known_sets.Known(8, 4, 2, test_digest="another"))
     assert recognised(config) == NOTHING_SAID
     assert "their digest is another" in recognised(said).doubts[0]
     monkeypatch.setitem(known_sets.KNOWN, "mnist", known_sets.Known(9, 4, 2))

@@ -133,3 +133,27 @@ def test_the_list_trains_nothing(tmp_path: Path) -> None:
     done = run(write(tmp_path), "--list", f"--workdir={tmp_path}/run")
     assert done.returncode == 0 and "program 1: 8 members" in done.stdout
     assert not (tmp_path / "run").exists()
+
+
+PLACES = ("beside", "below/beside")
+AROUND = """
+from cnn_jax.config import schema
+
+
+def get_config():
+    ablation = schema.base_ablation()
+    ablation.base = "base.py"
+    ablation.factors = {"width": {"1": {}}}
+    return ablation
+"""
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_base_is_found_from_the_file_that_names_it(place: str, tmp_path: Path) -> None:
+    """Wherever the command is given: beside that file, or above it."""
+    (tmp_path / "base.py").write_text(Path("configs/smoke.py").read_text())
+    plan = tmp_path / place / "plan.py"
+    plan.parent.mkdir(parents=True)
+    plan.write_text(AROUND)
+    done = run(f"--config={plan}", "--list")
+    assert done.returncode == 0 and "members" in done.stdout, done.stderr

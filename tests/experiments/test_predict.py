@@ -10,7 +10,7 @@ import pytest
 from cnn_jax.config.problems import InputError
 from cnn_jax.inference.multi_view import predict_split
 from cnn_jax.inference.restored import restore
-from cnn_jax.inference.trained_network import trained_network
+from cnn_jax.inference.trained_network import WeightsUse, trained_network
 from cnn_jax.storage.checkpoints import Checkpoints
 from cnn_jax.training.run import prepare
 from tests import configs
@@ -75,7 +75,7 @@ def test_an_evaluation_finds_data_that_was_moved(photographs: Path, workdir: Pat
     moved = photographs.rename(photographs.with_name("elsewhere"))
     with pytest.raises(InputError, match="no such folder"):
         predict_split(restore(workdir), "test", "centre", {}, 4)
-    there = trained_network(workdir, "latest", None, None, str(moved))
+    there = trained_network(workdir, "latest", None, None, WeightsUse(data_directory=str(moved)))
     after = predict_split(there, "test", "centre", {}, 4)
     np.testing.assert_array_equal(before.probabilities, after.probabilities)
     for part in ("train", "val"):

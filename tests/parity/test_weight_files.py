@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from cnn_jax.transfer.state_dicts import load, load_described
+from cnn_jax.transfer.state_dicts import WeightsFile, load
 
 DTYPES = (
     torch.float64,
@@ -85,7 +85,7 @@ def test_a_training_checkpoint(way: tuple[bool, int], tmp_path: Path) -> None:
         "seen": {1, 2},
     }
     save(checkpoint, tmp_path / "checkpoint", way)
-    read = load_described(tmp_path / "checkpoint")
+    read = WeightsFile(tmp_path / "checkpoint").taken()
     same(read.arrays, network.module.state_dict())
     assert read.words.startswith("taken: entry 'state_dict', prefix 'module.' off 7 names; left ")
 
@@ -103,7 +103,7 @@ def test_averages(way: tuple[bool, int], tmp_path: Path) -> None:
     network = nn.Linear(3, 2)
     averaged = torch.optim.swa_utils.AveragedModel(network)
     save(averaged.state_dict(), tmp_path / "w.ckpt", way)
-    read = load_described(tmp_path / "w.ckpt")
+    read = WeightsFile(tmp_path / "w.ckpt").taken()
     same(read.arrays, network.state_dict())
     assert read.words == "taken: prefix 'module.' off 2 names; left aside: n_averaged"
 

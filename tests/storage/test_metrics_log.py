@@ -1,3 +1,4 @@
+import errno
 import json
 import math
 import tempfile
@@ -30,6 +31,18 @@ def test_a_line_that_a_kill_cut_short_is_left_out(tmp_path: Path) -> None:
     assert log.has_evaluation(1)
     log.close()
     assert (tmp_path / "metrics.jsonl").read_text() == whole + "\n"
+
+
+def test_the_last_of_a_kind_is_known_after_a_resume(tmp_path: Path) -> None:
+    log = MetricsLog(tmp_path, 0, tensorboard=False)
+    assert log.last("validation") is None
+    for step in (4, 8, 12):
+        log.write("validation", step, step / 10, {"top1_error": 1 / step})
+    assert log.last("validation") == {"top1_error": 1 / 12}
+    log.close()
+    resumed = MetricsLog(tmp_path, 9, tensorboard=False)
+    assert resumed.last("validation") == {"top1_error": 1 / 8}, "the last was of a later step"
+    resumed.close()
 
 
 def test_tensorboard_events_are_written(tmp_path: Path) -> None:
@@ -130,3 +143,20 @@ def test_lines_that_an_earlier_version_wrote_twice_are_kept_once(tmp_path: Path)
     (tmp_path / "metrics.jsonl").write_text(3 * line)
     MetricsLog(tmp_path, 8, tensorboard=False).close()
     assert (tmp_path / "metrics.jsonl").read_text() == line
+
+
+def test_events_on_a_full_disk_are_a_sentence_and_no_hang(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = MetricsLog(tmp_path, 0, tensorboard=True)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    assert log._events is not None
+    monkeypatch.setattr(log._events._writer, "write_event", full)
+    for step in range(30):  # more than any queue holds
+        with pytest.raises(InputError, match="tensorboard cannot be written: No space left"):
+            log.write("train", step, 0.0, {"loss": 1.0})
+    monkeypatch.undo()
+    log.close()

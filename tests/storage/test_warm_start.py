@@ -193,7 +193,7 @@ def test_a_file_of_another_network_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no array of a name and shape of this network; it"):
         begin(tmp_path / "run", NARROW | {"init_from.weights": str(tmp_path / "net.npz")})
     (tmp_path / "net.npz").write_bytes(b"none")
-    with pytest.raises(InputError, match=r"^config\.init_from\.weights = .*net\.npz: "):
+    with pytest.raises(InputError, match=r"^config\.init_from\.weights = .*net\.npz "):
         begin(tmp_path / "run", NARROW | {"init_from.weights": str(tmp_path / "net.npz")})
 
 

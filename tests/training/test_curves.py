@@ -9,9 +9,12 @@ import pytest
 from PIL import Image
 
 from cnn_jax.config.problems import InputError
+from cnn_jax.training import progress
 from cnn_jax.training.curves import TRAIN, draw_curves
 from cnn_jax.training.judged import NO_VALIDATION, judged, validation_in_words
 from cnn_jax.training.overlaid_curves import draw, names_of
+from cnn_jax.training.picture import new_picture, save
+from cnn_jax.training.progress import ProgressReport
 
 
 def log(steps: int, validation: bool = True) -> list[dict[str, Any]]:
@@ -62,6 +65,26 @@ def test_without_validation_it_is_said_plainly() -> None:
     assert found == {"validation": None, "best_validation": None}
     assert NO_VALIDATION in validation_in_words(found) and "validation_folds" in NO_VALIDATION
     assert validation_in_words({"top1_error": 0.1}) == "", "of an earlier version"
+
+
+@pytest.mark.parametrize(
+    ("error", "told"), [(0.25, "  validation 25.00 %  100 images/s"), (None, "")]
+)
+def test_lines_of_progress_have_the_last_validation_error(
+    error: float | None, told: str, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
+    report = ProgressReport(20, 0, bar=False)
+    report.update(10, 1.0, 2.0, 0.5, 100.0, 1.0, error)
+    line = capsys.readouterr().out
+    assert "error 50.00 %" in line and told in line and ("validation" in line) == bool(told)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.pdf", "a"])
+def test_a_picture_is_two_files_whichever_is_named(name: str, tmp_path: Path) -> None:
+    for path in (tmp_path / name, tmp_path / "b.2"):
+        save(new_picture(2, 2, "empty"), path)
+    assert {p.name for p in tmp_path.iterdir()} == {"a.png", "a.pdf", "b.2.png", "b.2.pdf"}
 
 
 def test_runs_are_laid_over_one_another(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ def test_an_exploding_run_is_stopped_and_its_checkpoint_is_good(tmp_path: Path) 
     tree, _ = checkpoints.read_arrays(checkpoints.latest)
     assert all(np.isfinite(leaf).all() for leaf in tree["params"]["C1"].values())
     assert not (tmp_path / "result.json").exists()
+    assert (tmp_path / "curves.png").exists(), "it shows how it came to that"
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from cnn_jax.training.preemption import INSISTING, SIGNALS
+from experiments.launch import tied
+
 BUSY = """
 import hashlib
 from cnn_jax.training.preemption import Preemption
@@ -30,7 +33,7 @@ def busy(grace: float, saved: object) -> subprocess.Popen[str]:
     return process
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("number", SIGNALS)
 def test_deadline_ends_a_process_that_computes(number: signal.Signals) -> None:
     process = busy(grace=1.0, saved=120)
     began = time.monotonic()
@@ -54,6 +57,29 @@ def test_a_second_signal_ends_at_once() -> None:
     process.send_signal(signal.SIGTERM)
     _, said = process.communicate(timeout=10)
     assert process.returncode == 128 + signal.SIGTERM and "stopping at once" in said
+
+
+REPEATED = """
+import os, signal, time
+from cnn_jax.training.preemption import SIGNALS, INSISTING, Preemption
+with Preemption(grace_seconds=60.0) as preemption:
+    preemption.saved_step = 1
+    for number in SIGNALS:
+        for _ in range(1 if number in INSISTING else 3):
+            os.kill(os.getpid(), number)
+            time.sleep(0.05)
+    os._exit(75 if preemption.requested else 1)
+"""
+
+
+def test_signals_that_come_in_numbers_insist_on_nothing() -> None:
+    """As a lost terminal does, systemd, or a limit of processor time: one of each, others often."""
+    done = subprocess.run([sys.executable, "-c", REPEATED], capture_output=True, timeout=60)
+    assert done.returncode == 75, done.stderr
+
+
+def test_the_launcher_hands_on_what_a_run_hears() -> None:
+    assert set(tied.HANDED_ON) == set(SIGNALS) > set(INSISTING)
 
 
 LISTENS = """

@@ -1,13 +1,14 @@
 """What takes long is named meanwhile, on a terminal and elsewhere; what does not is not."""
 
 import io
+import re
 import time
 from collections.abc import Callable
 
 import pytest
 
 from cnn_jax.training import progress
-from cnn_jax.training.progress import LastWord, Screen, Waiting
+from cnn_jax.training.progress import LastWord, ProgressReport, Screen, Waiting
 
 
 class Terminal(io.StringIO):
@@ -93,3 +94,17 @@ def test_a_process_that_does_not_lead_says_nothing(
     with Screen("step", 10, 0, lead=False).waiting("evaluating"):
         time.sleep(0.5)
     assert log.getvalue() == "" and capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("columns", [80, 100, 130])
+def test_count_and_remaining_time_are_seen_on_any_terminal(
+    columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    report = ProgressReport(1062, 0, bar=True)
+    report.update(1000, 75.1, 2.3456, 1.0, 29_162, 75.0, 0.987)
+    report.close()
+    last = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", capsys.readouterr().out).strip().split("\r")[-1]
+    assert last.startswith("step 1000/1062 ") and last.endswith("ETA 0:01:15")
+    assert len(last) <= columns and ("images/s" in last) == (columns > 80)

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from absl import flags
+from PIL import Image
 
 from cnn_jax.config.problems import InputError
 from cnn_jax.storage.metrics_log import read_metrics
@@ -15,6 +17,7 @@ from cnn_jax.training import session
 from cnn_jax.training.preemption import Preemption
 from cnn_jax.training.run import prepare
 from cnn_jax.training.shape_check import check_shapes
+from experiments.command_line import parse_config
 from tests import configs
 
 SHORT = {"train.epochs": 0.32, "schedule.warmup_epochs": 0.0}  # two steps
@@ -86,6 +89,42 @@ def test_the_size_that_is_named_fits(name: str, kwargs: dict[str, Any], size: in
     except InputError as error:
         named = str(error).partition("of the usual sizes ")[2].partition("x")[0]
         check(int(named))
+
+
+CROPS: dict[str, dict[str, Any]] = {
+    "whole": {},
+    "a shorter side": {"name": "shorter_side", "kwargs": {"size": 20, "shorter_side": 24}},
+    "a large side": {"name": "shorter_side", "kwargs": {"size": 20, "shorter_side": 40}},
+    "a square": {"name": "central_square", "kwargs": {"size": 16, "side": 16}},
+}
+
+
+@pytest.mark.parametrize("crop", CROPS)
+@pytest.mark.parametrize("form", ["L", "RGB"])
+def test_the_overrides_that_are_named_make_images_fit(crop: str, form: str, tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        for label in ("a", "b"):
+            (tmp_path / split / label).mkdir(parents=True)
+            for number in range(8):
+                image = Image.new(form, (28, 28), 9 if form == "L" else (9, number, 3))
+                image.save(tmp_path / split / label / f"{number}.png")
+    words = ["--config.data.source=folder", f"--config.data.directory={tmp_path}"]
+    for section in ("train_crop", "test_crop"):
+        for key, value in CROPS[crop].items():
+            given = value.items() if key == "kwargs" else [("", value)]
+            words += [f"--config.{section}.{key}{'.' * bool(n)}{n}={v}" for n, v in given]
+    file = ["x", "--config=configs/digits/lenet5_1998.py"]
+    _, config = parse_config([*file, *words], "", flags.FlagValues())
+    with pytest.raises(InputError, match="does not fit images of") as caught:
+        check_shapes(prepare(config))
+    named = str(caught.value).partition("made as large by ")[2].split()
+    assert named and "\n" not in str(caught.value)
+    _, mended = parse_config([*file, *words, *named], "", flags.FlagValues())
+    run = prepare(mended)
+    check_shapes(run)
+    assert run.dataset.image_shape == (32, 32, 1 if form == "L" else 3)
+    said = "lenet5 is published for images of 1 channel(s) and sees 3 here"
+    assert (said in session._other_channels(run)) == (form == "RGB")
 
 
 ONE_VALUE: dict[str, tuple[dict[str, Any], str]] = {

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnn_jax.config.problems import InputError
-from cnn_jax.transfer.state_dicts import load, load_described
+from cnn_jax.transfer.state_dicts import WeightsFile, load
 from tests.transfer.torch_writer import Call, Global, numpy_pickle, torch_legacy, torch_zip
 
 ARRAYS = {
@@ -80,7 +80,7 @@ def test_every_wrapper_prefix_format_and_suffix(
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / f"w{suffix}"
         NESTED[kind](path, wrapped(arrays, wrapper, BESIDE if beside else {}))
-        read = load_described(path, NAMES)
+        read = WeightsFile(path).taken(NAMES)
         same(read.arrays)
         if prefix != "a.b.":  # which nothing but the network can tell
             same(load(path))
@@ -95,9 +95,9 @@ def test_formats_without_wrappers(kind: str, suffix: str, tmp_path: Path) -> Non
     path = tmp_path / f"w{suffix}"
     FLAT[kind](path, ARRAYS)
     same(load(path))
-    assert load_described(path, NAMES).words == ""
+    assert WeightsFile(path).taken(NAMES).words == ""
     FLAT[kind](path, {f"module.{name}": array for name, array in ARRAYS.items()})
-    assert load_described(str(path), NAMES).words == "taken: prefix 'module.' off 5 names"
+    assert WeightsFile(str(path)).taken(NAMES).words == "taken: prefix 'module.' off 5 names"
     same(load(path))
 
 
@@ -113,7 +113,7 @@ def test_nothing_is_needed_to_read_them(tmp_path: Path, monkeypatch: pytest.Monk
 def test_what_was_taken_is_said(tmp_path: Path) -> None:
     arrays = {f"module.{name}": array for name, array in ARRAYS.items()}
     torch_zip(tmp_path / "w.pth", {"state_dict": arrays, **BESIDE})
-    assert load_described(tmp_path / "w.pth").words == (
+    assert WeightsFile(tmp_path / "w.pth").taken().words == (
         "taken: entry 'state_dict', prefix 'module.' off 5 names; "
         "left aside: epoch, args, optimizer, best_acc1"
     )
@@ -129,17 +129,17 @@ def test_raw_weights_are_taken_unless_averages_are_asked_for(
     if first == "averages":
         tree = dict(reversed(tree.items()))
     torch_zip(tmp_path / "w.pth", tree)
-    raw = load_described(tmp_path / "w.pth", NAMES)
+    raw = WeightsFile(tmp_path / "w.pth").taken(NAMES)
     same(raw.arrays)
     assert raw.words == f"taken: entry 'model'; left aside: {averages}"
-    smoothed = load_described(tmp_path / "w.pth", NAMES, averaged=True)
+    smoothed = WeightsFile(tmp_path / "w.pth").taken(NAMES, averaged=True)
     np.testing.assert_array_equal(smoothed.arrays["fc.weight"], ARRAYS["fc.weight"] + 1)
     assert "running averages" in smoothed.words
     torch_zip(tmp_path / "only.pth", {averages: smooth, "epoch": 3})
-    assert "running averages" in load_described(tmp_path / "only.pth").words
+    assert "running averages" in WeightsFile(tmp_path / "only.pth").taken().words
     torch_zip(tmp_path / "raw.pth", {"model": ARRAYS})
     with pytest.raises(InputError, match="no running averages in it"):
-        load_described(tmp_path / "raw.pth", averaged=True)
+        WeightsFile(tmp_path / "raw.pth").taken(averaged=True)
 
 
 def test_names_among_others(tmp_path: Path) -> None:
@@ -148,13 +148,13 @@ def test_names_among_others(tmp_path: Path) -> None:
     arrays |= {n: a for n, a in ARRAYS.items() if n.startswith("fc")}
     arrays |= {"projector.0.weight": np.ones(3), "projector.0.bias": np.ones(3)}
     torch_zip(tmp_path / "w.pth", arrays)
-    read = load_described(tmp_path / "w.pth", NAMES)
+    read = WeightsFile(tmp_path / "w.pth").taken(NAMES)
     same(read.arrays)
     assert read.words == "taken: prefix 'backbone.' off 3 names; left aside: projector.* (2)"
     swa = {"n_averaged": np.array(9), **{f"module.{n}": a for n, a in ARRAYS.items()}}
     torch_zip(tmp_path / "swa.pth", swa)
     for expected in (NAMES, None):
-        read = load_described(tmp_path / "swa.pth", expected)
+        read = WeightsFile(tmp_path / "swa.pth").taken(expected)
         same(read.arrays)
         assert read.words == "taken: prefix 'module.' off 5 names; left aside: n_averaged"
     inner = {n.replace(".", ".module.", 1): a for n, a in ARRAYS.items()}
