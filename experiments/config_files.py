@@ -52,7 +52,8 @@ def made_by(value: str, expected: type[Described]) -> Described:
     file = Path(path)
     if not file.is_file():
         known = sorted(str(p) for p in Path("configs").rglob("*.py"))
-        raise InputError(f"--config={path}: no such file{hint(path, known)}")
+        fault = "a folder, not a file" if file.is_dir() else "no such file"
+        raise InputError(f"--config={path}: {fault}{hint(path, known)}")
     try:
         get_config = runpy.run_path(str(file)).get("get_config")
         if not callable(get_config):

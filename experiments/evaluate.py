@@ -93,7 +93,7 @@ def _by_views(config: command_line.Config, arguments: dict[str, Any]) -> dict[st
 def _network(workdir: str | None, config: command_line.Config) -> Any:
     from cnn_jax.inference.trained_network import WeightsUse, trained_network
 
-    use = WeightsUse(SHOWN.value, None, DATA.value, True, command_line.say)
+    use = WeightsUse(SHOWN.value, None, DATA.value, True, command_line.say, AVERAGED.value)
     return trained_network(workdir, CHECKPOINT.value, WEIGHTS.value, config, use)
 
 

@@ -53,7 +53,7 @@ def main(argv: list[str]) -> int:
     from cnn_jax.inference.trained_network import WeightsUse, trained_network
     from cnn_jax.training.progress import Waiting
 
-    use = WeightsUse(SHOWN.value, NAMES.value, say=command_line.say)
+    use = WeightsUse(SHOWN.value, NAMES.value, say=command_line.say, averaged=AVERAGED.value)
     restored = trained_network(WORKDIR.value, CHECKPOINT.value, WEIGHTS.value, config, use)
     function = restored.probability_function(averaged=AVERAGED.value)
     record, rule = restored.preprocessing, rule_of(restored.config.test_crop)

@@ -15,7 +15,6 @@ Exit codes: those of experiments.train; the verdict does not change them.
 
 from __future__ import annotations
 
-import sys
 import time
 from contextlib import closing
 from pathlib import Path
@@ -66,7 +65,7 @@ def main(argv: list[str]) -> int:
             print(f"preempted: step {preemption.saved_step} is saved; run the same command again")
             return PREEMPTED
         except DivergedError as error:
-            print(error, file=sys.stderr)
+            command_line.say(str(error))
             return DIVERGED
     return report(file, config, outcome.result, None, workdir) if outcome.lead else 0
 

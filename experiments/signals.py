@@ -31,6 +31,11 @@ STATISTICS = flags.DEFINE_string(
 def main(argv: list[str]) -> int:
     """Parses, measures, prints and draws."""
     config_file, config = command_line.parse_config(argv, __doc__ or "")
+    stem = Path(config_file.partition(":")[0]).stem
+    output = Path(OUTPUT.value or f"runs/signals-{stem}.png")
+    if not OUTPUT.value:
+        output.parent.mkdir(exist_ok=True)
+    files.check_output("--output", output, (".pdf", ".png"))
     # Imported here: jax takes seconds, and a bad config need not wait for it.
     from cnn_jax.config.problems import hint
     from cnn_jax.diagnostics.signal_statistics import compare_schemes, listed, table
@@ -44,11 +49,6 @@ def main(argv: list[str]) -> int:
     for name in statistics:
         if name not in KNOWN:
             raise command_line.InputError(f"--statistics={name}: unknown{hint(name, KNOWN)}")
-    stem = Path(config_file.partition(":")[0]).stem
-    output = Path(OUTPUT.value or f"runs/signals-{stem}.png")
-    if not OUTPUT.value:
-        output.parent.mkdir(exist_ok=True)
-    files.check_output("--output", output, (".pdf", ".png"))
     by_scheme = compare_schemes(config, schemes)
     for name in statistics:
         print(f"{name}: {KNOWN[name]}\n\n{table(by_scheme, name)}\n")

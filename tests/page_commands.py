@@ -29,6 +29,7 @@ NOT_RUN = (
     (r"(?!.*IMAGES).*\bDATA\b.*", "needs data that is not there"),
     (r".*runs/(vgg|ilsvrc)\b.*", "needs a run on data that is not there"),
     (r".*runs/small/.*", "its data is prepared by TensorFlow"),
+    (r"(?!.*\bDATA\b).*\.pth\b.*", "needs weights that are not there"),
     (r".*blacklist\.txt", "needs a list that is not there"),
     (r".*distributed\.detect.*", "needs a pod"),
 )

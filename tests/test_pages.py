@@ -18,8 +18,8 @@ from tests.terminal import show
 LONGEST_SILENCE = 5.0  # seconds on two quiet cores
 COMMANDS = fenced()
 RUN = [command for command in COMMANDS if not command.reason]
-# Pages that go on with the runs of the README go with it; the others may run beside them.
-WITH_THE_README = {"README.md", "docs/evaluation.md"}
+# Commands that make these runs, or go on with them, follow one another; the others run beside them.
+HANDED_ON = re.compile(r"make train|digits-lenet5|runs/(my-run|own|seeds|mlp)|runs\.? |a\.npz")
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def words_of(command: Command) -> list[str]:
     [
         pytest.param(
             one,
-            marks=pytest.mark.xdist_group("pages" if one.page in WITH_THE_README else "others"),
+            marks=pytest.mark.xdist_group("pages" if HANDED_ON.search(one.text) else "others"),
             id=one.text,
         )
         for one in RUN

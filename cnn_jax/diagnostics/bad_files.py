@@ -32,7 +32,7 @@ def bad_files(root: Path) -> list[BadInput]:
     run = functools.cache(functools.partial(_trained_run, root))
     return [
         *(BadInput("Folders of images", w, _folder(spoil), codes) for w, spoil, codes in FOLDERS),
-        *(BadInput("Image files", w, _image(content), codes) for w, content, codes in IMAGES),
+        *(BadInput("Image files", w, image_case(content), codes) for w, content, codes in IMAGES),
         *(
             BadInput("Files of a run, damaged", what, _damaged(run, damage), codes, claims=True)
             for what, damage, codes in DAMAGES
@@ -52,7 +52,7 @@ def _folder(spoil: Callable[[Path], object]) -> Words:
             kind = images / split / f"kind_{label // 2}"
             kind.mkdir(parents=True)
             for i in range(count):
-                (kind / f"{i}.png").write_bytes(_png(100 * label + i))
+                (kind / f"{i}.png").write_bytes(png(100 * label + i))
         spoil(images / "train" / "kind_0")
         keys = ["data.source=folder", f"data.directory={images}", "data.validation_folds=2"]
         keys += ["train.epochs=2", "train.batch_size=4"]
@@ -61,7 +61,8 @@ def _folder(spoil: Callable[[Path], object]) -> Words:
     return words
 
 
-def _png(seed: int, size: int = 8) -> bytes:
+def png(seed: int, size: int = 8) -> bytes:
+    """Returns a PNG file of noise."""
     pixels = np.random.default_rng(seed).integers(0, 256, (size, size, 3), np.uint8)
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "PNG")
@@ -145,7 +146,8 @@ IMAGES: tuple[tuple[str, Callable[[], bytes], tuple[int, ...]], ...] = (
 )
 
 
-def _image(content: Callable[[], bytes]) -> Words:
+def image_case(content: Callable[[], bytes]) -> Words:
+    """Returns the words of a run on a folder in which such a file lies among images."""
     return _folder(lambda kind: (kind / "x.jpg").write_bytes(content()))
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from cnn_jax.diagnostics.bad_commands import bad_commands
+from cnn_jax.diagnostics.bad_data import bad_data
 from cnn_jax.diagnostics.bad_files import bad_files
 from cnn_jax.diagnostics.bad_inputs import SMALL, TRAIN, BadInput, Words
 
@@ -25,7 +27,9 @@ def cases(root: Path) -> list[BadInput]:
         *(BadInput("Keys and values", what, _train(*words)) for what, words in VALUES.items()),
         *(BadInput("Files of a config", what, _plan(*plan)) for what, plan in PLANS.items()),
         *(BadInput("Names that the network does not have", w, _lenet5(*o)) for w, o in WRONG),
+        *bad_commands(),
         *bad_files(root),
+        *bad_data(root),
         *(BadInput("Other files", what, words) for what, words in OTHERS.items()),
     ]
 
@@ -46,6 +50,43 @@ VALUES: dict[str, tuple[str, ...]] = {
     "a negative width": ("model.kwargs.layers=(-3,)",),
     "half a unit": ("model.kwargs.layers=(2.5,)",),
     "10^9 units": ("model.kwargs.layers=(1000000000,)",),
+    "images of 10^8 pixels a side": ("data.kwargs.size=100000000",),
+    "10^9 classes": ("data.kwargs.classes=1000000000",),
+    "a negative seed": ("seed.init=-1",),
+    "an empty batch": ("train.batch_size=0",),
+    "half an example": ("train.batch_size=12.5",),
+    "true for a number": ("train.batch_size=true",),
+    "a list for a number": ("train.batch_size=[1, 2]",),
+    "nothing for a number": ("train.batch_size=",),
+    "a number of 5,000 digits": (f"train.batch_size={'9' * 5000}",),
+    "a comma for a point": ("optim.learning_rate=0,1",),
+    "a minus of typographers": ("optim.learning_rate=\u22120.1",),
+    "a number for a section": ("optim=3",),
+    "a key below a number": ("optim.learning_rate.first=0.1",),
+    "brackets a thousand deep": (f"model.kwargs.layers={'(' * 1000}",),
+    "an import": ("model.name=__import__('os').system('true')",),
+    "a momentum of 1": ("optim.momentum=1.0",),
+    "more folds than examples": ("data.validation_folds=1000000",),
+    "boundaries that fall": (
+        "schedule.name=step",
+        "schedule.kwargs.boundaries_epochs=(2.0, 1.0)",
+    ),
+    "a batch that does not divide into its parts": ("train.accumulation_steps=3",),
+    "a precision that does not exist": ("precision.compute=float8",),
+    "a crop of images in memory": ("test_crop.name=shorter_side",),
+    "processes without a coordinator": ("distributed.processes=2",),
+    "detection of a cluster where there is none": ("distributed.detect=true",),
+    "a coordinator who does not answer": (
+        "distributed.coordinator=localhost:9",
+        "distributed.processes=2",
+        "distributed.process_id=1",
+        "distributed.timeout_seconds=5",
+    ),
+    "a number of a process that is too high": (
+        "distributed.coordinator=localhost:9",
+        "distributed.processes=2",
+        "distributed.process_id=2",
+    ),
     "a call": ("train.batch_size=len([1])",),
     "an open bracket": ("model.kwargs.layers=(3,",),
     "an expression": ("train.batch_size=8*8",),

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,6 +29,8 @@ class BadInput:
             `run` there is where a run would go.
         codes: the exit codes that it may end with.
         claims: whether the run directory may be taken: the input lies in a run that exists.
+        environment: variables that are set, `HERE` in their values being the directory.
+        shell: what a shell does before the command, or with its streams: `ulimit -n 9; {}`.
     """
 
     kind: str
@@ -36,6 +38,8 @@ class BadInput:
     command: Words
     codes: tuple[int, ...] = (2,)
     claims: bool = False
+    environment: Mapping[str, str] = field(default_factory=dict)
+    shell: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,11 @@ def outcome_of(case: BadInput, directory: Path, root: Path) -> Outcome:
         root: of the repository, where `configs/` lies.
     """
     words = [sys.executable, "-m", *case.command(directory)]
+    if case.shell:
+        words = ["sh", "-c", case.shell.format('exec "$@"'), "sh", *words]
     environment = os.environ | {"JAX_PLATFORMS": "cpu", "PYTHONPATH": str(root)}
+    for name, value in case.environment.items():
+        environment[name] = value.replace("HERE", str(directory))
     began = time.monotonic()
     process = subprocess.Popen(
         words,
@@ -112,6 +120,8 @@ def _faults(case: BadInput, code: int | None, text: str, directory: Path) -> Ite
         yield "traceback"
     if code != 0 and not case.claims and (directory / "run" / TAKEN).exists():
         yield "the directory is taken"
+    if left := [path.name for path in directory.rglob(".*.new")]:
+        yield f"half-written: {', '.join(left)}"
 
 
 def as_markdown(outcomes: Sequence[Outcome]) -> str:

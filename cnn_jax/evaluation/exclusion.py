@@ -70,7 +70,7 @@ def read_exclusion(file: str | Path) -> Exclusion:
     try:
         words = path.read_text(encoding="utf-8", errors="surrogateescape").split("\n")
     except OSError as error:
-        raise InputError(f"--exclude={file} cannot be read: {error}") from error
+        raise InputError(f"--exclude={file} cannot be read: {error.strerror}") from error
     names = [word.strip() for word in words if word.strip()]
     if not names:
         raise InputError(f"--exclude={file} lists nothing")

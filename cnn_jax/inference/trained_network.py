@@ -26,7 +26,8 @@ from cnn_jax.storage.checkpoints import Checkpoints
 from cnn_jax.training.run import Run, network_of, prepare, set_precision
 from cnn_jax.transfer.agreement import described
 from cnn_jax.transfer.auxiliary_heads import describe_heads, with_drawn_heads
-from cnn_jax.transfer.recognition import Recognised, recognise
+from cnn_jax.transfer.guesses import classes_of, guess
+from cnn_jax.transfer.recognition import recognise
 from cnn_jax.transfer.state_dicts import WeightsFile
 from cnn_jax.transfer.torch_weights import convert, expected_names
 from cnn_jax.transfer.values import impossible_values
@@ -42,7 +43,8 @@ class WeightsUse:
         class_names: file with the names of the classes; None: those of the data, if it is there.
         data_directory: where the data lies: of the config, or a folder of images.
         needs_data: whether images with labels are needed.
-        say: is told, a line each, what was recognised and what differs.
+        say: is told, a line each, what was recognised, taken and left, and what differs.
+        averaged: whether the file's running averages are asked for, where it has both.
     """
 
     preprocessing: str | None = None
@@ -50,6 +52,7 @@ class WeightsUse:
     data_directory: str | None = None
     needs_data: bool = False
     say: Callable[[str], None] = lambda text: None
+    averaged: bool = False
 
 
 def trained_network(
@@ -132,19 +135,21 @@ def with_weights(
     if workdir is not None and Path(workdir).exists() and any(Path(workdir).iterdir()):
         raise InputError(f"--workdir={workdir} is not empty: --weights are written into a new one")
     file = WeightsFile(weights)
-    seen = recognise(file.taken().arrays, Path(weights))
+    arrays = file.taken(averaged=use.averaged).arrays
+    seen = recognise(arrays, Path(weights))
     if config is None:
-        config = own_config(str(weights), seen, use.data_directory)
+        config = own_config(str(weights), seen or guess(arrays), use.data_directory)
     else:
         config = _at(config, use.data_directory) if use.data_directory else config
         config = agreed_config(str(weights), seen, config, use.preprocessing, use.say)
     if seen is not None:
         use.say(described(str(weights), seen, config))
-    dataset = _data_of(config, seen, weights, use)
+    told = seen.num_classes if seen is not None else classes_of(arrays)
+    dataset = _data_of(config, told, weights, use, seen is not None)
     size = dataset.image_shape
     set_precision(config.precision)
     model = network_of(config, dataset.num_classes)
-    taken = file.taken(expected_names(model, size))
+    taken = file.taken(expected_names(model, size), use.averaged)
     try:
         if problems := impossible_values(taken.arrays):
             raise InputError(problems)
@@ -158,7 +163,8 @@ def with_weights(
     record = preprocessing_for(dataset, config.data.normalisation)
     if workdir is not None:
         _keep(prepare(config, record, dataset), variables, weights, Path(workdir))
-    return Restored(0, config, model, **variables, preprocessing=record)
+    averaged = variables if use.averaged else {}
+    return Restored(0, config, model, **variables, preprocessing=record, averaged=averaged)
 
 
 def _keep(run: Run, variables: dict[str, Any], weights: str | Path, workdir: Path) -> None:
@@ -175,7 +181,7 @@ def _keep(run: Run, variables: dict[str, Any], weights: str | Path, workdir: Pat
 
 
 def _data_of(
-    config: Config, seen: Recognised | None, weights: str | Path, use: WeightsUse
+    config: Config, classes: int | None, weights: str | Path, use: WeightsUse, recognised: bool
 ) -> Dataset:
     """The data of a config, or its sizes where it is not there and not needed."""
     absent = _is_absent(config)
@@ -186,21 +192,26 @@ def _data_of(
         )
     if not absent:
         dataset = sources.dataset_for(config, resident=())
-        if seen is not None and dataset.num_classes != seen.num_classes:
+        if recognised and dataset.image_shape[2] != 3:
+            raise InputError(
+                f"--weights={weights} sees RGB, and the data is grey: "
+                "--config.data.kwargs.channels=3 repeats it in three channels"
+            )
+        if classes is not None and dataset.num_classes != classes:
             first = ", ".join(printable(name) for name in dataset.class_names[:3])
             raise InputError(
-                f"--weights={weights} tells {seen.num_classes} classes apart, and the data has "
+                f"--weights={weights} tells {classes} classes apart, and the data has "
                 f"{dataset.num_classes}: {first}, ... Data of the same classes is needed; "
                 "to train a new last layer on this data: python -m experiments.train "
                 f"--config=CONFIG --config.init_from.weights={weights}"
             )
     else:
-        if seen is None:
+        if classes is None:
             raise InputError(
                 f"--weights={weights}: how many classes the network has is told by its data, and "
                 "config.data.directory is unset: the folder in which the data is prepared"
             )
-        dataset = absent_data(config, sizes_for(config, seen.num_classes))
+        dataset = absent_data(config, sizes_for(config, classes))
     if use.class_names is None:
         return dataset
     return replace(dataset, class_names=read_class_names(use.class_names, dataset.num_classes))

@@ -14,17 +14,18 @@ from cnn_jax.config.schema import Config, base_config
 from cnn_jax.config.unknown_keys import as_in
 from cnn_jax.config.validate import validate
 from cnn_jax.transfer.agreement import overrides, preprocessing_differences
+from cnn_jax.transfer.guesses import Guess
 from cnn_jax.transfer.recognition import ILSVRC_CLASSES, Recognised
 
 NEEDS_CONFIG: Final = "give --config=FILE, as in --config=configs/imagenet/resnet.py:50_v1.5"
 
 
-def own_config(weights: str, seen: Recognised | None, directory: str | None) -> Config:
+def own_config(weights: str, seen: Recognised | Guess | None, directory: str | None) -> Config:
     """Returns the config that the names in a file fix: network, preprocessing and classes.
 
     Args:
         weights: the file, for messages.
-        seen: what it was recognised as.
+        seen: what it was recognised as, or looks like.
         directory: a folder of images, one sub-folder a class; None: there is no data.
 
     Raises:
@@ -35,16 +36,17 @@ def own_config(weights: str, seen: Recognised | None, directory: str | None) -> 
             f"--weights={weights}: the names in it are those of no network that is known by its "
             f"names: {NEEDS_CONFIG}"
         )
-    if seen.preprocessing is None:
+    if isinstance(seen, Guess):
         raise InputError(
-            f"--weights={weights} is {seen.title}, {seen.describe()}, and that does not fix how "
-            f"its images are cropped and normalised: {NEEDS_CONFIG}"
+            f"--weights={weights} looks like {seen.describe()}, and that does not fix how its "
+            f"images are cropped and normalised: {NEEDS_CONFIG}"
         )
     config = base_config()
     config.model.name = seen.network
     config.model.kwargs = ConfigDict(dict(seen.kwargs))
     if directory is not None or seen.num_classes != ILSVRC_CLASSES:
-        config.data.source, config.data.kwargs = "folder", ConfigDict()
+        # Grey images are seen as the weights want them, in three channels.
+        config.data.source, config.data.kwargs = "folder", ConfigDict({"channels": 3})
         config.data.directory = directory
     else:
         config.data.source = "tfds"
@@ -92,7 +94,7 @@ def agreed_config(
         raise InputError(problems)
     if differences and preference == "weights":
         changed = ConfigDict(config.to_dict())
-        _show_as(changed, PUBLISHED[str(seen.preprocessing)])
+        _show_as(changed, PUBLISHED[seen.preprocessing])
         say("; ".join(differences) + ": as published (--preprocessing=weights)")
         return validate(fill_defaults(changed))
     if differences:
@@ -101,13 +103,13 @@ def agreed_config(
 
 
 def _is_refused(seen: Recognised, config: Config) -> bool:
-    if seen.preprocessing is None or not seen.as_published or config.model.name != seen.network:
+    if not seen.as_published or config.model.name != seen.network:
         return False
     return bool(config.data.normalisation != PUBLISHED[seen.preprocessing].normalisation)
 
 
 def _refusal(weights: str, seen: Recognised, config: Config, differences: list[str]) -> str:
-    mends = " ".join(overrides(PUBLISHED[str(seen.preprocessing)], config))
+    mends = " ".join(overrides(PUBLISHED[seen.preprocessing], config))
     return (
         f"--weights={weights}: {'; '.join(differences)}. Images are shown as published by "
         f"--preprocessing=weights, or by {mends}; --preprocessing=config insists on the config"

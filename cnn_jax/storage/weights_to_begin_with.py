@@ -64,7 +64,7 @@ def _notices(path: Path, seen: Recognised | None, config: Config) -> tuple[str, 
     known = f"{seen.file}, known by its SHA-256" if seen.file else f"{seen.title} by its names"
     notices = [f"{path.name} is {known}: {seen.describe()}"]
     if differences := preprocessing_differences(seen, config):
-        mends = " ".join(overrides(PUBLISHED[str(seen.preprocessing)], config))
+        mends = " ".join(overrides(PUBLISHED[seen.preprocessing], config))
         notices += [*differences, f"as published by {mends}"]
     return tuple(notices)
 

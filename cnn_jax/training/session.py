@@ -133,10 +133,8 @@ def train(config: Config, workdir: str | Path, preemption: Preemption, began: fl
                 directory.write_text("card.md", card(run, result, log, origin()))
                 directory.write(RESULT, result)
             except InputError:  # the figures are said, whatever can be written
-                print(
-                    f"test: {errors_in_words(result, result['classes'])}, {counted(result)}",
-                    flush=True,
-                )
+                classes = run.dataset.num_classes
+                print(f"test: {errors_in_words(result, classes)}, {counted(result)}", flush=True)
                 raise
         lead_says(None)  # the others stay until the result is there: they could not tell of a fault
         return Outcome(Path(workdir), result, fresh=True, lead=run.devices.lead)

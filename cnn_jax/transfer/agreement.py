@@ -17,8 +17,6 @@ def preprocessing_differences(seen: Recognised, config: Config) -> list[str]:
         seen: what their file was recognised as.
         config: validated.
     """
-    if seen.preprocessing is None:
-        return []
     shown, found = PUBLISHED[seen.preprocessing], []
     if config.data.normalisation != shown.normalisation:
         found.append(

@@ -21,7 +21,7 @@ from cnn_jax.transfer.state_dicts import StateDict
 from cnn_jax.transfer.timm_names import timm_resnetv2, timm_vgg
 from cnn_jax.transfer.torch_names import torchvision
 
-# Network -> families; the first one that is not refused is the one that is written.
+# Network -> families; the first one of PyTorch that is not refused is the one that is written.
 FAMILIES: Final[dict[str, tuple[Family, ...]]] = {
     "alexnet": (torchvision,),
     "vgg": (torchvision, timm_vgg, keras_vgg),
@@ -73,10 +73,11 @@ def naming_of(state_dict: StateDict, model: Network, rows: Sequence[Row]) -> Nam
 
 
 def naming_to_write(model: Network, rows: Sequence[Row]) -> Naming:
-    """Returns the family in which the weights of a network are written.
+    """Returns the family of PyTorch's in which the weights of a network are written.
 
     Args:
         model: the network.
         rows: its layer table.
     """
-    return next(naming for naming in namings(model, rows) if not naming.refused)
+    found = namings(model, rows)
+    return next(each for each in found if not each.refused and not each.channels_last)

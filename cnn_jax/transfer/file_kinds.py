@@ -11,12 +11,15 @@ from typing import Any, Final
 
 from cnn_jax.config.problems import InputError, brief
 from cnn_jax.data.npz import load_npz
+from cnn_jax.transfer.keras_files import HDF5, KERAS_WEIGHTS, read_hdf5, read_keras
 from cnn_jax.transfer.safetensors_files import read_safetensors
 from cnn_jax.transfer.torch_files import read_legacy, read_plain, read_zip
 
 HEAD: Final = 1024  # bytes that are looked at
 AGAIN: Final = "fetch it again"
-KNOWN: Final = "known are files of torch.save, .safetensors, and .npz, under any name"
+KNOWN: Final = (
+    "known are files of torch.save, .safetensors, .npz, and those of Keras, under any name"
+)
 IN_TORCH: Final = "python -c \"import torch; torch.save({}, 'weights.pth')\""
 
 
@@ -24,7 +27,7 @@ def read_tree(path: Path) -> Any:
     """Returns what a file of weights holds, whatever it is called.
 
     Args:
-        path: of a file of `torch.save` (of any age), safetensors, npz, or a pickle of arrays.
+        path: of a file of `torch.save` of any age, safetensors, npz, Keras, or pickled arrays.
 
     Returns:
         Dicts and lists, with `Tensor`, `PickledArray` or numpy arrays in them. No code that a file
@@ -60,6 +63,8 @@ def _reader(path: Path) -> Callable[[Path], Any]:
         return _of_zip(path)
     if head[0] == 0x80 and len(head) > 1 and head[1] in PROTOCOLS:
         return read_legacy if MAGIC_NUMBER in head[:32] else read_plain
+    if head.startswith(HDF5):
+        return read_hdf5
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 1 << 40:
         return read_safetensors
     raise InputError(f"{path} {_something_else(path, head)}")
@@ -83,8 +88,8 @@ def _of_zip(path: Path) -> Callable[[Path], Any]:
         return read_zip
     if names and all(name.endswith(".npy") for name in names):
         return load_npz
-    if "model.weights.h5" in parts:
-        raise InputError(f"{path} is a model of Keras: {FROM_KERAS}")
+    if KERAS_WEIGHTS in names:
+        return read_keras
     raise InputError(
         f"{path} is a zip archive of {', '.join(map(repr, names[:3])) or 'nothing'}"
         f"{' ...' if len(names) > 3 else ''}, not of weights: unpack it; {KNOWN}"
@@ -99,7 +104,7 @@ def _directory(path: Path) -> str:
     if "data.pkl" in inside:
         return "is a file of torch.save that something has unpacked: fetch it again, and leave it"
     if "saved_model.pb" in inside:
-        return f"is a SavedModel of TensorFlow: {FROM_KERAS}"
+        return f"is a SavedModel of TensorFlow: {FROM_TENSORFLOW}"
     return f"is a directory; {KNOWN}"
 
 
@@ -146,12 +151,11 @@ def _is_onnx(head: bytes) -> bool:
 
 PROTOCOLS: Final = range(2, 6)
 MAGIC_NUMBER: Final = bytes.fromhex("6cfc9c46f9206aa85019")  # of PyTorch, pickled
-FROM_KERAS: Final = (
+FROM_TENSORFLOW: Final = (
     "where TensorFlow is installed, its arrays by name into numpy.savez('weights.npz')"
 )
 _COMPRESSED = "is compressed by {0}: {1}"
 MAGIC: Final = {
-    b"\x89HDF\r\n\x1a\n": f"is HDF5, as Keras and TensorFlow write it: {FROM_KERAS}",
     b"\x1f\x8b": _COMPRESSED.format("gzip", "gunzip, or tar xzf"),
     b"BZh": _COMPRESSED.format("bzip2", "bunzip2, or tar xjf"),
     b"\xfd7zXZ": _COMPRESSED.format("xz", "unxz, or tar xJf"),
@@ -163,5 +167,5 @@ MAGIC: Final = {
     b"\x89PNG": "is an image",
     b"\xff\xd8\xff": "is an image",
     b"%PDF": "is a PDF",
-    b"\x08\x01\x12": f"is a SavedModel of TensorFlow: {FROM_KERAS}",
+    b"\x08\x01\x12": f"is a SavedModel of TensorFlow: {FROM_TENSORFLOW}",
 }

@@ -68,6 +68,12 @@ def guess(arrays: Mapping[str, np.ndarray]) -> Guess | None:
     return _residual(arrays, stages) if stages else None
 
 
+def classes_of(arrays: Mapping[str, np.ndarray]) -> int | None:
+    """Returns how many classes a state dict has, by its looks; None where that is not seen."""
+    found = guess(arrays)
+    return None if found is None else found.classes
+
+
 def _stages(arrays: Mapping[str, np.ndarray]) -> list[int]:
     """Returns the number of residual blocks of each stage; `layer3.5.` is the third's sixth."""
     blocks: Counter[int] = Counter()

@@ -22,15 +22,13 @@ from itertools import groupby
 from typing import Any, Final
 
 from cnn_jax.models.layer_table import Row
+from cnn_jax.transfer.keras_files import plain
 from cnn_jax.transfer.naming import Names, Naming
 from cnn_jax.transfer.residual_names import NUMBERED, Style
 from cnn_jax.transfer.state_dicts import StateDict
 from cnn_jax.transfer.torch_names import departure
 
 LEAVES: Final = {"scale": "gamma", "mean": "moving_mean", "var": "moving_variance"}
-KNOWN: Final = ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance")
-TELLING: Final = ("kernel", "gamma", "beta", "moving_mean", "moving_variance")
-OLD: Final = {"W": "kernel", "b": "bias"}  # block1_conv1_W_1, of the oldest files
 UNNAMED: Final = re.compile(r"(conv2d|batch_normalization)(?:_(\d+))?")
 ADDED_EPSILON: Final = 1.001e-5 - 1e-5
 RESNET: Final = Style(
@@ -99,30 +97,6 @@ def _naming(modules: Names, refused: str, opened: Any) -> Naming:
         channels_last=True,
         opened=opened,
     )
-
-
-def plain(state_dict: StateDict) -> StateDict:
-    """Returns the arrays of Keras under names such as `conv1_bn/moving_mean`; others as they are.
-
-    `model_weights/conv1_bn/conv1_bn/moving_mean:0` is what older files call it. What batch norm
-    adds, `beta`, becomes `bias`.
-    """
-    parts = {name: re.split(r"[/.]", name.removesuffix(":0")) for name in state_dict}
-    if not any(_leaf(split[-1]) in TELLING for split in parts.values()):
-        return state_dict
-    return {_plain_name(parts[name], name): array for name, array in state_dict.items()}
-
-
-def _plain_name(split: Sequence[str], name: str) -> str:
-    leaf = _leaf(split[-1])
-    if len(split) < 2 or leaf not in KNOWN:
-        return name
-    return f"{split[-2]}/{leaf.replace('beta', 'bias')}"
-
-
-def _leaf(word: str) -> str:
-    match = re.fullmatch(r".*_(W|b)_1", word)
-    return OLD[match[1]] if match else word
 
 
 def without_biases(state_dict: StateDict) -> StateDict:

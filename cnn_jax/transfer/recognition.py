@@ -1,15 +1,15 @@
-"""The network that a state dict belongs to, told by the names and shapes of its entries.
+"""State dicts whose names fix the network and how its images are shown, as torchvision's do.
 
 A family is a function in `FAMILIES`: it looks for the names that its files have, and reads depth,
-width and classes from what it finds. What it says is a guess: whether every entry fits is seen when
-the weights are converted.
+width and classes from names and shapes. Whether every entry fits is seen when the weights are
+converted; what a file of other names looks like is guessed in `guesses`.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,15 +32,15 @@ class Recognised:
         network: a key of `MODELS`.
         kwargs: its arguments, as far as names and shapes tell them.
         num_classes: outputs of its last layer.
-        preprocessing: a key of `published_preprocessing.PUBLISHED`; None: the names do not fix it.
+        preprocessing: a key of `published_preprocessing.PUBLISHED`.
         file: what the file is called where it is published; None: by none that is known.
     """
 
     title: str
     network: str
-    kwargs: Mapping[str, Any] = field(default_factory=dict)
-    num_classes: int = ILSVRC_CLASSES
-    preprocessing: str | None = None
+    kwargs: Mapping[str, Any]
+    num_classes: int
+    preprocessing: str
     file: str | None = None
 
     @property
@@ -110,6 +110,8 @@ def _vgg(shapes: Shapes) -> Recognised | None:
 def _resnet(shapes: Shapes) -> Recognised | None:
     first, block = shapes["conv1.weight"], shapes["layer1.0.conv1.weight"]
     inside = shapes["layer1.0.conv2.weight"][:2]
+    if "bn.weight" in shapes:
+        return None  # with pre-activation
     if first[2:] != (7, 7) or block[0] != first[0] or inside != (first[0], first[0]):
         return None  # a network for small images, a Wide ResNet or a ResNeXt
     counts: dict[int, int] = {}

@@ -32,10 +32,10 @@ class Described:
 
 
 class WeightsFile:
-    """A file of `torch.save`, safetensors or npz, whatever it is called.
+    """A file of `torch.save`, safetensors, npz or Keras, whatever it is called.
 
     It is a state dict, a checkpoint that holds one, or a pickled module. Nothing in it is run, and
-    nothing but numpy is needed. Its numbers are read when a part of it is taken.
+    nothing but numpy is needed, for HDF5 h5py. Numbers are read when a part of it is taken.
     """
 
     def __init__(self, path: str | Path, flag: str = "--weights="):

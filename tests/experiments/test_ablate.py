@@ -155,5 +155,5 @@ def test_a_base_is_found_from_the_file_that_names_it(place: str, tmp_path: Path)
     plan = tmp_path / place / "plan.py"
     plan.parent.mkdir(parents=True)
     plan.write_text(AROUND)
-    done = run("ablate", f"--config={plan}", "--list")
+    done = run(f"--config={plan}", "--list")
     assert done.returncode == 0 and "members" in done.stdout, done.stderr

@@ -9,11 +9,12 @@ import pytest
 from cnn_jax import models
 from cnn_jax.config.problems import InputError
 from cnn_jax.inference.restored import restore
-from cnn_jax.inference.trained_network import trained_network, with_weights
+from cnn_jax.inference.trained_network import WeightsUse, trained_network, with_weights
 from cnn_jax.storage.checkpoints import Checkpoints
 from tests import configs
 from tests.binaries import run
-from tests.transfer.test_torch_weights import state_dict_for
+from tests.transfer.test_torch_weights import build, state_dict_for
+from tests.transfer.torch_writer import torch_zip
 
 KWARGS = {"variant": "torchvision", "width": 0.03125}
 CONFIG = f"""
@@ -61,6 +62,41 @@ def test_a_directory_in_use_is_left_alone(weights: Path, tmp_path: Path) -> None
         with_weights(config(), weights, tmp_path)
     with pytest.raises(InputError, match="holds no checkpoints"):
         restore(tmp_path)
+
+
+def test_a_training_checkpoint_as_it_is(weights: Path, tmp_path: Path) -> None:
+    arrays, file = dict(np.load(weights)), tmp_path / "model_best.pth.tar"
+    raw = {f"features.module.{n[9:]}" if n[:9] == "features." else n: a for n, a in arrays.items()}
+    smooth = {f"module.{name}": array / 2 for name, array in arrays.items()}
+    torch_zip(file, {"epoch": 90, "state_dict": raw, "state_dict_ema": smooth})
+    lines: list[str] = []
+    use = WeightsUse("config", say=lines.append)
+    found = with_weights(config(), file, use=use).params["fc8"]["kernel"]
+    np.testing.assert_array_equal(found, arrays["classifier.6.weight"].T)
+    said = "taken: entry 'state_dict', prefix 'module.' off 10 names; left aside: epoch, state_dict"
+    assert f"{said}_ema" in lines
+    use = WeightsUse("config", say=lines.append, averaged=True)
+    found = with_weights(config(), file, use=use).averaged["params"]["fc8"]["kernel"]
+    np.testing.assert_array_equal(found, arrays["classifier.6.weight"].T / 2)
+    with pytest.raises(InputError, match=r"alexnet\.npz: no running averages in it"):
+        with_weights(config(), weights, use=use)
+
+
+@pytest.mark.slow
+def test_heads_that_the_file_lacks_are_drawn(tmp_path: Path) -> None:
+    kwargs = {"variant": "torchvision", "width": 0.0625}
+    data = {"train": 60, "test": 17, "size": 64, "channels": 3, "classes": 5}
+    whole = state_dict_for(build("googlenet", **kwargs))
+    file, lines = tmp_path / "googlenet.npz", []
+    np.savez(file, **{n: np.abs(array) for n, array in whole.items() if n[:3] != "aux"})
+    chosen = configs.make({"data.kwargs": data, "model.name": "googlenet", "model.kwargs": kwargs})
+    use = WeightsUse("config", say=lines.append)
+    here = with_weights(chosen, file, tmp_path / "run", use)
+    assert any("the file has no auxiliary heads" in line for line in lines)
+    images = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3)).astype(np.uint8)
+    again = restore(tmp_path / "run")
+    np.testing.assert_array_equal(here.probabilities(images), again.probabilities(images))
+    assert "aux1" not in here.params and float(np.abs(again.params["aux1"]["fc"]["kernel"]).max())
 
 
 def test_what_does_not_fit_is_named_with_its_file(weights: Path, tmp_path: Path) -> None:

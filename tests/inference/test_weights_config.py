@@ -13,6 +13,7 @@ from cnn_jax.config.schema import Config
 from cnn_jax.config.validate import validate
 from cnn_jax.inference.weights_config import agreed_config, own_config
 from cnn_jax.storage.checkpoints import Checkpoints
+from cnn_jax.transfer.guesses import Guess
 from cnn_jax.transfer.recognition import Recognised
 from tests.binaries import run
 from tests.data import files
@@ -26,9 +27,8 @@ ALEXNET: dict[str, Any] = {"variant": "torchvision", **WIDTH}
 
 def seen(title: str, **changes: Any) -> Recognised:
     name, kwargs, published = TORCHVISION[title]
-    return Recognised(
-        title, name, kwargs, **{"preprocessing": f"torchvision/{published}"} | changes
-    )
+    whole = {"num_classes": 1000, "preprocessing": f"torchvision/{published}"} | changes
+    return Recognised(title, name, kwargs, **whole)
 
 
 def word(file: str, word: str) -> Config:
@@ -40,7 +40,7 @@ def test_the_names_alone_make_a_config(title: str) -> None:
     found = seen(title)
     config = own_config("w.pth", found, None)
     assert config.model.name == found.network
-    shown = PUBLISHED[str(found.preprocessing)]
+    shown = PUBLISHED[found.preprocessing]
     assert config.data.normalisation == shown.normalisation
     assert config.test_crop.kwargs.size == config.train_crop.kwargs.size == shown.size
     assert config.test_crop.kwargs.shorter_side == shown.shorter_side
@@ -52,7 +52,7 @@ def test_what_the_names_do_not_fix_needs_a_config() -> None:
     with pytest.raises(InputError, match=r"w\.pth: the names in it .* give --config=FILE"):
         own_config("w.pth", None, None)
     with pytest.raises(InputError, match="does not fix how its images are cropped and normalised"):
-        own_config("w.pth", seen("vgg16", preprocessing=None), None)
+        own_config("w.pth", Guess("cifar_resnet", {"depth": 20}, classes=10), None)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_other_pixels_are_refused_with_both_written_out(
     title: str, file: str, variant: str, normalisation: str
 ) -> None:
     found, config = seen(title), changed(word(file, variant), normalisation)
-    wanted = PUBLISHED[str(found.preprocessing)].normalisation
+    wanted = PUBLISHED[found.preprocessing].normalisation
     said: list[str] = []
     if normalisation == wanted:
         assert agreed_config("w.pth", found, config, None, said.append) == config

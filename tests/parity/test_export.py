@@ -67,8 +67,8 @@ def test_pytorch_loads_what_is_exported(tmp_path: Path) -> None:
     ("name", "kwargs"),
     [
         ("cifar_resnet", {"blocks": BLOCKS}),
-        ("resnet", {"depth": 18, "width": 0.05, "blocks": (1, 1)}),
-        ("vgg", {"width": 0.05, "convolutions": (1, 1), "norm": "batch"}),
+        ("resnet", {"depth": 18, "width": 0.25, "blocks": (1, 1)}),
+        ("vgg", {"width": 0.25, "convolutions": (1, 1), "norm": "batch"}),
         # No such network in PyTorch: the layers here.
         ("cifar_preact_resnet", {"blocks": BLOCKS, "width": 0.25}),
         ("mlp", {"layers": (12,), "norm": "batch", "activation": "prelu"}),

@@ -34,6 +34,8 @@ def tarred(*names: str) -> bytes:
     return file.getvalue()
 
 
+# Without h5py, and with it.
+NO_KERAS = "needs the package h5py|cannot be read"
 OTHERS = {
     "LFS pointer": (POINTER, "a pointer of git LFS to a file of 46,827,520 bytes.*: git lfs pull"),
     "page": (PAGE, r"is a web page \('Sign in'\), not weights: fetch it again"),
@@ -42,11 +44,11 @@ OTHERS = {
     "text": (b"Not Found", "is text that begins 'Not Found'"),
     "json": (b'{"epoch": 3}', "is text that begins"),
     "index": (b'{"metadata": {}, "weight_map": {"a": "b"}}', "index of a state dict in several"),
-    "HDF5": (b"\x89HDF\r\n\x1a\n" + bytes(99), r"is HDF5, as Keras .*numpy.savez"),
+    "HDF5": (b"\x89HDF\r\n\x1a\n" + bytes(99), NO_KERAS),
     "ONNX": (b"\x08\x07\x12\x07pytorch\x1a\x051.9", "is an ONNX model"),
     "SavedModel": (b"\x08\x01\x12\xff\x01\n", "is a SavedModel of TensorFlow"),
     "TorchScript": (zipped("m/data.pkl", "m/constants.pkl", "m/code/a.py"), r"torch.jit.load"),
-    "Keras": (zipped("config.json", "model.weights.h5"), "is a model of Keras"),
+    "Keras": (zipped("config.json", "model.weights.h5"), NO_KERAS),
     "zip": (zipped("resnet50.pth", "README"), "a zip archive of 'resnet50.pth', 'README', not"),
     "empty zip": (zipped(), "a zip archive of nothing"),
     "cut zip": (zipped("m/data.pkl", "m/data/0")[:-30], r"cut short at [\d,]+ bytes"),
