@@ -7,9 +7,9 @@
   python -m experiments.evaluate --predictions=a.npz --predictions=b.npz --output=both.json
 
 Network, preprocessing and data come from the checkpoint, or from --config. --weights, a state dict,
-tells the first two by torchvision's names; --data_directory is a folder of images then. Where file
-and config differ, --preprocessing says whose counts. A new --workdir keeps the weights as a
-checkpoint. Every example counts exactly once; the count is printed.
+tells the first two by torchvision's names; --data_directory is a folder of images then. A new
+--workdir keeps the weights as a checkpoint. Every example counts exactly once; the count is
+printed.
 
 --protocol: centre (the crop of the config), 10_crop, 144_crop, grid or dense; probabilities are
 averaged over the views, and the error of each class is told. Several --workdir or --predictions are
