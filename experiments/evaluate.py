@@ -8,8 +8,7 @@
 
 Network, preprocessing and data come from the checkpoint, or from --config. --weights, a state dict,
 tells the first two by torchvision's names; --data_directory is a folder of images then. A new
---workdir keeps the weights as a checkpoint. Every example counts exactly once; the count is
-printed.
+--workdir keeps the weights as a checkpoint. Every example counts once, and the count is printed.
 
 --protocol: centre (the crop of the config), 10_crop, 144_crop, grid or dense; probabilities are
 averaged over the views, and the error of each class is told. Several --workdir or --predictions are
