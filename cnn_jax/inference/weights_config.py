@@ -37,8 +37,8 @@ def own_config(weights: str, seen: Recognised | Guess | None, directory: str | N
         )
     if isinstance(seen, Guess) and not seen.name:
         raise InputError(
-            f"--weights={weights} looks like {seen.describe()}, which is none of the networks here; "
-            "python -m experiments.describe --all lists them"
+            f"--weights={weights} looks like {seen.describe()}, which is no network of these; "
+            "python -m experiments.describe --all lists all"
         )
     if isinstance(seen, Guess):
         raise InputError(
