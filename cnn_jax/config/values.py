@@ -279,6 +279,7 @@ Multiplier = Annotated[float, Limits(above=0, high=1000.0, why="no device holds 
 Depth = Annotated[
     int, Limits(low=0, high=10_000, why="no published network has more than 1,202 layers")
 ]
+Classes = Annotated[int, Limits(low=1, high=1_048_576, why="no published set has as many")]
 Pixels = Annotated[int, Limits(low=1, high=65_536, why="an image as large in RGB has 12 GiB")]
 
 

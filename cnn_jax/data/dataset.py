@@ -191,10 +191,16 @@ def carve_validation(dataset: Dataset, folds: int, fold: int, rule: str) -> Data
             apart when the source is sorted by them).
 
     Raises:
-        InputError: of files on a disk, which are sorted by class, no example of a class is left.
+        InputError: there are fewer examples than folds; or of files on a disk, which are sorted by
+            class, no example of a class is left.
     """
     if folds == 0 or len(dataset.validation):
         return dataset
+    if folds > len(dataset.train):
+        raise InputError(
+            f"config.data.validation_folds = {folds}: train has {len(dataset.train)} examples, "
+            "and every fold needs one, as in --config.data.validation_folds=10"
+        )
     index = np.arange(len(dataset.train))
     fold_of = index % folds if rule == "interleaved" else index * folds // len(index)
     carved = replace(

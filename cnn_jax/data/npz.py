@@ -32,7 +32,7 @@ def load_npz(path: str | Path) -> dict[str, np.ndarray]:
     with zipfile.ZipFile(path) as archive:
         for member in archive.infolist():
             with archive.open(member) as file:
-                declared = _declared(file)
+                declared = _declared(file, f"{path}: {member.filename.removesuffix('.npy')}")
             if declared != member.file_size:
                 raise InputError(
                     f"{path} is damaged: {member.filename} declares {declared:,} bytes and has "
@@ -59,11 +59,16 @@ def check_expansion(path: str | Path) -> None:
         )
 
 
-def _declared(file: IO[bytes]) -> int:
+def _declared(file: IO[bytes], name: str) -> int:
     """The bytes of an .npy file, by its header (numpy.lib.format, versions 1 to 3)."""
     version = np.lib.format.read_magic(file)
     read = np.lib.format.read_array_header_1_0
     if version != (1, 0):  # version 3 differs from 2 in the encoding of names alone
         read = np.lib.format.read_array_header_2_0
     shape, _, dtype = read(file)
+    if dtype.hasobject:
+        raise InputError(
+            f"{name} holds pickled objects, which may run code and are never read; allowed: arrays "
+            "of numbers and words"
+        )
     return file.tell() + math.prod(shape) * dtype.itemsize

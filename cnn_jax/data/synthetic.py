@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from cnn_jax.config.problems import InputError
-from cnn_jax.config.values import Pixels
+from cnn_jax.config.values import Classes, Pixels
 from cnn_jax.data.dataset import Dataset, Split
 
 TEST_OFFSET = 1 << 40  # test examples are numbered from here, so that no split shares an example
@@ -24,7 +24,7 @@ def synthetic(
     test: int = 512,
     size: Pixels = 32,
     channels: int = 3,
-    classes: int = 10,
+    classes: Classes = 10,
     noise: float = 0.3,
     seed: int = 0,
 ) -> Dataset:

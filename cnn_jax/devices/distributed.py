@@ -50,7 +50,9 @@ def start(distributed: Any) -> None:
         except Exception as error:  # of every kind of cluster, and grpc's own
             raise InputError(
                 "config.distributed.detect: jax could not find or meet the other processes: "
-                f"{' '.join(str(error).split()):.400}"
+                f"{' '.join(str(error).split()):.400}; it knows those of Slurm, Open MPI, "
+                "Kubernetes and TPU pods: elsewhere name them by config.distributed.coordinator, "
+                "processes and process_id, and alone leave detect unset"
             ) from error
         _watch()
         return

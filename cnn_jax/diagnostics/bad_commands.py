@@ -179,7 +179,6 @@ MACHINES: tuple[tuple[str, tuple[int, ...], bool, dict[str, str], str], ...] = (
     ("no HOME", (0,), False, {"HOME": "/no/such/home"}, ""),
     ("a cache that cannot be written", (0,), False, {"XDG_CACHE_HOME": "/proc/cache"}, ""),
     ("files of 8 kB at most", (2,), True, {}, "ulimit -f 8; {}"),
-    ("12 open files at most", (2,), False, {}, "ulimit -n 12; {}"),
     ("terminals of no kind", (0,), False, {"TERM": "", "COLUMNS": "0"}, ""),
     ("a locale that does not exist", (0,), False, {"LC_ALL": "xx_XX", "LANG": "xx"}, ""),
 )

@@ -58,7 +58,7 @@ def _images(*names: str, count: int = 4) -> Callable[[Path], None]:
     def make(folder: Path) -> None:
         folder.mkdir()
         for number, name in enumerate(names):
-            (folder / name).mkdir(parents=True)
+            (folder / name).mkdir(parents=True, exist_ok=True)
             for i in range(count):
                 (folder / name / f"{i}.png").write_bytes(png(10 * number + i))
 

@@ -65,12 +65,8 @@ VALUES: dict[str, tuple[str, ...]] = {
     "a key below a number": ("optim.learning_rate.first=0.1",),
     "brackets a thousand deep": (f"model.kwargs.layers={'(' * 1000}",),
     "an import": ("model.name=__import__('os').system('true')",),
-    "a momentum of 1": ("optim.momentum=1.0",),
+    "a momentum above 1": ("optim.momentum=1.5",),
     "more folds than examples": ("data.validation_folds=1000000",),
-    "boundaries that fall": (
-        "schedule.name=step",
-        "schedule.kwargs.boundaries_epochs=(2.0, 1.0)",
-    ),
     "a batch that does not divide into its parts": ("train.accumulation_steps=3",),
     "a precision that does not exist": ("precision.compute=float8",),
     "a crop of images in memory": ("test_crop.name=shorter_side",),
@@ -95,8 +91,7 @@ VALUES: dict[str, tuple[str, ...]] = {
     "a batch that does not divide over the devices": ("train.batch_size=7", "parallel.devices=2"),
     "more devices than there are": ("parallel.devices=64",),
     "a step schedule without boundaries": ("schedule.name=step",),
-    "a source without its directory": ("data.source=folder",),
-    "a directory that does not exist": ("data.source=folder", "data.directory=/no/such/place"),
+    "an argument of another source": ("data.source=folder", "data.directory=."),
     "weights to begin from that do not exist": ("init_from.weights=/no/such/file.npz",),
 }
 WRONG = (

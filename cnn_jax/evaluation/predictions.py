@@ -131,6 +131,8 @@ def load_predictions(file: str | Path) -> Predictions:
         predictions = Predictions(**{name: arrays[name] for name in ARRAYS})
     except InputError:
         raise
+    except FileNotFoundError as error:
+        raise InputError(f"{file}: no such file of predictions") from error
     except (OSError, KeyError, ValueError, zipfile.BadZipFile, AttributeError) as error:
         text = f"{file} holds no predictions: --save_predictions of evaluate writes such a file"
         raise InputError(text) from error

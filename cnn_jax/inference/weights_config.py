@@ -40,6 +40,10 @@ def own_config(weights: str, seen: Recognised | Guess | None, directory: str | N
             f"--weights={weights} looks like {seen.describe()}, which is no network of these; "
             "python -m experiments.describe --all lists all"
         )
+    if isinstance(seen, Guess) and not seen.name:
+        raise InputError(
+            f"--weights={weights} looks like {seen.describe()}, and no network here is one"
+        )
     if isinstance(seen, Guess):
         raise InputError(
             f"--weights={weights} looks like {seen.describe()}, and that does not fix how its "

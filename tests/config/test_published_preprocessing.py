@@ -32,11 +32,11 @@ def test_every_published_preprocessing_has_a_word(published: str) -> None:
         for word in words:
             config = config_of(file, word)
             assert config.data.normalisation == shown.normalisation
-            assert config.test_crop.name == "shorter_side"
+            assert config.data.resize == "antialiased_bilinear"
+            assert config.test_crop.name == "torchvision_centre"
             assert config.test_crop.kwargs.to_dict() == {
                 "size": shown.size,
                 "shorter_side": shown.shorter_side,
-                "position": "centre",
             }
             assert config.train_crop.kwargs.size == shown.size
 

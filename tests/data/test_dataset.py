@@ -17,7 +17,7 @@ def dataset(n: int) -> Dataset:
     )
 
 
-@given(st.integers(2, 60), st.integers(2, 12), st.sampled_from(["interleaved", "contiguous"]))
+@given(st.integers(12, 60), st.integers(2, 12), st.sampled_from(["interleaved", "contiguous"]))
 def test_folds_divide_train(n: int, folds: int, rule: str) -> None:
     held_out = []
     for fold in range(folds):
@@ -136,3 +136,11 @@ def test_splits_of_anything_else_are_refused(
 def test_an_index_names_records(index: list[float], said: str) -> None:
     with pytest.raises(InputError, match=said):
         RecordSplit(Labelled([0, 0, 0], early=True), np.array(index))
+
+
+@pytest.mark.parametrize("rule", ["interleaved", "contiguous"])
+def test_every_fold_needs_an_example(rule: str) -> None:
+    with pytest.raises(InputError, match="validation_folds = 21: train has 20 examples"):
+        carve_validation(dataset(20), 21, 0, rule)
+    carved = carve_validation(dataset(20), 20, 0, rule)
+    assert len(carved.validation) == 1

@@ -71,7 +71,7 @@ def test_an_array_that_lies_about_its_length(declared: int, tmp_path: Path) -> N
 
 def test_objects_are_not_unpickled(tmp_path: Path) -> None:
     np.savez(tmp_path / "objects.npz", w=np.array([{"a": 1}], object))
-    with pytest.raises(ValueError):
+    with pytest.raises(InputError, match="never read"):
         load_npz(tmp_path / "objects.npz")
-    with pytest.raises(InputError, match=r"objects.npz (cannot be read|is damaged)"):
+    with pytest.raises(InputError, match="objects.npz: w holds pickled objects"):
         state_dicts.load(tmp_path / "objects.npz")
