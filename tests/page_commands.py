@@ -26,7 +26,7 @@ NOT_RUN = (
     (r"pip install .*", "needs the network"),
     (r"\. \.venv/bin/activate", "is no program"),
     (r"tensorboard .*", "is of an extra, and never ends"),
-    (r"(?!.*IMAGES).*\bDATA\b.*", "needs data that is not there"),
+    (r"(?!.*IMAGES).*\b(DATA|E?MNIST|CIFAR)\b.*", "needs data that is not there"),
     (r".*runs/(vgg|ilsvrc)\b.*", "needs a run on data that is not there"),
     (r".*runs/small/.*", "its data is prepared by TensorFlow"),
     (r"(?!.*\bDATA\b).*\.pth\b.*", "needs weights that are not there"),

@@ -7,8 +7,10 @@ constants; the structure of the optimizer's state depends on the name alone.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import optax
 
 Rate = jax.Array | float
@@ -151,6 +153,77 @@ def adamw(
     return adam(rate, momentum, beta_2=beta_2, epsilon=epsilon)
 
 
+class LevenbergMarquardtState(NamedTuple):
+    """What `diagonal_levenberg_marquardt` keeps.
+
+    Attributes:
+        curvature: running mean of the second derivative of each parameter.
+        step: int32, steps made.
+        measured: int32, how often the second derivatives were measured.
+    """
+
+    curvature: Any
+    step: jax.Array
+    measured: jax.Array
+
+
+def diagonal_levenberg_marquardt(
+    rate: Rate, momentum: Rate, *, damping: float = 0.02, memory: int = 500, every: int = 100
+) -> optax.GradientTransformationExtraArgs:
+    """Stochastic diagonal Levenberg-Marquardt, w <- w - rate / (damping + h) g; no momentum.
+
+    LeCun et al. 1998, Proc. IEEE 86(11), appendix C, with the damping of section III.A; h is the
+    second derivative of the loss by each parameter, see `step.curvature`. The paper measures it on
+    500 examples before each pass; here it is measured on the batches themselves: in each of the
+    first `memory` steps, of which h is the mean, and in one of `every` later on, where h moves by
+    1 / `memory` of the difference.
+
+    Args:
+        rate: eta of the paper.
+        momentum: none.
+        damping: mu of the paper.
+        memory: batches.
+        every: steps.
+
+    Example:
+        >>> optimizer = diagonal_levenberg_marquardt(0.1, 0.0, damping=0.0)
+        >>> w = jnp.array(3.0)
+        >>> update, _ = optimizer.update(2 * w, optimizer.init(w), w, second=lambda: jnp.array(2.0))
+        >>> f"{update:.3f}"
+        '-0.300'
+    """
+
+    def init(params: Any) -> LevenbergMarquardtState:
+        nothing = jax.tree.map(jnp.zeros_like, params)
+        # Two zeros: a step gives its old arrays up, and may not give the same one up twice.
+        return LevenbergMarquardtState(nothing, jnp.zeros((), jnp.int32), jnp.zeros((), jnp.int32))
+
+    def update(
+        grads: Any,
+        state: LevenbergMarquardtState,
+        params: Any = None,
+        *,
+        second: Callable[[], Any],
+        **_: Any,
+    ) -> tuple[Any, LevenbergMarquardtState]:
+        del params
+
+        def measure() -> tuple[Any, jax.Array]:
+            weight = 1 / jnp.minimum(state.measured + 1, memory).astype(float)
+
+            def moved(old: jax.Array, new: jax.Array) -> jax.Array:
+                return old + weight.astype(old.dtype) * (new - old)
+
+            return jax.tree.map(moved, state.curvature, second()), state.measured + 1
+
+        due = (state.step < memory) | (state.step % every == 0)
+        curvature, measured = jax.lax.cond(due, measure, lambda: (state.curvature, state.measured))
+        updates = jax.tree.map(lambda g, h: -rate * g / (damping + h), grads, curvature)
+        return updates, LevenbergMarquardtState(curvature, state.step + 1, measured)
+
+    return optax.GradientTransformationExtraArgs(init, update)
+
+
 OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {
     "sgd": sgd,
     "momentum": momentum,
@@ -161,5 +234,6 @@ OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {
     "adadelta": adadelta,
     "adam": adam,
     "adamw": adamw,
+    "diagonal_levenberg_marquardt": diagonal_levenberg_marquardt,
 }
 DECOUPLED = ("adamw",)  # their weight decay stands beside the gradient by definition

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 import flax.linen as nn
 import jax
@@ -22,9 +22,10 @@ import numpy as np
 
 from cnn_jax.config.problems import InputError, hint
 from cnn_jax.layers.batch_view import BatchView
-from cnn_jax.models import Network
+from cnn_jax.models import Network, Prediction
 from cnn_jax.models.layered import Part
 from cnn_jax.optim.parameter_rules import ParameterRules, name_of
+from cnn_jax.step.curvature import curvature
 from cnn_jax.step.recipe import Loss, Recipe
 from cnn_jax.step.state import TrainState
 
@@ -137,6 +138,38 @@ def _gradient(recipe: Recipe, state: TrainState, batch: Examples, view: BatchVie
     (loss, forward), grads = gradient(state.params)
     batch_stats = forward.changed.get("batch_stats", {})
     return Gradient(loss, forward.data_loss, forward.error, grads, batch_stats)
+
+
+def batch_curvature(recipe: Recipe, state: TrainState, batch: Examples) -> Any:
+    """Returns the diagonal second derivatives of the data loss, see `step.curvature`.
+
+    Args:
+        recipe: of the step.
+        state: before the step.
+        batch: the part of the global batch in view.
+
+    Returns:
+        A tree like the parameters, of numbers that are not negative.
+
+    Raises:
+        InputError: the network has an operation for which there is no rule.
+    """
+    view = _in_view(recipe.view, 0, len(batch["label"]))
+    images = prepare_images(recipe, state, batch["image"], view)
+    model = recipe.model.clone(view=view, **_traced_dropout(recipe.model, state))
+    dropout_key = jax.random.fold_in(jax.random.key(state.seeds["dropout"]), state.step)
+
+    def logits(params: Any) -> jax.Array:
+        variables = {"params": params, "batch_stats": state.batch_stats}
+        prediction = model.apply(variables, images, train=True, rngs={"dropout": dropout_key})
+        return cast(Prediction, prediction).logits
+
+    def losses(logits: jax.Array) -> jax.Array:
+        return recipe.loss(logits, batch["label"], state.hyper["label_smoothing"])
+
+    found = curvature(logits, losses, state.params)
+    axis = recipe.view.axis_name
+    return found if axis is None else jax.lax.pmean(found, axis)
 
 
 class ForwardPass(NamedTuple):

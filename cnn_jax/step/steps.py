@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -20,7 +21,7 @@ from cnn_jax.optim.averaging import averaged
 from cnn_jax.optim.parameter_rules import KERNEL, ParameterRule, ParameterRules
 from cnn_jax.optim.schedules import Clock, Shape
 from cnn_jax.step.counts import Counts, count_correct
-from cnn_jax.step.objective import Examples, batch_gradient, cross_entropy
+from cnn_jax.step.objective import Examples, batch_curvature, batch_gradient, cross_entropy
 from cnn_jax.step.recipe import Recipe
 from cnn_jax.step.state import TrainState
 
@@ -42,7 +43,8 @@ def make_train_step(recipe: Recipe) -> TrainStep:
     def train_step(state: TrainState, batch: Examples) -> tuple[TrainState, Metrics]:
         rate = learning_rate(state, recipe.schedule)
         gradient = batch_gradient(recipe, state, batch)
-        params, opt_state = updated(recipe, state, gradient.grads, rate)
+        second = functools.partial(batch_curvature, recipe, state, batch)
+        params, opt_state = updated(recipe, state, gradient.grads, rate, second)
         first_loss = jnp.where(state.step == 0, gradient.data_loss, state.guard["first_loss"])
         first_loss = first_loss.astype(float)
         metrics = {
@@ -89,7 +91,13 @@ def wants_stop(
     return stop
 
 
-def updated(recipe: Recipe, state: TrainState, grads: Any, rate: jax.Array) -> tuple[Any, Any]:
+def updated(
+    recipe: Recipe,
+    state: TrainState,
+    grads: Any,
+    rate: jax.Array,
+    second: Callable[[], Any] | None = None,
+) -> tuple[Any, Any]:
     """Returns the parameters and the state of the optimizer after a step.
 
     Args:
@@ -97,12 +105,13 @@ def updated(recipe: Recipe, state: TrainState, grads: Any, rate: jax.Array) -> t
         state: before the step.
         grads: a tree like the parameters.
         rate: learning rate of this step.
+        second: returns the second derivatives, like `grads`, for an optimizer that asks for them.
     """
     hyper, rules = state.hyper, recipe.rules
     if "clip_norm" in hyper:
         grads = clipped(grads, hyper["clip_norm"])
-    optimizer = recipe.optimizer(rate, hyper["momentum"])
-    updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
+    optimizer = optax.with_extra_args_support(recipe.optimizer(rate, hyper["momentum"]))
+    updates, opt_state = optimizer.update(grads, state.opt_state, state.params, second=second)
     if recipe.decoupled_decay:
         updates = decayed(updates, state.params, rate * hyper["weight_decay"], rules)
     params = optax.apply_updates(state.params, rules.map(_scaled, updates))

@@ -58,7 +58,14 @@ def adam(state: dict, g: np.ndarray, t: int, rate: float) -> np.ndarray:
     return -rate * m / (np.sqrt(v) + 1e-8)
 
 
+def diagonal_levenberg_marquardt(state, g, t, rate):
+    if t <= 500:
+        state["h"] = state.get("h", 0) + (g**2 - state.get("h", 0)) / t
+    return -rate * g / (0.02 + state["h"])
+
+
 ALL = (sgd, momentum, momentum_2012, nesterov, rmsprop, rmsprop_tf, adadelta, adam)
+ALL += (diagonal_levenberg_marquardt,)
 # The weight decay of AdamW is a part of the step: tests/step/test_steps.py
 FORMULAS = {f.__name__: f for f in ALL} | {"adamw": adam}
 
@@ -74,8 +81,9 @@ def test_against_the_formula(name: str) -> None:
 
         @jax.jit
         def update(gradient, optimizer_state, params, rate, decay):
-            optimizer = OPTIMIZERS[name](rate, decay)
-            return optimizer.update(gradient, optimizer_state, params)
+            optimizer = optax.with_extra_args_support(OPTIMIZERS[name](rate, decay))
+            second = lambda: gradient**2
+            return optimizer.update(gradient, optimizer_state, params, second=second)
 
         for t, now in enumerate(RATES, start=1):
             gradient = rng.normal(size=5)
