@@ -11,10 +11,10 @@ import torch
 from PIL import Image
 from torch import nn
 
-from cnn_jax.config.published_preprocessing import PUBLISHED
-from cnn_jax.data.crops import ShorterSide
+from cnn_jax.data.cropping import rule_of
 from cnn_jax.data.image_files import load_image
-from cnn_jax.data.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
+from cnn_jax.data.preprocessing import IMAGENET_MEAN, IMAGENET_STD
+from cnn_jax.inference.trained_network import with_weights
 from tests.binaries import run
 from tests.parity import same_weights as weights
 from tests.parity.inception_networks import GoogLeNet
@@ -30,15 +30,16 @@ def transformed(images: torch.Tensor) -> torch.Tensor:
 
 
 @pytest.mark.parametrize(
-    ("name", "make", "transform"),
+    ("make", "transform"),
     [
-        ("alexnet", lambda: AlexNet(CLASSES, (224, 224)), None),
-        ("resnet", lambda: ResNet(18, CLASSES), None),
-        ("googlenet", lambda: GoogLeNet(CLASSES), transformed),
+        (lambda: AlexNet(CLASSES, (224, 224)), None),
+        (lambda: ResNet(18, CLASSES), None),
+        (lambda: GoogLeNet(CLASSES), transformed),
     ],
+    ids=["alexnet", "resnet", "googlenet"],
 )
 def test_a_photograph_from_an_empty_directory(
-    name: str, make: Callable[[], nn.Module], transform: Any, tmp_path: Path
+    make: Callable[[], nn.Module], transform: Any, tmp_path: Path
 ) -> None:
     module = weights.build(make).eval()
     torch.save(module.state_dict(), tmp_path / "model.pth.tar")
@@ -49,10 +50,11 @@ def test_a_photograph_from_an_empty_directory(
     done = run("predict", "--json", *words, cwd=tmp_path / "empty")
     assert done.returncode == 0, done.stderr
     top = json.loads(done.stdout)["top"]
-    shown = PUBLISHED[f"torchvision/{name}"]
-    record = Preprocessing(shown.size, shown.size, 3, "bilinear", (0.0,), (1.0,), ())
-    rule = ShorterSide(shown.size, shown.shorter_side)
-    image = load_image(tmp_path / "photo.png", record, rule).astype(np.float32) / 255
+    restored = with_weights(None, tmp_path / "model.pth.tar")
+    rule = rule_of(restored.config.test_crop)
+    image = (
+        load_image(tmp_path / "photo.png", restored.preprocessing, rule).astype(np.float32) / 255
+    )
     normal = (image - np.float32(IMAGENET_MEAN)) / np.float32(IMAGENET_STD)
     images = weights.channels_first(normal[None].astype(np.float32))
     with torch.no_grad():
