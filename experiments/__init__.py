@@ -5,9 +5,10 @@ Ctrl-C ends each of them with a line, from its first import on.
 
 import contextlib
 import os
+import signal
 import sys
-from types import TracebackType
-from typing import Any
+from types import FrameType, TracebackType
+from typing import Any, NoReturn
 
 INTERRUPTED = 130  # exit code after Ctrl-C, as a shell has it
 INTERRUPTION = "interrupted by Ctrl-C"
@@ -17,9 +18,25 @@ def _tell(kind: type[BaseException], error: BaseException, trace: TracebackType 
     if not issubclass(kind, KeyboardInterrupt):
         sys.__excepthook__(kind, error, trace)
         return
+    _end()
+
+
+def _end() -> NoReturn:
     with contextlib.suppress(OSError, ValueError):  # nobody listens
         print(INTERRUPTION, file=sys.stderr, flush=True)
     os._exit(INTERRUPTED)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Answers Ctrl-C: as Python does, but for a moment in which a module is imported.
+
+    An exception there passes through native code, such as jaxlib's, that dies of it by SIGSEGV.
+    """
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            _end()
+        frame = frame.f_back
+    raise KeyboardInterrupt
 
 
 def _pass_over(unraisable: Any) -> None:
@@ -42,3 +59,6 @@ def _open_what_is_closed() -> None:
 _open_what_is_closed()
 # `command_line.run` comes after the imports, which take seconds where they bring jax.
 sys.excepthook, sys.unraisablehook = _tell, _pass_over
+# As `python -m experiments.x`, and not in the process of somebody else; an ignored signal stays so.
+if sys.argv[:1] == ["-m"] and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, _interrupt)

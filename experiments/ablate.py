@@ -5,8 +5,9 @@
 The members train as populations: those of one program share its compilation, those of one seed see
 the same data in the same order. Leaves ablation.json (every member: factors, seed, curve, final
 errors, state), table.md, table.csv, table.tex and figures in the run directory, and prints the
-table. The same command again continues an interrupted run; a finished member is never trained
-again. A member that diverges is marked, and the others go on.
+table: cells are compared on validation, and test stands beside it. The same command again continues
+an interrupted run; a finished member is never trained again. A member that diverges is marked, and
+the others go on.
 
 --config.section.key=value overrides a key of the base; --seeds the number of seeds. --list shows
 programs and members, and trains nothing. --strategy: sequential, vmap, scan or sharded; auto takes

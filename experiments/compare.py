@@ -52,7 +52,8 @@ def main(argv: list[str]) -> int:
 
 def beside(places: list[Path]) -> Path:
     """Returns the directory in which all of the runs lie."""
-    return Path(os.path.commonpath([place.resolve().parent for place in places]))
+    common = os.path.commonpath([place.absolute().parent for place in places])
+    return Path(min(common, os.path.relpath(common), key=len))
 
 
 if __name__ == "__main__":

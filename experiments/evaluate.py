@@ -1,4 +1,4 @@
-"""Evaluate checkpoints, weights out of a file, or saved predictions, on a split.
+"""Evaluate checkpoints, weights out of a file, or saved predictions: every example counts once.
 
   python -m experiments.evaluate --workdir=runs/digits-lenet5 --split=test
   python -m experiments.evaluate --weights=resnet50.pth --data_directory=IMAGES
@@ -8,8 +8,7 @@
 
 Network, preprocessing and data come from the checkpoint, or from --config. --weights, a state dict,
 tells the first two by torchvision's names; --data_directory is a folder of images then. Where file
-and config differ, --preprocessing says whose counts. A new --workdir keeps the weights as a
-checkpoint. Every example counts exactly once; the count is printed.
+and config differ, --preprocessing says whose counts. A new --workdir keeps the weights.
 
 --protocol: centre (the crop of the config), 10_crop, 144_crop, grid or dense; probabilities are
 averaged over the views, and the error of each class is told. Several --workdir or --predictions are

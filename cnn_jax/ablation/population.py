@@ -26,6 +26,7 @@ from cnn_jax.ablation.workers import Job, Worker, largest_wave, work
 from cnn_jax.config.identity import config_hash, to_tree
 from cnn_jax.files import with_nan
 from cnn_jax.training.preemption import Preemption
+from cnn_jax.training.progress import Waiting
 
 
 @dataclass
@@ -78,23 +79,24 @@ def train_members(
         InputError: a member cannot be trained as such, or the directory holds other members.
         PreemptionRequested: a signal came; everything is saved.
     """
-    groups = groups_of(members)
-    devices = jax.devices()[: members[0].config.parallel.devices]
-    resolved = resolve(strategy, devices[0].platform, abstract_params(groups[0]))
-    record = claim(directory, members, strategy, resolved)
-    chosen = STRATEGIES[record.strategy]
-    if preemption is not None:
-        # From here on a signal finds everything that is finished on the disk.
-        preemption.saved_step = preemption.saved_step or 0
-    workers = [
-        Worker(d, groups, chosen.layout) for d in devices[: None if chosen.all_devices else 1]
-    ]
-    if not record.at_once:
-        record.at_once = [
-            largest_wave(workers[0], number, len(workers), memory_bytes)
-            for number in range(len(groups))
+    with Waiting("preparing the members"):
+        groups = groups_of(members)
+        devices = jax.devices()[: members[0].config.parallel.devices]
+        resolved = resolve(strategy, devices[0].platform, abstract_params(groups[0]))
+        record = claim(directory, members, strategy, resolved)
+        chosen = STRATEGIES[record.strategy]
+        if preemption is not None:
+            # From here on a signal finds everything that is finished on the disk.
+            preemption.saved_step = preemption.saved_step or 0
+        workers = [
+            Worker(d, groups, chosen.layout) for d in devices[: None if chosen.all_devices else 1]
         ]
-        record.write()
+        if not record.at_once:
+            record.at_once = [
+                largest_wave(workers[0], number, len(workers), memory_bytes)
+                for number in range(len(groups))
+            ]
+            record.write()
     jobs = _jobs(groups, record.at_once, directory)
     left = {slot: job for slot, job in jobs.items() if job.files.finished() is None}
     done = sum(len(job.members) for slot, job in jobs.items() if slot not in left)

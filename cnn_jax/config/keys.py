@@ -212,6 +212,13 @@ SCHEMA: dict[str, Section] = {
             optional=int,
         ),
         "prefetch_batches": Key(2, RUN, "batches made ahead of the one in use", low=1),
+        "resize": Key(
+            "bilinear",
+            MATHS,
+            "filter of a resize: bilinear as here before (OpenCV's, over means of whole blocks); "
+            "OpenCV's area; or Pillow's antialiased ones, which torchvision uses",
+            choices=("bilinear", "area", "antialiased_bilinear", "antialiased_bicubic"),
+        ),
         "normalisation": Key(
             "standardise",
             MATHS,

@@ -13,8 +13,8 @@ torchvision/transforms/_presets.py (shorter side bilinear, antialiased, then the
 GoogLeNet and Inception-v3 came from TensorFlow: with `weights=` both are built with
 `transform_input=True`, which takes ImageNet's mean and deviation back and maps [0, 1] to [-1, 1].
 
-Not the same to the bit: images are resized here by one rule for all networks (`data/resize.py`),
-and the longer side is rounded where torchvision cuts it off.
+Filter, rounding and offsets are torchvision's on Pillow's images: `data.resize` and the crop
+`torchvision_centre`.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ class Shown(NamedTuple):
         """Returns the keys of a config that say the same, in the order in which they are set."""
         return {
             "data.normalisation": self.normalisation,
-            "test_crop.name": "shorter_side",
+            "data.resize": "antialiased_bilinear",
+            "test_crop.name": "torchvision_centre",
             "test_crop.kwargs": {"size": self.size, "shorter_side": self.shorter_side},
         }
 

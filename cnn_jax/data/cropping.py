@@ -51,6 +51,7 @@ def cropped(dataset: Dataset, config: Config, resident: Collection[str] = SPLITS
         workers=_workers(data.workers),
         prefetch=data.prefetch_batches,
         skip=data.unreadable == "skip",
+        resize=data.resize,
     )
     parts: dict[str, Any] = dataset.splits
     shapes = [_image_shape(dataset.train, rule) for rule in rules]

@@ -14,7 +14,7 @@ from cnn_jax.data.decode import decode
 from cnn_jax.data.listing import SUFFIXES, LeftOut, list_images
 from cnn_jax.data.preprocessing import Preprocessing
 from cnn_jax.data.regular_files import printable, read_file
-from cnn_jax.data.resize import apply_crop, resize
+from cnn_jax.data.resize import apply_crop, resize_by
 from cnn_jax.data.unreadable import UnreadableError
 
 
@@ -80,5 +80,6 @@ def load_image(path: Path, preprocessing: Preprocessing, rule: CropRule) -> np.n
         raise InputError(f"{printable(str(path))} cannot be read: {error}") from error
     if rule.size is None:
         size = preprocessing.height, preprocessing.width
-        return pixels if pixels.shape[:2] == size else resize(pixels, size)
-    return apply_crop(pixels, rule(draws(0, 0, 0), *pixels.shape[:2]))
+        return resize_by(pixels, size, preprocessing.resize)
+    crop = rule(draws(0, 0, 0), *pixels.shape[:2])
+    return apply_crop(pixels, crop, None, preprocessing.resize)

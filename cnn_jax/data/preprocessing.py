@@ -16,6 +16,7 @@ import numpy as np
 
 from cnn_jax.config.problems import InputError
 from cnn_jax.data.dataset import Dataset
+from cnn_jax.data.interpolation import DEFAULT
 from cnn_jax.data.moments import moments_of
 
 # Mean and standard deviation of every channel, on the scale [0, 1].
@@ -37,7 +38,7 @@ class Preprocessing:
         height: pixels.
         width: pixels.
         channels: 1 (grey) or 3 (RGB).
-        resize: interpolation by which a file is brought to this size.
+        resize: filter by which a file is brought to this size, see `interpolation`.
         mean: per channel, on the scale [0, 1].
         std: per channel, on the scale [0, 1].
         class_names: one name for each output of the network.
@@ -91,7 +92,7 @@ class Preprocessing:
         return cls(**values)
 
 
-def preprocessing_for(dataset: Dataset, normalisation: str) -> Preprocessing:
+def preprocessing_for(dataset: Dataset, normalisation: str, resize: str = DEFAULT) -> Preprocessing:
     """Returns the record of a dataset under `config.data.normalisation`.
 
     What is computed from the train split is taken over 4,096 images evenly spread, cropped as in
@@ -110,6 +111,8 @@ def preprocessing_for(dataset: Dataset, normalisation: str) -> Preprocessing:
           `mean_image`: 255 x - mean of each pixel (Krizhevsky et al. 2012, section 2).
           `imagenet`: ImageNet's mean and deviation (Gross & Wilber 2016, fb.resnet.torch,
           datasets/imagenet.lua).
+
+        resize: `config.data.resize`.
 
     Raises:
         InputError: `imagenet`, and the images are not RGB.
@@ -133,7 +136,7 @@ def preprocessing_for(dataset: Dataset, normalisation: str) -> Preprocessing:
         height,
         width,
         channels,
-        "bilinear",
+        resize,
         tuple(mean),
         tuple(std),
         dataset.class_names,

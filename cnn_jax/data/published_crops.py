@@ -7,6 +7,7 @@
 | GoogLeNet, Inception (Szegedy et al. 2015, section 6) | `random_resized` |
 | fb.resnet.torch (Gross & Wilber 2016, datasets/transforms.lua) | `random_sized_2016` |
 | evaluation of most networks | `shorter_side` |
+| evaluation of torchvision's weights, to the pixel | `torchvision_centre` |
 
 Images of CIFAR-10 and the like are shifted on the device, see `augment`: to pad by 4 pixels and
 take a crop of the old size is a shift by at most 4.
@@ -144,11 +145,45 @@ class RandomSized2016:
         return ShorterSide(self.size, self.size)(rng, height, width)
 
 
+@dataclass(frozen=True)
+class TorchvisionCentre:
+    """The shorter side resized, then the central square, with torchvision's rounding.
+
+    torchvision, `Resize(int)` and `CenterCrop` of transforms/functional.py: the longer side is cut
+    off to a whole number of pixels, where `shorter_side` rounds it, and half a pixel of an offset
+    is rounded to the even one, where `shorter_side` cuts it off. With `data.resize =
+    antialiased_bilinear` the pixels are those of torchvision on Pillow's images.
+
+    Attributes:
+        size: height and width of the square, pixels.
+        shorter_side: of the resized image, pixels; at least `size`.
+    """
+
+    size: Pixels = 224
+    shorter_side: Pixels = 256
+
+    @property
+    def random(self) -> bool:
+        """Never."""
+        return False
+
+    def __call__(self, rng: np.random.Generator, height: int, width: int) -> Crop:
+        """Returns the central square of the resized image."""
+        shorter = min(height, width)
+        scaled = (
+            self.shorter_side * height // shorter,
+            self.shorter_side * width // shorter,
+        )
+        top, left = (round((length - self.size) / 2) for length in scaled)
+        return Crop(Box(0, 0, height, width), scaled, Box(top, left, self.size, self.size))
+
+
 CROPS: dict[str, Callable[..., CropRule]] = {
     "central_square": CentralSquare,
     "random_resized": RandomResized,
     "random_sized_2016": RandomSized2016,
     "scale_jitter": ScaleJitter,
     "shorter_side": ShorterSide,
+    "torchvision_centre": TorchvisionCentre,
     "whole": Whole,
 }

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from cnn_jax.data.crops import Box, Crop
+from cnn_jax.data.interpolation import AREA, DEFAULT, PILLOW, by_area, by_pillow
 
 # Images are spread over threads: one image on several would only get in the way.
 cv2.setNumThreads(1)
@@ -22,28 +23,50 @@ TIMES_ITS_WINDOW = 4
 WEIGHT_BITS = 11  # of the fixed-point weights of OpenCV's bilinear filter
 
 
-def apply_crop(image: np.ndarray, crop: Crop, out: np.ndarray | None = None) -> np.ndarray:
+def apply_crop(
+    image: np.ndarray, crop: Crop, out: np.ndarray | None = None, word: str = DEFAULT
+) -> np.ndarray:
     """Returns what a crop takes of an image.
 
     Args:
         image: uint8 (H, W, C), C = 1 or 3.
         crop: within the image.
         out: uint8 of the size of the window, to be filled; None: a new array.
+        word: the filter, see `interpolation`.
     """
     box, window = crop.box, crop.window
     part = image[box.top : box.top + box.height, box.left : box.left + box.width]
     if out is None:
         out = np.empty((window.height, window.width, image.shape[2]), np.uint8)
-    if (window.height, window.width) == crop.scaled:
-        resize(part, crop.scaled, out)
-        return out
     if part.shape[:2] == crop.scaled:
         out[...] = _cut(part, window)
+    elif word in PILLOW:
+        out[...] = by_pillow(part, crop.scaled, window, not is_far_larger(crop), word)
+    elif word == AREA and _both_shrink(part, crop.scaled):
+        out[...] = _cut(by_area(part, crop.scaled), window)
+    elif (window.height, window.width) == crop.scaled:
+        resize(part, crop.scaled, out)
     elif is_far_larger(crop):
         out[...] = resized_window(part, crop.scaled, window)
     else:
         out[...] = _cut(resize(part, crop.scaled), window)
     return out
+
+
+def resize_by(image: np.ndarray, size: tuple[int, int], word: str) -> np.ndarray:
+    """Returns an image resized by a filter, see `interpolation`.
+
+    Args:
+        image: uint8 (H, W, C), C = 1 or 3.
+        size: height and width.
+        word: the filter.
+    """
+    whole = Box(0, 0, *size)
+    return apply_crop(image, Crop(Box(0, 0, *image.shape[:2]), size, whole), None, word)
+
+
+def _both_shrink(image: np.ndarray, size: tuple[int, int]) -> bool:
+    return size[0] <= image.shape[0] and size[1] <= image.shape[1]
 
 
 def is_far_larger(crop: Crop) -> bool:

@@ -20,6 +20,7 @@ import numpy as np
 from cnn_jax.config.problems import InputError
 from cnn_jax.data.crops import CropRule, Whole, draws
 from cnn_jax.data.decode import decode
+from cnn_jax.data.interpolation import DEFAULT
 from cnn_jax.data.records import Batch, Record, Records, Request
 from cnn_jax.data.regular_files import printable
 from cnn_jax.data.resize import apply_crop
@@ -40,6 +41,7 @@ class Reading:
         seed: `seed.data`: of the draws of `rule`.
         workers: threads that read, decode and crop; 0: the caller does it itself.
         prefetch: batches that are made ahead of the one in use.
+        resize: the filter, see `interpolation`.
         skip: whether an image that cannot be read is replaced in training and left out of an
             evaluation; otherwise it ends the run.
         unreadable: name -> reason, of those met so far.
@@ -51,6 +53,7 @@ class Reading:
     workers: int = 0
     prefetch: int = 2
     skip: bool = False
+    resize: str = DEFAULT
     unreadable: dict[str, str] = field(default_factory=dict)
 
 
@@ -227,7 +230,7 @@ def fill(split: RecordSplit, request: Request, train: bool, batch: Batch, rows: 
                 f"one size of them, as {_one_size('train_crop', split.image_shape[0])} "
                 f"{_one_size('test_crop', split.image_shape[0])}"
             )
-        apply_crop(pixels, crop, batch.images[row])
+        apply_crop(pixels, crop, batch.images[row], reading.resize)
         batch.labels[row] = label
 
 

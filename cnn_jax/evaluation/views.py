@@ -11,7 +11,8 @@ import numpy as np
 
 from cnn_jax.config.problems import InputError
 from cnn_jax.data.dataset import AnySplit
-from cnn_jax.data.resize import apply_crop, is_far_larger, resize
+from cnn_jax.data.interpolation import DEFAULT
+from cnn_jax.data.resize import apply_crop, is_far_larger, resize_by
 from cnn_jax.data.streams import pixels_of
 from cnn_jax.data.unreadable import UnreadableError
 from cnn_jax.evaluation.protocols import Protocol
@@ -35,7 +36,9 @@ class Seen(NamedTuple):
     name: str
 
 
-def views_of(split: AnySplit, protocol: Protocol, workers: int, skip: bool) -> Iterator[Seen]:
+def views_of(
+    split: AnySplit, protocol: Protocol, workers: int, skip: bool, word: str = DEFAULT
+) -> Iterator[Seen]:
     """Yields every example of a split once, in its order.
 
     Args:
@@ -43,18 +46,19 @@ def views_of(split: AnySplit, protocol: Protocol, workers: int, skip: bool) -> I
         protocol: which views are wanted.
         workers: threads; 0: the caller does it itself.
         skip: whether an image that cannot be read is left out.
+        word: the filter by which images are resized, see `interpolation`.
 
     Raises:
         InputError: an image cannot be read and is not to be skipped.
     """
     if workers == 0:
-        yield from (_seen(split, protocol, example, skip) for example in range(len(split)))
+        yield from (_seen(split, protocol, example, skip, word) for example in range(len(split)))
         return
     pool = ThreadPoolExecutor(workers, thread_name_prefix="views")
     pending: deque[Future[Seen]] = deque()
     try:
         for example in range(len(split)):
-            pending.append(pool.submit(_seen, split, protocol, example, skip))
+            pending.append(pool.submit(_seen, split, protocol, example, skip, word))
             if len(pending) > 4 * workers:
                 yield pending.popleft().result()
         while pending:
@@ -63,10 +67,10 @@ def views_of(split: AnySplit, protocol: Protocol, workers: int, skip: bool) -> I
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _seen(split: AnySplit, protocol: Protocol, example: int, skip: bool) -> Seen:
+def _seen(split: AnySplit, protocol: Protocol, example: int, skip: bool, word: str) -> Seen:
     record = split.record(example)
     try:
-        views = _cut(pixels_of(record, split.channels), protocol)
+        views = _cut(pixels_of(record, split.channels), protocol, word)
     except UnreadableError as error:
         if not skip:
             raise InputError(
@@ -77,7 +81,7 @@ def _seen(split: AnySplit, protocol: Protocol, example: int, skip: bool) -> Seen
     return Seen(views, record.label, record.name)
 
 
-def _cut(pixels: np.ndarray, protocol: Protocol) -> list[np.ndarray]:
+def _cut(pixels: np.ndarray, protocol: Protocol, word: str = DEFAULT) -> list[np.ndarray]:
     """The views of an image, resized only once to each scale.
 
     Raises:
@@ -92,13 +96,13 @@ def _cut(pixels: np.ndarray, protocol: Protocol) -> list[np.ndarray]:
                 f"{crop.window.height}: more than {LARGEST_VIEW:,}"
             )
         if is_far_larger(crop):
-            views.append(apply_crop(pixels, crop))
+            views.append(apply_crop(pixels, crop, None, word))
             continue
         key = (crop.box, crop.scaled)
         if key not in scaled:
             box = crop.box
             part = pixels[box.top : box.top + box.height, box.left : box.left + box.width]
-            scaled[key] = part if part.shape[:2] == crop.scaled else resize(part, crop.scaled)
+            scaled[key] = resize_by(part, crop.scaled, word)
         top, left, height, width = crop.window
         views.append(scaled[key][top : top + height, left : left + width])
     return views

@@ -61,7 +61,8 @@ def predict_split(
     say_other_data(restored, dataset)
     workers = config.data.workers
     workers = len(os.sched_getaffinity(0)) if workers is None else workers
-    seen = views_of(split, protocol, workers, skip=config.data.unreadable == "skip")
+    skip = config.data.unreadable == "skip"
+    seen = views_of(split, protocol, workers, skip, record.resize)
     function = restored.probability_function(protocol.mirrored, protocol.dense, averaged)
     with Waiting(f"evaluating by {protocol_name}") as waiting:
         counted = _counting(seen, lambda count: waiting.done(count, len(split)))

@@ -29,7 +29,7 @@ from cnn_jax.transfer.auxiliary_heads import describe_heads, with_drawn_heads
 from cnn_jax.transfer.guesses import classes_of, guess
 from cnn_jax.transfer.recognition import recognise
 from cnn_jax.transfer.state_dicts import WeightsFile
-from cnn_jax.transfer.torch_weights import convert, expected_names
+from cnn_jax.transfer.torch_weights import convert, describe_names, expected_names
 from cnn_jax.transfer.values import impossible_values
 
 
@@ -157,10 +157,11 @@ def with_weights(
     except InputError as error:
         problems = [*error.problems, *([taken.words] if taken.words else [])]
         raise InputError([f"--weights={weights}: {text}" for text in problems]) from error
-    for words in (taken.words, describe_heads(taken.arrays, variables, model)):
+    names = describe_names(taken.arrays, model, size)
+    for words in (taken.words, names, describe_heads(taken.arrays, variables, model)):
         if words:
             use.say(words)
-    record = preprocessing_for(dataset, config.data.normalisation)
+    record = preprocessing_for(dataset, config.data.normalisation, config.data.resize)
     if workdir is not None:
         _keep(prepare(config, record, dataset), variables, weights, Path(workdir))
     averaged = variables if use.averaged else {}

@@ -33,8 +33,16 @@ def own_config(weights: str, seen: Recognised | Guess | None, directory: str | N
     """
     if seen is None:
         raise InputError(
-            f"--weights={weights}: the names in it are those of no network that is known by its "
-            f"names: {NEEDS_CONFIG}"
+            f"--weights={weights}: no network is recognised by the names in it: {NEEDS_CONFIG}"
+        )
+    if isinstance(seen, Guess) and not seen.name:
+        raise InputError(
+            f"--weights={weights} looks like {seen.describe()}, which is none of the networks "
+            "here; python -m experiments.describe --all lists them"
+        )
+    if isinstance(seen, Guess) and not seen.name:
+        raise InputError(
+            f"--weights={weights} looks like {seen.describe()}, and no network here is one"
         )
     if isinstance(seen, Guess):
         raise InputError(

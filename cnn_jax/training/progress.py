@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any
+from typing import Any, ClassVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -27,13 +27,16 @@ class Waiting:
 
     As a context. A terminal has one line of standard error, written over every second and taken
     away at the end; elsewhere lines come after 4, 8, 16, 32 and 64 seconds, then once a minute.
-    Many short things in a row count as one: what matters is when the last word was said.
+    Many short things in a row count as one: what matters is when the last word was said. Of several
+    that are open the one that was opened last is named.
 
     Args:
         what: is being done, in words: `reading IMAGES`.
         show: what shows it instead, where a line would be in its way.
         quiet: nothing is said.
     """
+
+    _open: ClassVar[list[Waiting]] = []
 
     def __init__(self, what: str, show: Callable[[str], object] | None = None, quiet: bool = False):
         self._what, self._show, self._quiet = what, show, quiet
@@ -42,6 +45,7 @@ class Waiting:
 
     def __enter__(self) -> Waiting:
         if not self._quiet:
+            self._open.append(self)
             self._thread.start()
         return self
 
@@ -50,6 +54,7 @@ class Waiting:
     ) -> None:
         self._over.set()
         if not self._quiet:
+            self._open.remove(self)
             self._thread.join()
 
     def done(self, count: int, total: int) -> None:
@@ -63,6 +68,9 @@ class Waiting:
         patience = ON_A_TERMINAL if over_and_over else ELSEWHERE
         pause = max(0.2, patience - (began - LastWord.at))
         while not self._over.wait(pause):
+            if self._open[-1:] != [self]:
+                pause = 1.0
+                continue
             seconds = time.monotonic() - began
             show(f"{self._what}{self._count}: {seconds:.0f} s")
             LastWord.said()

@@ -147,7 +147,9 @@ def prepare(
         )
     model = network_of(config, dataset.num_classes)
     with Waiting(f"measuring {config.data.directory or config.data.source}"):
-        preprocess = preprocessing or preprocessing_for(dataset, config.data.normalisation)
+        preprocess = preprocessing or preprocessing_for(
+            dataset, config.data.normalisation, config.data.resize
+        )
         colour = colour_of(config.colour, dataset)
     recipe = Recipe(
         model=model,

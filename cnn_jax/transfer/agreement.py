@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from cnn_jax.config.published_preprocessing import PUBLISHED, Shown
 from cnn_jax.config.schema import Config
 from cnn_jax.data.preprocessing import FIXED, IMAGENET_MEAN, IMAGENET_STD
 from cnn_jax.transfer.recognition import Recognised
+
+# Crops of the centre; the second differs from torchvision's by a pixel of an offset or a side.
+CENTRES: Final = ("torchvision_centre", "shorter_side")
 
 
 def preprocessing_differences(seen: Recognised, config: Config) -> list[str]:
@@ -37,8 +41,8 @@ def overrides(shown: Shown, config: Config) -> list[str]:
     words = []
     if config.data.normalisation != shown.normalisation:
         words.append(f"--config.data.normalisation={shown.normalisation}")
-    if config.test_crop.name != "shorter_side":
-        words.append("--config.test_crop.name=shorter_side")
+    if _crop(config) is None:
+        words.append(f"--config.test_crop.name={CENTRES[0]}")
     if _crop(config) != (shown.shorter_side, shown.size):
         words.append(f"--config.test_crop.kwargs.shorter_side={shown.shorter_side}")
         words.append(f"--config.test_crop.kwargs.size={shown.size}")
@@ -61,7 +65,7 @@ def described(weights: str, seen: Recognised, config: Config) -> str:
 def _crop(config: Config) -> tuple[int, int] | None:
     """Shorter side and size of a central crop; None where a config has another rule."""
     kwargs = config.test_crop.kwargs
-    if config.test_crop.name != "shorter_side" or kwargs.get("position", "centre") != "centre":
+    if config.test_crop.name not in CENTRES or kwargs.get("position", "centre") != "centre":
         return None
     return kwargs.shorter_side, kwargs.size
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Any, Final
 
@@ -54,7 +55,8 @@ INCEPTIONS: Final = {"variant": ("keras",), "norm": ("published", "batch")}
 def keras_resnet(model: Any, rows: Sequence[Row]) -> Naming:
     """Returns the naming of a ResNet."""
     modules = RESNET.modules(rows)
-    return _naming(modules, departure("Keras", model, RESNETS), without_biases)
+    note = "biases below batch norm go into its running means, its epsilon into the variances"
+    return replace(_naming(modules, departure("Keras", model, RESNETS), without_biases), note=note)
 
 
 def keras_vgg(model: Any, rows: Sequence[Row]) -> Naming:

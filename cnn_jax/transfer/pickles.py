@@ -82,6 +82,8 @@ def read_pickle(
             if opcode.name == "STOP":
                 return machine.stack.pop()
             machine.carry_out(opcode.name, argument)
+    except UnicodeError as error:
+        raise ValueError("a damaged pickle: a text in it is no UTF-8") from error
     except (IndexError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError(f"a damaged pickle ({type(error).__name__}: {error})") from error
     raise ValueError("a pickle without an end")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,8 +70,9 @@ class WeightsFile:
             _check_entries(arrays)
         except InputError as error:
             raise InputError([f"{self._named}: {text}" for text in error.problems]) from error
-        except (ValueError, OSError, EOFError, MemoryError, zipfile.BadZipFile) as error:
-            raise InputError(f"{self._named} cannot be read: {brief(str(error))}") from error
+        except Exception as error:  # whatever zipfile and zlib make of damaged numbers
+            first = (str(error).strip() or repr(error)).splitlines()[0]
+            raise InputError(f"{self._named} cannot be read: {brief(first)}") from error
         return Described(arrays, weights.describe())
 
 

@@ -42,22 +42,24 @@ def read_zip(path: Path) -> Any:
         ValueError: it is damaged.
     """
     check_expansion(path)
-    with zipfile.ZipFile(path) as archive:
-        names = set(archive.namelist())
-        place = next(f"/{name}" for name in archive.namelist() if f"/{name}".endswith(OBJECT))
-        root = place.removesuffix(OBJECT)[1:]
-        inside = f"{root}/" if root else ""
-        pickled = archive.read(f"{inside}data.pkl")
-        order = archive.read(f"{inside}byteorder") if f"{inside}byteorder" in names else b"little"
+    archive = zipfile.ZipFile(path)  # open as long as there are tensors to read
+    names = set(archive.namelist())
+    place = next(f"/{name}" for name in archive.namelist() if f"/{name}".endswith(OBJECT))
+    root = place.removesuffix(OBJECT)[1:]
+    inside = f"{root}/" if root else ""
+    pickled = archive.read(f"{inside}data.pkl")
+    order = archive.read(f"{inside}byteorder") if f"{inside}byteorder" in names else b"little"
     storages: dict[str, Storage] = {}
 
     def storage(key: str, dtype: str, count: int) -> Storage:
         name = f"{inside}data/{key}"
         if name not in names:
             raise ValueError(f"{name} is missing in it")
-        return storages.setdefault(
-            key, Storage(dtype, count, lambda: _ordered(_member(path, name), dtype, order.decode()))
-        )
+
+        def read() -> bytes:
+            return _ordered(archive.read(name), dtype, order.decode())
+
+        return storages.setdefault(key, Storage(dtype, count, read))
 
     return read_pickle(io.BytesIO(pickled), MAKERS, _persistent(storage))
 
@@ -159,11 +161,6 @@ def _part(whole: Storage, view: Any) -> Storage:
 
 def _order_of(system: dict[str, Any]) -> str:
     return "little" if system.get("little_endian", True) else "big"
-
-
-def _member(path: Path, name: str) -> bytes:
-    with zipfile.ZipFile(path) as archive:
-        return archive.read(name)
 
 
 def _span(path: Path, start: int, count: int) -> bytes:

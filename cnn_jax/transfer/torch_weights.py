@@ -86,6 +86,12 @@ def expected_names(model: Network, input_size: Size) -> set[str]:
     return {name for name in names if name is not None}
 
 
+def describe_names(state_dict: StateDict, model: Network, input_size: Size) -> str:
+    """Returns in a line whose names a state dict has, and what that means for its arrays."""
+    naming = naming_of(state_dict, model, layer_table(model, input_size))
+    return f"named as in {naming.said}" + (f": {naming.note}" if naming.note else "")
+
+
 def state_dict_of(
     arrays: Mapping[Path, np.ndarray], model: Network, input_size: Size, batches: int = 0
 ) -> tuple[StateDict, Naming]:

@@ -27,7 +27,7 @@ LONGEST_PREFIX: Final = 3  # words
 WRAPPERS: Final = frozenset(
     ("module", "_orig_mod", "_forward_module", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
 )
-# Modules are called so by what holds them; taken off where all names share one.
+# Modules are called so by what holds them; taken off where most names share one.
 HOLDERS: Final = ("model", "net", "network", "backbone", "encoder", "trunk", "base_model")
 COUNTERS: Final = ("n_averaged",)  # beside the weights, not of them
 AVERAGES: Final = re.compile(
@@ -156,7 +156,7 @@ def _unprefixed(
     for prefix in _prefixes(plain, expected):
         taken = {name[len(prefix) :]: v for name, v in plain.items() if name.startswith(prefix)}
         outside = {name: v for name, v in plain.items() if not name.startswith(prefix)}
-        aside = [name for name in outside if name in taken or name not in expected]
+        aside = [name for name in outside if name in taken or (expected and name not in expected)]
         taken |= {name: value for name, value in outside.items() if name not in aside}
         counters = [name for name in taken if name in COUNTERS and name not in expected]
         for name in counters:
@@ -200,13 +200,13 @@ def _prefixes(arrays: Mapping[str, Numbers], expected: frozenset[str]) -> list[s
         return ["", *dict(prefixes.most_common(MOST_LISTED))]
     names = [name for name in arrays if name not in COUNTERS]
     shared = ""
-    while holder := next((h for h in HOLDERS if _all_begin(names, f"{shared}{h}.")), None):
+    while holder := next((h for h in HOLDERS if _most_begin(names, f"{shared}{h}.")), None):
         shared += f"{holder}."
     return [shared]
 
 
-def _all_begin(names: list[str], prefix: str) -> bool:
-    return bool(names) and all(name.startswith(prefix) for name in names)
+def _most_begin(names: list[str], prefix: str) -> bool:
+    return 2 * sum(name.startswith(prefix) for name in names) > len(names)
 
 
 def _heads(names: Collection[str]) -> list[str]:

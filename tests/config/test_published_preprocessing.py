@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cnn_jax.config.published_preprocessing import PUBLISHED
+from cnn_jax.data.preprocessing import FIXED, IMAGENET_MEAN, IMAGENET_STD
 from cnn_jax.transfer.published_files import PUBLISHED_FILES
 from tests.test_configs import ROOT, config_of, words_of
 
@@ -30,11 +32,11 @@ def test_every_published_preprocessing_has_a_word(published: str) -> None:
         for word in words:
             config = config_of(file, word)
             assert config.data.normalisation == shown.normalisation
-            assert config.test_crop.name == "shorter_side"
+            assert config.data.resize == "antialiased_bilinear"
+            assert config.test_crop.name == "torchvision_centre"
             assert config.test_crop.kwargs.to_dict() == {
                 "size": shown.size,
                 "shorter_side": shown.shorter_side,
-                "position": "centre",
             }
             assert config.train_crop.kwargs.size == shown.size
 
@@ -42,3 +44,13 @@ def test_every_published_preprocessing_has_a_word(published: str) -> None:
 def test_every_published_file_has_a_preprocessing() -> None:
     assert {file.preprocessing for file in PUBLISHED_FILES.values()} == set(PUBLISHED)
     assert all(len(digest) == 8 and int(digest, 16) for digest in PUBLISHED_FILES)
+
+
+def test_transform_input_is_pixels_from_minus_one_to_one() -> None:
+    """What torchvision does to images that are normalised already, in its own order."""
+    pixels = np.arange(256)[:, None] / 255
+    mean, std = np.array(IMAGENET_MEAN), np.array(IMAGENET_STD)
+    normalised = (pixels - mean) / std
+    centre, spread = FIXED["signed"]
+    expected = np.repeat((pixels - centre) / spread, 3, axis=1)
+    np.testing.assert_allclose(normalised * (std / 0.5) + (mean - 0.5) / 0.5, expected, atol=1e-12)

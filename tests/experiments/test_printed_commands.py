@@ -1,6 +1,7 @@
 """Every command that the program prints is one that it takes."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ from cnn_jax.config.arguments import REGISTRIES, arguments, builder_field
 from cnn_jax.config.changes import changed, overridden
 from cnn_jax.config.problems import InputError
 from cnn_jax.config.validate import validate
+from cnn_jax.storage.run_directory import read_json
+from tests.binaries import run
 from tests.printed_commands import GAP, ROOT, commands_in, fault, override_in, texts_of
 
 SOURCES = [p for room in ("cnn_jax", "experiments", "configs") for p in (ROOT / room).rglob("*.py")]
@@ -129,3 +132,24 @@ def test_the_override_mends_what_cannot_be_together(changes: dict[str, Any]) -> 
     override = override_in(message)
     assert override is not None, message
     assert problems_after(config, lambda c: overridden(c, [override])) == []
+
+
+@pytest.mark.slow
+def test_the_command_in_which_a_search_ends(tmp_path: Path) -> None:
+    """It trains in a directory of its own, as long as the best trial was trained."""
+    plan = tmp_path / "plan.py"
+    plan.write_text(
+        "from cnn_jax.config import schema\n\ndef get_config():\n"
+        "    search = schema.base_search()\n    search.base = 'configs/smoke.py'\n"
+        "    search.ranges = {'optim.learning_rate': schema.LogUniform(1e-3, 1e-1)}\n"
+        "    search.stages = (schema.Stage(trials=2, epochs=1.0, kept=1),)\n    return search\n"
+    )
+    small = ["--config.data.kwargs.train=64", "--config.data.kwargs.test=16"]
+    small += ["--config.train.batch_size=16", "--config.evaluation.batch_size=16"]
+    done = run("search", f"--config={plan}", f"--workdir={tmp_path}/run", *small)
+    assert done.returncode == 0, done.stderr
+    (words,) = commands_in(done.stdout)
+    assert fault(words) == "" and f"--workdir={tmp_path}/run/best" in words
+    done = run(words[0].removeprefix("experiments."), *words[1:])
+    assert done.returncode == 0, done.stderr
+    assert read_json(tmp_path / "run" / "best" / "result.json")["epoch"] < 1.5

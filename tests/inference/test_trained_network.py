@@ -13,6 +13,7 @@ from cnn_jax.inference.trained_network import WeightsUse, trained_network, with_
 from cnn_jax.storage.checkpoints import Checkpoints
 from tests import configs
 from tests.binaries import run
+from tests.transfer.test_mismatches import residual
 from tests.transfer.test_torch_weights import build, state_dict_for
 from tests.transfer.torch_writer import torch_zip
 
@@ -80,6 +81,24 @@ def test_a_training_checkpoint_as_it_is(weights: Path, tmp_path: Path) -> None:
     np.testing.assert_array_equal(found, arrays["classifier.6.weight"].T / 2)
     with pytest.raises(InputError, match=r"alexnet\.npz: no running averages in it"):
         with_weights(config(), weights, use=use)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "words"),
+    [
+        (
+            {"features.denseblock1.denselayer1.norm1.weight": np.ones(3)},
+            "a DenseNet, and no network here",
+        ),
+        (residual((3, 3, 3), maps=16, window=3), "cifar_resnet depth=20, 1000 classes, and that"),
+    ],
+)
+def test_a_network_that_is_not_known_by_its_names_alone(
+    arrays: dict[str, np.ndarray], words: str, tmp_path: Path
+) -> None:
+    torch_zip(tmp_path / "w.pth", arrays)
+    with pytest.raises(InputError, match=f"w.pth looks like {words}"):
+        with_weights(None, tmp_path / "w.pth")
 
 
 @pytest.mark.slow

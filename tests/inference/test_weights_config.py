@@ -49,10 +49,12 @@ def test_the_names_alone_make_a_config(title: str) -> None:
 
 
 def test_what_the_names_do_not_fix_needs_a_config() -> None:
-    with pytest.raises(InputError, match=r"w\.pth: the names in it .* give --config=FILE"):
+    with pytest.raises(InputError, match=r"w\.pth: no network is recognised .* give --config=FILE"):
         own_config("w.pth", None, None)
     with pytest.raises(InputError, match="does not fix how its images are cropped and normalised"):
         own_config("w.pth", Guess("cifar_resnet", {"depth": 20}, classes=10), None)
+    with pytest.raises(InputError, match="looks like a DenseNet, which is none of the networks"):
+        own_config("w.pth", Guess("", words="a DenseNet"), None)
 
 
 @pytest.mark.parametrize(

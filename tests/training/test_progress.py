@@ -108,3 +108,13 @@ def test_count_and_remaining_time_are_seen_on_any_terminal(
     last = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", capsys.readouterr().out).strip().split("\r")[-1]
     assert last.startswith("step 1000/1062 ") and last.endswith("ETA 0:01:15")
     assert len(last) <= columns and ("images/s" in last) == (columns > 80)
+
+
+@pytest.mark.usefixtures("quickly")
+def test_of_several_the_last_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress.sys, "stderr", terminal := Terminal())
+    with Waiting("the whole"):
+        with Waiting("a part"):
+            until(lambda: terminal.getvalue().count("a part") > 1)
+            assert "the whole" not in terminal.getvalue()
+        until(lambda: "the whole" in terminal.getvalue())

@@ -133,6 +133,23 @@ def test_every_cut_and_every_flipped_byte_ends_in_a_sentence(tmp_path: Path) -> 
                 assert "broken" in str(error)
 
 
+def test_packed_numbers_that_are_damaged(tmp_path: Path) -> None:
+    torch_zip(tmp_path / "w.pth", {"fc.weight": np.arange(999.0)})
+    with (
+        zipfile.ZipFile(tmp_path / "w.pth") as plain,
+        zipfile.ZipFile(tmp_path / "packed.pth", "w", zipfile.ZIP_DEFLATED) as packed,
+    ):
+        for name in plain.namelist():
+            packed.writestr(name, plain.read(name))
+        place = packed.getinfo("archive/data/0").header_offset + 60
+    np.testing.assert_array_equal(load(tmp_path / "packed.pth")["fc.weight"], np.arange(999.0))
+    content = bytearray((tmp_path / "packed.pth").read_bytes())
+    content[place : place + 40] = b"\xff" * 40
+    (tmp_path / "packed.pth").write_bytes(content)
+    with pytest.raises(InputError, match=r"packed\.pth cannot be read: "):
+        load(tmp_path / "packed.pth")
+
+
 def tensor(shape: Any, strides: Any, offset: Any = 0, count: Any = 4, key: str = "0") -> Call:
     storage = Reference(("storage", Global("torch", "FloatStorage"), key, "cpu", count))
     rebuild = Global("torch._utils", "_rebuild_tensor_v2")

@@ -151,6 +151,8 @@ def test_names_among_others(tmp_path: Path) -> None:
     read = WeightsFile(tmp_path / "w.pth").taken(NAMES)
     same(read.arrays)
     assert read.words == "taken: prefix 'backbone.' off 3 names; left aside: projector.* (2)"
+    torch_zip(tmp_path / "unknown.pth", {n: a for n, a in arrays.items() if n[:4] != "proj"})
+    same(load(tmp_path / "unknown.pth"))  # most begin so, and no network is known
     swa = {"n_averaged": np.array(9), **{f"module.{n}": a for n, a in ARRAYS.items()}}
     torch_zip(tmp_path / "swa.pth", swa)
     for expected in (NAMES, None):
