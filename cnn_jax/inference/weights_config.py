@@ -37,17 +37,8 @@ def own_config(weights: str, seen: Recognised | Guess | None, directory: str | N
         )
     if isinstance(seen, Guess) and not seen.name:
         raise InputError(
-<<<<<<< HEAD
-            f"--weights={weights} looks like {seen.describe()}, which is no network of these; "
-            "python -m experiments.describe --all lists all"
-=======
             f"--weights={weights} looks like {seen.describe()}, which is none of the networks "
             "here; python -m experiments.describe --all lists them"
->>>>>>> ccd837b56b6b16159f2002b640a3b4fcea89d587
-        )
-    if isinstance(seen, Guess) and not seen.name:
-        raise InputError(
-            f"--weights={weights} looks like {seen.describe()}, and no network here is one"
         )
     if isinstance(seen, Guess):
         raise InputError(
