@@ -53,7 +53,7 @@ def test_what_the_names_do_not_fix_needs_a_config() -> None:
         own_config("w.pth", None, None)
     with pytest.raises(InputError, match="does not fix how its images are cropped and normalised"):
         own_config("w.pth", Guess("cifar_resnet", {"depth": 20}, classes=10), None)
-    with pytest.raises(InputError, match="looks like a DenseNet, which is no network of these"):
+    with pytest.raises(InputError, match="looks like a DenseNet, which is none of the networks"):
         own_config("w.pth", Guess("", words="a DenseNet"), None)
 
 
