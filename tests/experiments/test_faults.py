@@ -83,7 +83,6 @@ WRITING = (  # flag, suffix, and the binary with all that it needs before it wou
     ("--output", ".json", ("evaluate", "--workdir=nowhere")),
     ("--save_predictions", ".npz", ("evaluate", "--workdir=nowhere")),
     ("--output", ".png", ("signals", "--config=configs/digits/linear.py")),
-    ("--output", ".npz", ("checkpoint", "export", "--workdir=nowhere")),
     ("--output", ".md", ("robustness",)),
 )
 
