@@ -30,8 +30,9 @@ from cnn_jax.config.validate import validate
 from cnn_jax.config.values import Limits
 from cnn_jax.training.preemption import Droppable
 from experiments import INTERRUPTED, INTERRUPTION
-from experiments.config_files import load_config_file, made_by, near
+from experiments.config_files import load_config_file, made_by
 from experiments.faults import fault_of
+from experiments.plan_bases import near
 
 Plan = TypeVar("Plan", Ablation, Search)
 EXAMPLES = {

@@ -74,24 +74,6 @@ def made_by(value: str, expected: type[Described]) -> Described:
     raise InputError(f"--config={value}: get_config returned a {type(made).__name__}")
 
 
-def near(base: str, plan: str) -> str:
-    """Returns where the base of a plan lies, as `path` or `path:word`.
-
-    Seen from the current directory, else from that of the plan's file or one above it: the files in
-    `configs/` name theirs from the root of the repository.
-
-    Args:
-        base: as the plan names it.
-        plan: its file, as `path` or `path:word`.
-    """
-    path = base.partition(":")[0]
-    folder = Path(plan.partition(":")[0]).absolute().parent
-    for place in (Path(), folder, *folder.parents):
-        if (place / path).is_file():
-            return str(place / base)
-    return base
-
-
 def _line(error: Exception, file: Path) -> str:
     """Returns `, line 12`: where in the file an error arose; empty if not there."""
     if isinstance(error, SyntaxError) and error.filename == str(file):

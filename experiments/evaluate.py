@@ -48,12 +48,11 @@ def main(argv: list[str]) -> int:
     """Parses, restores, evaluates and reports."""
     config, extra = command_line.parse_origin(argv, __doc__ or "")
     command_line.nothing_else(extra)
-    arguments = command_line.assignments("--set", SET.value)
     files.check_output("--output", OUTPUT.value)
     files.check_output("--save_predictions", SAVE.value, (".npz",))
     views = PROTOCOL.value or SAVE.value or SET.value or AVERAGED.value or EXCLUDE.value
     several = PREDICTIONS.value or len(WORKDIR.value or ()) > 1
-    result = _by_views(config, arguments) if views or several else _by_counts(config)
+    result = _by_views(config) if views or several else _by_counts(config)
     if OUTPUT.value:
         files.write_json(Path(OUTPUT.value), result)
     return 0
@@ -68,15 +67,15 @@ def _by_counts(config: command_line.Config) -> dict[str, Any]:
     return evaluate_one(restored, SPLIT.value, BATCH_SIZE.value, origin, FORCE.value)
 
 
-def _by_views(config: command_line.Config, arguments: dict[str, Any]) -> dict[str, Any]:
+def _by_views(config: command_line.Config) -> dict[str, Any]:
     """Probabilities of all views and networks, averaged."""
+    protocol, arguments = PROTOCOL.value or "centre", command_line.assignments("--set", SET.value)
     from cnn_jax.evaluation.exclusion import read_exclusion
     from cnn_jax.evaluation.predictions import averaged, load_predictions
     from cnn_jax.inference.multi_view import predict_split
     from cnn_jax.inference.reports import report_members
 
     exclusion = read_exclusion(EXCLUDE.value) if EXCLUDE.value else None
-    protocol = PROTOCOL.value or "centre"
     members = {file: load_predictions(file) for file in PREDICTIONS.value or ()}
     how = (SPLIT.value, protocol, arguments, BATCH_SIZE.value, AVERAGED.value, FORCE.value)
     for workdir in () if members else WORKDIR.value or (None,):

@@ -30,7 +30,8 @@ from cnn_jax.config.search import Search
 from cnn_jax.config.validate import validate
 from cnn_jax.training.preemption import PREEMPTED, Preemption, PreemptionRequested
 from experiments import command_line
-from experiments.config_files import made_by, near
+from experiments.config_files import made_by
+from experiments.plan_bases import near
 
 DIVERGED = 3
 WORKDIR = flags.DEFINE_string("workdir", None, "its directory; default: runs/search-<file>")

@@ -24,7 +24,7 @@ LONGEST = 400
 SAYS_NOTHING = {"utils", "util", "common", "helpers", "helper", "misc", "base"}
 ONLY_HERE = {
     "orbax": {"cnn_jax.storage.checkpoints"},
-    "tensorboardX": {"cnn_jax.storage.events"},
+    "tensorboardX": {"cnn_jax.storage.metrics_log"},
 }
 # Steps of one run, and steps of many members of a population at once.
 COMPILE = {"cnn_jax.devices.parallel", "cnn_jax.devices.parallel_members"}
