@@ -132,12 +132,16 @@ def _network_problems(weights: str, seen: Recognised, config: Config) -> list[st
     accepted = arguments("model")[seen.network]
     for key, wanted in seen.kwargs.items():
         given = config.model.kwargs.get(key, accepted[key].default)
-        if key != "auxiliary" and _plain(given) != _plain(wanted):
+        if key not in LENIENT and _plain(given) != _plain(wanted):
             problems.append(
                 f"--weights={weights} is {seen.title}, with {key} = {wanted!r}, and "
                 f"config.model.kwargs.{key} = {given!r}{as_in(f'model.kwargs.{key}', wanted)}"
             )
     return problems
+
+
+# Heads may lack, and several widths give the same layers: the conversion compares their shapes.
+LENIENT: Final = ("auxiliary", "width")
 
 
 def _plain(value: Any) -> Any:

@@ -77,4 +77,5 @@ def save(figure: Figure, path: Path) -> None:
         for suffix, metadata in suffixes.items():
             content = io.BytesIO()
             figure.savefig(content, format=suffix[1:], dpi=DOTS_PER_INCH, metadata=metadata)
+            figure.set_layout_engine("none")  # what is laid out stays, and need not be again
             write_bytes(path.with_name(name + suffix), content.getvalue())

@@ -81,6 +81,7 @@ def places() -> Iterator[tuple[str, dict[str, Any]]]:
                     yield f"{section}.kwargs.{name}", builder_of
 
 
+@pytest.mark.slow
 def test_the_override_that_a_message_names_mends() -> None:
     """For every key, and every kind of argument, with wrong values of every kind."""
     mended = 0

@@ -88,7 +88,7 @@ def test_a_training_checkpoint_as_it_is(weights: Path, tmp_path: Path) -> None:
     [
         (
             {"features.denseblock1.denselayer1.norm1.weight": np.ones(3)},
-            "a DenseNet, and no network here",
+            "a DenseNet, which is none of the networks here",
         ),
         (residual((3, 3, 3), maps=16, window=3), "cifar_resnet depth=20, 1000 classes, and that"),
     ],

@@ -26,7 +26,7 @@ def half_squares(y: jax.Array) -> jax.Array:
     return jnp.sum(y**2, axis=1) / 2
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=6)
 @given(widths=st.lists(st.integers(1, 4), min_size=2, max_size=4), seed=st.integers(0, 99))
 def test_perceptrons_follow_the_equations_of_appendix_c(widths: list[int], seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -112,6 +112,7 @@ def test_the_distances_of_the_output_keep_the_curvature_of_a_square() -> None:
     np.testing.assert_allclose(found, [[2.0, 2.0]], rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_lenet5_begins_with_the_rates_that_the_paper_prints() -> None:
     """Section III.A: effective rates of the first pass from about 7e-5 to 0.016.
 

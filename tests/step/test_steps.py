@@ -140,7 +140,13 @@ def test_both_feeds_see_the_same_batches() -> None:
 
 @pytest.mark.parametrize("name", list(OPTIMIZERS))
 def test_every_optimizer_lowers_the_loss(name: str) -> None:
-    rate = {"adadelta": 1.0, "adam": 1e-3, "adamw": 1e-3, "rmsprop": 1e-4}.get(name, 0.01)
+    rate = {
+        "adadelta": 1.0,
+        "adam": 1e-3,
+        "adamw": 1e-3,
+        "rmsprop": 1e-4,
+        "diagonal_levenberg_marquardt": 1e-3,
+    }.get(name, 0.01)
     keys = LINEAR | {"optim.name": name, "optim.learning_rate": rate, "optim.kwargs": {}}
     _, metrics = steps(prepare(configs.make(keys)), 60)
     assert metrics["loss"][-10:].mean() < 0.7 * metrics["loss"][0]

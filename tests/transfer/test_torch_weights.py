@@ -139,6 +139,7 @@ def test_everything_that_does_not_fit_is_named() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_auxiliary_heads() -> None:
     kwargs = {"variant": "torchvision", **NARROW}
     state = state_dict_for(build("googlenet", **kwargs))
