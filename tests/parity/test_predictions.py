@@ -7,8 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
+
+pytest.importorskip("torch")
+
+import torch
 from torch import nn
 
 from cnn_jax.data.cropping import rule_of
