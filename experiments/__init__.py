@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 INTERRUPTED = 130  # exit code after Ctrl-C, as a shell has it
 INTERRUPTION = "interrupted by Ctrl-C"
+SHOW_CURSOR = "\x1b[?25h"  # a progress bar hides it
 
 
 def _tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
@@ -22,21 +23,24 @@ def _tell(kind: type[BaseException], error: BaseException, trace: TracebackType 
 
 
 def _end() -> NoReturn:
+    if processes := sys.modules.get("multiprocessing"):
+        for worker in processes.active_children():  # they would miss who they work for, and say so
+            worker.kill()
     with contextlib.suppress(OSError, ValueError):  # nobody listens
+        if sys.stderr.isatty():
+            sys.stderr.write(SHOW_CURSOR)
         print(INTERRUPTION, file=sys.stderr, flush=True)
+        sys.stdout.flush()
     os._exit(INTERRUPTED)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    """Answers Ctrl-C: as Python does, but for a moment in which a module is imported.
+    """Answers Ctrl-C at once, where nothing has to be saved: `Preemption` answers it elsewhere.
 
-    An exception there passes through native code, such as jaxlib's, that dies of it by SIGSEGV.
+    An exception could come up in native code, such as jaxlib's, that dies of it by SIGSEGV, or in
+    a callback that drops it.
     """
-    while frame is not None:
-        if frame.f_code.co_filename.startswith("<frozen importlib"):
-            _end()
-        frame = frame.f_back
-    raise KeyboardInterrupt
+    _end()
 
 
 def _pass_over(unraisable: Any) -> None:
