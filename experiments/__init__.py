@@ -34,7 +34,7 @@ def _end() -> NoReturn:
     os._exit(INTERRUPTED)
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
+def interrupt(number: int, frame: FrameType | None) -> None:
     """Answers Ctrl-C at once, where nothing has to be saved: `Preemption` answers it elsewhere.
 
     An exception could come up in native code, such as jaxlib's, that dies of it by SIGSEGV, or in
@@ -65,4 +65,4 @@ _open_what_is_closed()
 sys.excepthook, sys.unraisablehook = _tell, _pass_over
 # As `python -m experiments.x`, and not in the process of somebody else; an ignored signal stays so.
 if sys.argv[:1] == ["-m"] and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-    signal.signal(signal.SIGINT, _interrupt)
+    signal.signal(signal.SIGINT, interrupt)

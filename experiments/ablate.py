@@ -45,20 +45,26 @@ def main(argv: list[str]) -> int:
     ablation.seeds = SEEDS.value or ablation.seeds
     strategies.check(STRATEGY.value)
     members = members_of(ablation)
+    print(f"{len(members)} members, every level and combination checked", flush=True)
     if LIST.value:
         from cnn_jax.ablation.groups import describe, groups_of
+        from cnn_jax.training.progress import Waiting
 
-        print(describe(groups_of(members)))
+        with Waiting("finding who shares a program"):
+            groups = groups_of(members)
+        print(describe(groups))
         return 0
     name = Path(file.partition(":")[0]).stem
     workdir = Path(WORKDIR.value or f"runs/ablation-{name}")
     began = time.monotonic()
     with Preemption(members[0].config.checkpoint.grace_seconds) as preemption:
         # Imported here: jax takes seconds, and a broken level or a signal need not wait for it.
-        from cnn_jax.ablation.report import write_report
-        from cnn_jax.ablation.session import run_ablation
-        from cnn_jax.devices.parallel_members import simulate_cpu_devices
         from cnn_jax.training.progress import Waiting
+
+        with Waiting("importing jax"):
+            from cnn_jax.ablation.report import write_report
+            from cnn_jax.ablation.session import run_ablation
+            from cnn_jax.devices.parallel_members import simulate_cpu_devices
 
         simulate_cpu_devices()
         memory = None if MEMORY.value is None else int(MEMORY.value * 2**30)

@@ -11,6 +11,7 @@ import io
 import os
 import re
 import select
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
@@ -29,7 +30,7 @@ from cnn_jax.config.search import Search
 from cnn_jax.config.validate import validate
 from cnn_jax.config.values import Limits
 from cnn_jax.training.preemption import Droppable
-from experiments import INTERRUPTED, INTERRUPTION
+from experiments import INTERRUPTED, INTERRUPTION, interrupt
 from experiments.config_files import load_config_file, made_by
 from experiments.faults import fault_of
 from experiments.plan_bases import near
@@ -352,6 +353,8 @@ def run(main: Callable[[list[str]], int | None]) -> None:
         sys.stdout, sys.stderr = screen
     if _nobody_reads():  # the interpreter flushes once more, and would complain
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if signal.getsignal(signal.SIGINT) is interrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is over: the exit code stays
     sys.exit(code)
 
 

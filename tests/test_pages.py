@@ -50,7 +50,9 @@ def words_of(command: Command) -> list[str]:
     words = shlex.split(command.text)
     if words[0] == "make":
         recipe = ["make", "-n", *words[1:], f"VENV={Path(sys.executable).parent.parent}"]
-        said = subprocess.run(recipe, cwd=ROOT, capture_output=True, text=True)
+        # Of a make that runs these tests it would take the flags, and tell where it is.
+        own = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL")}
+        said = subprocess.run(recipe, cwd=ROOT, capture_output=True, text=True, env=own)
         words = shlex.split(said.stdout.splitlines()[-1])
         assert words[1:3] == ["-m", "experiments.train"], said.stdout
     if "--" in words or words[0] == "python":
