@@ -109,8 +109,9 @@ TRAIN: Section = {
     "loss": Key(
         "softmax",
         MATHS,
-        "cross-entropy of the logits, or with LeCun's extra logit for none of the classes",
-        choices=("softmax", "lecun_1998"),
+        "cross-entropy of the logits, or with LeCun's extra logit for none of the classes; or half "
+        "the squared distance of the outputs to +1 for the label and -1 for the others",
+        choices=("softmax", "lecun_1998", "mean_squared_error"),
     ),
     "label_smoothing": Key(
         0.0, MATHS, "mass moved from the label to all", low=0.0, high=1.0, traced=True
@@ -237,6 +238,14 @@ SCHEMA: dict[str, Section] = {
             choices=("continuous", "whole"),
         ),
         "scale": Key(0.0, MATHS, "random zoom, largest, as a fraction", low=0.0, high=0.9),
+        "squeeze": Key(
+            0.0,
+            MATHS,
+            "random squeeze: up to 1 + this times as high and as much less wide, or the reverse",
+            low=0.0,
+            high=1.0,
+        ),
+        "shear": Key(0.0, MATHS, "random horizontal shear, largest, pixels a row", low=0.0),
         "rotation_degrees": Key(0.0, MATHS, "random rotation, largest, degrees", low=0.0),
         "border": Key(
             "edge",
