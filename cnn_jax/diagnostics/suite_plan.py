@@ -172,10 +172,13 @@ def costs(plans: Sequence[PlannedRow], data: Dataset) -> list[Cost]:
 
 def _cost(plan: PlannedRow, data: Dataset) -> Cost:
     # Imported here: jax takes seconds, and a broken config need not wait for it.
+    import jax
+
     from cnn_jax.data.absent import absent_data
     from cnn_jax.data.known_sets import Known
     from cnn_jax.data.preprocessing import preprocessing_for
     from cnn_jax.data.streams import pixels_of
+    from cnn_jax.devices.parallel import Devices
     from cnn_jax.models.layer_table import layer_table
     from cnn_jax.training.run import prepare
     from cnn_jax.training.shape_check import check_shapes
@@ -185,7 +188,8 @@ def _cost(plan: PlannedRow, data: Dataset) -> Cost:
         height = pixels_of(data.train.record(0), channels).shape[0]
         sizes = (len(data.train) + len(data.validation), len(data.test), data.num_classes)
         shapes = absent_data(plan.config, Known(*sizes, channels, height))
-        run = prepare(plan.config, preprocessing_for(shapes, "unit"), shapes)
+        one = Devices(count=jax.devices()[0])
+        run = prepare(plan.config, preprocessing_for(shapes, "unit"), shapes, one)
         check_shapes(run)
         if not run.dataset.train.resident:
             raise InputError(
