@@ -23,6 +23,7 @@ from cnn_jax.models.lenet1 import LeNet1
 from cnn_jax.models.lenet4 import LeNet4
 from cnn_jax.models.lenet5 import LeNet5
 from cnn_jax.models.linear import Linear
+from cnn_jax.models.maxout_mlp import MaxoutMLP
 from cnn_jax.models.mlp import MLP
 from cnn_jax.models.network import (
     Network,
@@ -45,6 +46,7 @@ MODELS: dict[str, type[Network]] = {
     "mlp": MLP,
     "lenet1": LeNet1,
     "lenet4": LeNet4,
+    "maxout_mlp": MaxoutMLP,
     "lenet5": LeNet5,
     "alexnet": AlexNet,
     "zfnet": ZFNet,
