@@ -238,6 +238,8 @@ SCHEMA: dict[str, Section] = {
         ),
         "scale": Key(0.0, MATHS, "random zoom, largest, as a fraction", low=0.0, high=0.9),
         "rotation_degrees": Key(0.0, MATHS, "random rotation, largest, degrees", low=0.0),
+        "elastic_alpha": Key(0.0, MATHS, "elastic distortion: multiplier of its field", low=0.0),
+        "elastic_sigma": Key(4.0, MATHS, "std of the Gaussian that smooths it, pixels", low=0.01),
         "border": Key(
             "edge",
             MATHS,

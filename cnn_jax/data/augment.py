@@ -1,8 +1,9 @@
-"""Random colours, shift, zoom, rotation and mirror, on the device, one key an example.
+"""Random colours, shift, zoom, rotation, bending and mirror, on the device, one key an example.
 
 CIFAR-10 as in He et al. 2016, section 4.2: `flip`, `shift_pixels=4`, `shift_form='whole'` and
 `border='mean'`: 4 pixels padded, and a crop of the old size. ConvNetJS (Karpathy 2014): the same
-with 2 pixels.
+with 2 pixels. Elastic distortions (Simard et al. 2003): `elastic_alpha`, `elastic_sigma` and
+`border='zero'`; see `elastic`.
 
 The draws of an example depend on (seed, step, position in the global batch) alone: not on the batch
 it shares a device with, nor on the number of devices.
@@ -18,9 +19,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from cnn_jax.data.colour import Colour
+from cnn_jax.data.elastic import displacements
 
 Augment = Callable[[jax.Array, jax.Array], jax.Array]
 COLOUR = 1  # folded into the key of an example: its colour draws from there
+ELASTIC = 2  # the same for its field of displacements
 
 
 def augmentation(
@@ -29,8 +32,8 @@ def augmentation(
     """Returns the augmentation that the section `data` of a config asks for, after the colours.
 
     Args:
-        data: `config.data`: `shift_pixels`, `shift_form`, `scale`, `rotation_degrees`, `border`,
-            `flip`.
+        data: `config.data`: `shift_pixels`, `shift_form`, `scale`, `rotation_degrees`,
+            `elastic_alpha`, `elastic_sigma`, `border`, `flip`.
         colour: a rule of `colour`; None: colours stay.
         mean: what the normalisation subtracts, (C,) or (H, W, C) on the scale [0, 1]; needed where
             `border` is `mean`.
@@ -40,7 +43,8 @@ def augmentation(
         None when nothing is asked for.
     """
     shift, zoom, degrees, flip = data.shift_pixels, data.scale, data.rotation_degrees, data.flip
-    whole, bends = data.shift_form == "whole", zoom > 0 or degrees > 0
+    whole, elastic = data.shift_form == "whole", data.elastic_alpha > 0
+    bends = zoom > 0 or degrees > 0 or elastic
     moves = shift > 0 or bends
     if not moves and not flip and colour is None:
         return None
@@ -61,7 +65,11 @@ def augmentation(
                 image = shifted(image, offset, int(shift), data.border)
             else:
                 angle = jnp.deg2rad(degrees * draws[4])
-                image = affine(image, offset, 1.0 + zoom * draws[3], angle, data.border)
+                field = None
+                if elastic:
+                    parts = (*image.shape[:2], data.elastic_alpha, data.elastic_sigma)
+                    field = displacements(jax.random.fold_in(key, ELASTIC), *parts)
+                image = affine(image, offset, 1.0 + zoom * draws[3], angle, data.border, field)
         return image if centre is None else image + jnp.asarray(centre, image.dtype)
 
     return jax.vmap(one)
@@ -91,9 +99,14 @@ def shifted(image: jax.Array, offset: jax.Array, largest: int, border: str = "ed
 
 
 def affine(
-    image: jax.Array, offset: jax.Array, zoom: jax.Array, angle: jax.Array, border: str = "edge"
+    image: jax.Array,
+    offset: jax.Array,
+    zoom: jax.Array,
+    angle: jax.Array,
+    border: str = "edge",
+    field: jax.Array | None = None,
 ) -> jax.Array:
-    """Returns an image zoomed and rotated about its centre, then shifted; bilinear.
+    """Returns an image zoomed and rotated about its centre, shifted, then bent; bilinear, at once.
 
     Args:
         image: float (H, W, C).
@@ -101,12 +114,16 @@ def affine(
         zoom: above 1 enlarges.
         angle: radians, counter-clockwise as seen on screen.
         border: what lies outside: `edge` repeats the outermost pixels, otherwise zeros.
+        field: (2, H, W), pixels down and right to where the new value of a pixel is read, by which
+            the moved image is bent; None: it is not.
     """
     height, width, channels = image.shape
     around = ((1, 1), (1, 1), (0, 0))
     padded = jnp.pad(image, around, mode="edge" if border == "edge" else "constant")
     centre_y, centre_x = (height - 1) / 2, (width - 1) / 2
     y, x = jnp.mgrid[0:height, 0:width].astype(image.dtype)
+    if field is not None:
+        y, x = y + field[0], x + field[1]
     y, x = y - centre_y - offset[0], x - centre_x - offset[1]
     cos, sin = jnp.cos(angle) / zoom, jnp.sin(angle) / zoom
     source_y = jnp.clip(cos * y + sin * x + centre_y + 1, 0, height + 1)
