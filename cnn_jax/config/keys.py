@@ -109,8 +109,9 @@ TRAIN: Section = {
     "loss": Key(
         "softmax",
         MATHS,
-        "cross-entropy of the logits, or with LeCun's extra logit for none of the classes",
-        choices=("softmax", "lecun_1998"),
+        "cross-entropy of the logits, or with LeCun's extra logit for none of the classes; or half "
+        "the squared distance of the outputs to +1 for the label and -1 for the others",
+        choices=("softmax", "lecun_1998", "mean_squared_error"),
     ),
     "label_smoothing": Key(
         0.0, MATHS, "mass moved from the label to all", low=0.0, high=1.0, traced=True

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import flax.linen as nn
 import jax
@@ -17,7 +17,13 @@ from cnn_jax.models.network import Network, Prediction, SmallForm
 
 
 class Linear(Network):
-    """One fully connected layer on the flattened image."""
+    """One fully connected layer on the flattened image.
+
+    Attributes:
+        output_activation: of the output units, for `train.loss = "mean_squared_error"`.
+    """
+
+    output_activation: Literal["linear", "scaled_tanh"] = "linear"
 
     small = SmallForm({})
     published: ClassVar[Published] = Published(
@@ -28,4 +34,4 @@ class Linear(Network):
     def __call__(self, images: jax.Array, train: bool = False) -> Prediction:
         """Returns the logits of images (B, H, W, C)."""
         x = self.flatten(images)
-        return Prediction(self.logits("logits", x), {})
+        return Prediction(self.logits("logits", x, self.output_activation), {})

@@ -11,7 +11,7 @@ The 2-layer net 3072-100-10 has 308,200 weights (308,310 parameters), the 3-laye
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import flax.linen as nn
 import jax
@@ -28,9 +28,11 @@ class MLP(Network):
 
     Attributes:
         layers: widths of the hidden layers.
+        output_activation: of the output units, for `train.loss = "mean_squared_error"`.
     """
 
     layers: tuple[Width, ...] = (100,)
+    output_activation: Literal["linear", "scaled_tanh"] = "linear"
 
     small = SmallForm({"width": 0.5})
     published: ClassVar[Published] = Published(
@@ -46,4 +48,4 @@ class MLP(Network):
             x = self.dense(f"fc{i}", x, self.hidden(features))
             x = self.activate(f"fc{i}", x, train)
             x = self.dropout(f"fc{i}", x, train)
-        return Prediction(self.logits("logits", x), {})
+        return Prediction(self.logits("logits", x, self.output_activation), {})

@@ -18,8 +18,7 @@ epochs are some minutes on two CPU cores.
 Known deviations:
 - `1998`, `1998_distorted`, `1998_softmax`: Adam, in batches, stands in for the paper's stochastic
   diagonal Levenberg-Marquardt on single images: both scale the step of each weight.
-- `1998`, `1998_distorted`, `1998_softmax`, `modern`: images are resized from 28x28 to 32x32; the
-  paper centres them in 32x32.
+- `modern`: images are resized from 28x28 to 32x32; the paper centres them in 32x32.
 - `1998_distorted`: shifts, scales and rotations; the paper shifts, scales, squeezes and shears.
 - `caffe`: pixels are divided by 255; Caffe has 256.
 
@@ -51,10 +50,11 @@ def get_config(word: str = "1998") -> ConfigDict:
     config.train.batch_size = 64
     if word == "caffe":
         return caffe(config)
-    config.train_crop.name = "shorter_side"
-    config.train_crop.kwargs = {"size": 32, "shorter_side": 32}
-    config.test_crop.name = "shorter_side"
-    config.test_crop.kwargs = {"size": 32, "shorter_side": 32}
+    for crop in (config.train_crop, config.test_crop):
+        if word == "modern":
+            crop.name, crop.kwargs = "shorter_side", {"size": 32, "shorter_side": 32}
+        else:  # MNIST's 28x28 stay as they are
+            crop.name, crop.kwargs = "padded", {"size": 32, "longer_side": 28}
     config.schedule.name = "cosine"
     config.train.epochs = 20.0
     if word == "modern":
