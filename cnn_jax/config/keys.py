@@ -56,6 +56,14 @@ OPTIM: Section = {
         low=0.0,
         traced=True,
     ),
+    "max_norm": Key(
+        0.0,
+        MATHS,
+        "the incoming weights of each unit of dense and convolutional layers are scaled to this "
+        "norm after a step, if above it (Srivastava et al. 2014); 0: never",
+        low=0.0,
+        traced=True,
+    ),
     "averaging": Key(
         "none",
         MATHS,

@@ -21,6 +21,7 @@ from cnn_jax.models.googlenet import GoogLeNet
 from cnn_jax.models.inception_v3 import InceptionV3
 from cnn_jax.models.lenet5 import LeNet5
 from cnn_jax.models.linear import Linear
+from cnn_jax.models.maxout_mlp import MaxoutMLP
 from cnn_jax.models.mlp import MLP
 from cnn_jax.models.network import (
     Network,
@@ -42,6 +43,7 @@ from cnn_jax.models.zfnet import ZFNet
 MODELS: dict[str, type[Network]] = {
     "linear": Linear,
     "mlp": MLP,
+    "maxout_mlp": MaxoutMLP,
     "lenet5": LeNet5,
     "alexnet": AlexNet,
     "zfnet": ZFNet,

@@ -78,14 +78,17 @@ def test_the_figures_are_of_the_network_that_is_trained(recipe: str) -> None:
     given |= fact.builder_arguments()
     if recipe == "imagenet/prelu_net:small14":
         given["activation"] = "published"  # two rows of one network
-    # What a network starts from is the recipe's.
-    network = {k: v for k, v in config.model.kwargs.to_dict().items() if not k.endswith("_init")}
-    given = {name: value for name, value in given.items() if not name.endswith("_init")}
+    # What a network starts from is the recipe's, and of the perceptron what it drops.
+    of_recipe = ("_init", "dropout_rate") if fact.model == "mlp" else ("_init",)
+    network, given = (
+        {name: value for name, value in kwargs.items() if not name.endswith(of_recipe)}
+        for kwargs in (config.model.kwargs.to_dict(), given)
+    )
     assert config.model.name == fact.model and network == given
-    dataset = config.data.kwargs.name.partition("/")[0]
+    dataset = sources.dataset_name(config.data).partition("/")[0]
     results = [result for name, _, result in REPEATED if name == recipe]
     assert {result.dataset for result in results} == {dataset}
-    rows = rows_for(recipe, config.data.kwargs.name)
+    rows = rows_for(recipe, sources.dataset_name(config.data))
     assert {row.result for row in rows} == set(results)
 
 
