@@ -255,6 +255,8 @@ SCHEMA: dict[str, Section] = {
         ),
         "shear": Key(0.0, MATHS, "random horizontal shear, largest, pixels a row", low=0.0),
         "rotation_degrees": Key(0.0, MATHS, "random rotation, largest, degrees", low=0.0),
+        "elastic_alpha": Key(0.0, MATHS, "elastic distortion: multiplier of its field", low=0.0),
+        "elastic_sigma": Key(4.0, MATHS, "std of the Gaussian that smooths it, pixels", low=0.01),
         "border": Key(
             "edge",
             MATHS,

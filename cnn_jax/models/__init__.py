@@ -37,6 +37,7 @@ from cnn_jax.models.overfeat import OverFeat
 from cnn_jax.models.preact_resnet import PreActResNet
 from cnn_jax.models.prelu_net import PReLUNet
 from cnn_jax.models.resnet import ResNet
+from cnn_jax.models.simard import SimardNet
 from cnn_jax.models.spp import SPPNet
 from cnn_jax.models.vgg import VGG
 from cnn_jax.models.zfnet import ZFNet
@@ -60,6 +61,7 @@ MODELS: dict[str, type[Network]] = {
     "cifar_preact_resnet": CifarPreActResNet,
     "convnet": ConvNet,
     "caffe_lenet": CaffeLeNet,
+    "simard": SimardNet,
     "cudaconvnet": CudaConvNet,
     "nin": NIN,
     "all_cnn": AllCNN,

@@ -122,8 +122,9 @@ def test_nothing_asked_for_is_nothing() -> None:
     assert augmentation(configs.make(quiet).data) is None
 
 
-def test_draws_belong_to_the_example_and_not_to_its_batch() -> None:
-    augment = augmentation(configs.make({"data.scale": 0.2}).data)
+@pytest.mark.parametrize("keys", [{"data.scale": 0.2}, {"data.elastic_alpha": 34.0}])
+def test_draws_belong_to_the_example_and_not_to_its_batch(keys: dict[str, float]) -> None:
+    augment = augmentation(configs.make(keys).data)
     assert augment is not None
     keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(0), jnp.arange(6))
     images = jnp.asarray(np.stack([image(i) for i in range(6)]).astype(np.uint8))
