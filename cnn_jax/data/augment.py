@@ -1,4 +1,4 @@
-"""Random colours, planar affine and elastic distortions and mirror, on the device, a key an example.
+"""Random colours, planar and elastic distortions and mirror, on the device, one key an example.
 
 CIFAR-10 as in He et al. 2016, section 4.2: `flip`, `shift_pixels=4`, `shift_form='whole'` and
 `border='mean'`: 4 pixels padded, and a crop of the old size. ConvNetJS (Karpathy 2014): the same

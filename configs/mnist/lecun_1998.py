@@ -17,8 +17,6 @@ Graphics Origin 2000. Estimate: 20 passes are one to four minutes on one CPU cor
 
 Known deviations:
 - Batches of 10 at ten times the rate; the paper takes one image at a time.
-- Second derivatives are measured on 500 images at the start, and from then on in one step of 100;
-  the paper measures them on 500 images before each pass.
 - `lenet1`: images are resized to 22x22 in a black 28x28, so that digits are about 16x16 as in the
   paper, by another filter.
 - `lenet4`: which maps of S2 a map of C3 sees, see cnn_jax/models/lenet4.py; digits stand as in
@@ -81,7 +79,7 @@ def get_config(word: str = "300") -> ConfigDict:
     config.train.batch_size = 10
     config.optim.name = "diagonal_levenberg_marquardt"
     config.optim.learning_rate = 0.005
-    config.optim.kwargs = {"memory": 50}
+    config.optim.kwargs = {"batches": 50, "every": 6000}
     config.schedule.name = "piecewise"
     config.schedule.kwargs = {
         "boundaries_epochs": (2.0, 5.0, 8.0, 12.0),

@@ -2,7 +2,6 @@ r"""MNIST with elastic distortions: Simard, Steinkraus, Platt 2003, ICDAR, secti
 
 python -m experiments.train --config=configs/mnist/simard_2003.py --config.data.directory=DATA
 python -m experiments.reproduce --config=configs/mnist/simard_2003.py --config.data.directory=DATA
-python -m experiments.reproduce --config=configs/mnist/simard_2003.py:convolutional_elastic --config.data.directory=DATA
 
 DATA holds the four official files of MNIST. The words are the lines of the paper's table of its own
 results with cross-entropy: `mlp`, the bare word, `mlp_affine`, `mlp_elastic` (800 hidden units),
