@@ -75,7 +75,10 @@ def _flat(keys: Mapping[str, Any]) -> dict[str, Any]:
 
 
 # Key -> the keys of which one must be on, for it to have a part in a run.
-MOVES = ("data.shift_pixels", "data.scale", "data.rotation_degrees", "data.elastic_alpha")
+MOVES = (
+    *("data.shift_pixels", "data.scale", "data.squeeze", "data.shear", "data.rotation_degrees"),
+    "data.elastic_alpha",
+)
 DECAY = ("optim.weight_decay",)
 NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
     "data.border": MOVES,

@@ -7,8 +7,8 @@ DATA is where `experiments.prepare --dataset=mnist` has put it; the official fil
 `--config.data.source=mnist`. `demo` is the bare word, `modern` the same network with a recipe of
 today.
 
-Expected, MNIST test: "somewhere around 99% accuracy", the page's own words, with four random crops of
-each image averaged: no number to be judged by. Not run here.
+Expected, MNIST test: "somewhere around 99% accuracy", the page's own words, with four random crops
+of each image averaged: no number to be judged by. Not run here.
 
 Hardware and time: the demo runs in a browser. Estimate: ten epochs are minutes on two CPU cores.
 

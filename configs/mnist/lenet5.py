@@ -19,11 +19,11 @@ Known deviations:
 - `1998`, `1998_distorted`, `1998_softmax`: Adam, in batches, stands in for the paper's stochastic
   diagonal Levenberg-Marquardt on single images: both scale the step of each weight.
 - `modern`: images are resized from 28x28 to 32x32; the paper centres them in 32x32.
-- `1998_distorted`: shifts, scales and rotations; the paper shifts, scales, squeezes and shears.
 - `caffe`: pixels are divided by 255; Caffe has 256.
 
 Chosen, where the paper does not say:
 - `1998`, `1998_distorted`, `1998_softmax`: the rate of Adam, its cosine schedule, batches of 64.
+- `1998_distorted`: how far images are shifted, scaled, squeezed and sheared.
 - All of `modern`.
 """
 
@@ -63,7 +63,8 @@ def get_config(word: str = "1998") -> ConfigDict:
     if word == "1998_distorted":
         config.data.shift_pixels = 2.0
         config.data.scale = 0.1
-        config.data.rotation_degrees = 10.0
+        config.data.squeeze = 0.1
+        config.data.shear = 0.2
     config.optim.name = "adam"
     config.optim.learning_rate = 1e-3
     config.train.loss = "lecun_1998" if word != "1998_softmax" else "softmax"
