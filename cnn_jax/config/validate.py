@@ -174,7 +174,7 @@ def _cross_problems(config: Config) -> list[str]:
         )
     if optim["name"] == "diagonal_levenberg_marquardt":
         batches, every = optim["kwargs"]["batches"], optim["kwargs"]["every"]
-        if not 1 <= batches <= every:
+        if batches < 1 or 0 != every < batches:
             problems.append(
                 f"config.optim.kwargs.every = {every}: a measurement of {batches} batches begins "
                 "before the last one has ended" + as_in("optim.kwargs.every", max(batches, 1))

@@ -177,14 +177,16 @@ def diagonal_levenberg_marquardt(
     second derivative of the loss by each parameter, see `step.curvature`. As in the paper it is the
     mean over 500 examples at the beginning of each pass over 60,000, which is what the defaults are
     with batches of one. It is measured on the batches of the run itself, which are trained on
-    meanwhile by the measurement before, and the first time by what is gathered so far.
+    meanwhile by the measurement before, and the first time by what is gathered so far. Where the
+    loss flattens as it falls h goes to zero with it, and the steps grow: then it is better measured
+    once, `every=0`.
 
     Args:
         rate: eta of the paper.
         momentum: none.
         damping: mu of the paper.
         batches: of a measurement.
-        every: steps from the beginning of a measurement to that of the next.
+        every: steps from the beginning of a measurement to that of the next; 0: there is one alone.
 
     Example:
         >>> optimizer = diagonal_levenberg_marquardt(0.1, 0.0, damping=0.0)
@@ -208,7 +210,7 @@ def diagonal_levenberg_marquardt(
         **_: Any,
     ) -> tuple[Any, LevenbergMarquardtState]:
         del params
-        number = state.step % every
+        number = state.step % every if every else state.step
 
         def measured() -> tuple[Any, Any]:
             weight = 1 / (number + 1).astype(float)

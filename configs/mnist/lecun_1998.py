@@ -79,7 +79,7 @@ def get_config(word: str = "300") -> ConfigDict:
     config.train.batch_size = 10
     config.optim.name = "diagonal_levenberg_marquardt"
     config.optim.learning_rate = 0.005
-    config.optim.kwargs = {"batches": 50, "every": 6000}  # 500 images at the beginning of a pass
+    config.optim.kwargs = {"batches": 50, "every": 6000}
     config.schedule.name = "piecewise"
     config.schedule.kwargs = {
         "boundaries_epochs": (2.0, 5.0, 8.0, 12.0),

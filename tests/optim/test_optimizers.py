@@ -100,6 +100,18 @@ def test_against_the_formula(name: str) -> None:
         np.testing.assert_allclose(params, expected, rtol=1e-9)
 
 
+def test_curvature_is_measured_once() -> None:
+    optimizer = OPTIMIZERS["diagonal_levenberg_marquardt"](
+        1.0, 0.0, damping=0.0, batches=2, every=0
+    )
+    w = jax.numpy.array(0.0)
+    state, updates = optimizer.init(w), []
+    for second in (1.0, 3.0, 100.0, 100.0, 100.0):
+        update, state = optimizer.update(w + 1, state, second=lambda h=second: jax.numpy.array(h))
+        updates.append(float(update))
+    np.testing.assert_allclose(updates, [-1.0, -0.5, -0.5, -0.5, -0.5])
+
+
 def test_the_two_forms_of_momentum_part_where_the_rate_changes() -> None:
     """The common form drops its velocity with the rate, that of 2012 keeps it."""
     after = {}
