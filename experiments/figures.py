@@ -21,6 +21,7 @@ from cnn_jax import files
 from cnn_jax.config.arguments import fill_defaults
 from cnn_jax.config.changes import changed
 from cnn_jax.config.identity import config_hash, to_tree
+from cnn_jax.config.problems import hint
 from cnn_jax.config.validate import validate
 from experiments import command_line
 
@@ -33,7 +34,7 @@ FIGURES = {
         "Three sigmoid layers of 100 on MNIST: Ioffe & Szegedy 2015, Figure 1",
     )
 }
-FIGURE = flags.DEFINE_enum("figure", next(iter(FIGURES)), list(FIGURES), "which one")
+FIGURE = flags.DEFINE_string("figure", "batch_norm_2015", "which one")
 DATA = flags.DEFINE_string("data_directory", None, "with the official files of the data")
 WORKDIR = flags.DEFINE_string("workdir", None, "of what is left; default: runs/figure-<figure>")
 EPOCHS = flags.DEFINE_float("epochs", None, "in place of the config's", lower_bound=0.01)
@@ -43,6 +44,10 @@ def main(argv: list[str]) -> int:
     """Parses, trains and measures what is not there yet, and draws."""
     if command_line.parse(argv, __doc__ or ""):
         raise command_line.InputError("figures takes flags only")
+    if FIGURE.value not in FIGURES:
+        raise command_line.InputError(
+            f"--figure={FIGURE.value}: unknown{hint(FIGURE.value, FIGURES)}"
+        )
     if DATA.value is None:
         raise command_line.InputError("--data_directory is missing: the folder of the data's files")
     file, words, layer, title = FIGURES[FIGURE.value]
