@@ -168,7 +168,8 @@ def check_row(directory: Path, recipe: str, config: Config) -> None:
     raise InputError(
         f"{directory} holds {recipe} with another config; nothing was changed.\n  "
         + "\n  ".join(lines)
-        + "\nTo go on with that one give its config; to begin anew choose another --workdir."
+        + "\nTo go on with that one give its config; to train this one choose another --workdir, "
+        "or move that directory away."
     )
 
 

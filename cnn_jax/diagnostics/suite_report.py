@@ -88,17 +88,20 @@ def _judged(row: PublishedRow, seeds: Sequence[SeedResult]) -> dict[str, Any]:
     if diverged := [one for one in seeds if one.error is None]:
         steps = ", ".join(f"seed {one.seed} at step {one.stopped_step}" for one in diverged)
         return tree | nothing | {"verdict": f"{NOT_JUDGED}: the loss exploded, {steps}"}
-    if row.metric != "top1" or row.shown.protocol != CENTRE:
-        return tree | nothing | {"verdict": f"{NOT_JUDGED}: {row.metric} by {row.shown}"}
+    if row.metric != "top1":
+        return tree | nothing | {"verdict": f"{NOT_JUDGED}: top-1 alone is measured"}
     errors = [one.error for one in seeds if one.error is not None]
     ours = measured(errors)
     tree |= {
         "mean": ours.mean,
         "interval": None if ours.low is None else [ours.low, ours.high],
         "median": ours.median,
+        "band": None,
     }
     if row.error is None:
-        return tree | {"band": None, "verdict": f"{NOT_JUDGED}: a bound is printed"}
+        return tree | {"verdict": f"{NOT_JUDGED}: the paper prints a bound"}
+    if row.shown.protocol != CENTRE:
+        return tree | {"verdict": f"{NOT_JUDGED}: published by {row.shown}, measured by one view"}
     around = band(row.error, spread, seeds[0].n, errors)
     return tree | {"band": around.to_tree(), "verdict": JUDGED_AS[around.verdict(ours.mean)]}
 

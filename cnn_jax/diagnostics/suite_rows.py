@@ -98,23 +98,30 @@ def chosen(rows: Sequence[SuiteRow], patterns: Sequence[str]) -> list[SuiteRow]:
 
     Args:
         rows: of the suite.
-        patterns: with `*` and `?`, each of a config, its word, a network or a paper; none: all.
+        patterns: with `*` and `?`, each of a config, its word, a network or a paper; one that
+            begins with `-` leaves rows out; none, or these alone: all others.
 
     Raises:
-        InputError: a pattern names no row.
+        InputError: a pattern names no row, or none is left.
     """
     names = {name for row in rows for name in row.names()}
-    unknown = [p for p in patterns if not any(fnmatchcase(name, p) for name in names)]
+    asked = [pattern.removeprefix("-") for pattern in patterns]
+    unknown = [p for p in asked if not any(fnmatchcase(name, p) for name in names)]
+    allowed = ", ".join(row.recipe for row in rows)
     if unknown:
-        allowed = ", ".join(row.recipe for row in rows)
         raise InputError(
             [f"--rows={p}: no such row{_guess(p, names)} Allowed: {allowed}" for p in unknown]
         )
-    return [
-        row
-        for row in rows
-        if not patterns or any(fnmatchcase(name, p) for p in patterns for name in row.names())
-    ]
+    without = [pattern[1:] for pattern in patterns if pattern.startswith("-")]
+    wanted = [pattern for pattern in patterns if not pattern.startswith("-")] or ["*"]
+    kept = [row for row in rows if _named(row, wanted) and not _named(row, without)]
+    if not kept:
+        raise InputError(f"--rows={' '.join(patterns)} leaves no row. Allowed: {allowed}")
+    return kept
+
+
+def _named(row: SuiteRow, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(name, p) for p in patterns for name in row.names())
 
 
 def _guess(pattern: str, names: set[str]) -> str:

@@ -63,7 +63,13 @@ def test_rows_are_chosen_by_recipe_word_network_and_paper() -> None:
     assert [r.recipe for r in chosen(rows, ["1998_distorted"])] == ["mnist/lenet5:1998_distorted"]
     both = [r.recipe for r in chosen(rows, ["mnist/lenet5:*", "LeCun*"])]
     assert set(both) >= {*one, "mnist/lenet5:1998_distorted"}
-    assert chosen(rows, []) == rows
+    assert chosen(rows, []) == chosen(rows, ["*"]) == rows
+    of_lenet5 = {row.recipe for row in rows if "/lenet5:" in row.recipe}
+    left = {row.recipe for row in chosen(rows, ["-1998_distorted", "mnist/lenet5:*"])}
+    assert left == of_lenet5 - {"mnist/lenet5:1998_distorted"} != of_lenet5
+    assert len(chosen(rows, ["-mnist/lenet5:*"])) < len(rows)
+    with pytest.raises(InputError, match="leaves no row"):
+        chosen(rows, ["-*"])
     with pytest.raises(InputError, match="did you mean 'mnist/lenet5:1998'"):
         chosen(rows, ["mnist/lenet5:1989"])
     with pytest.raises(InputError, match="--suite=mnits is unknown; did you mean 'mnist'"):
