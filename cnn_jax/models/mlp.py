@@ -18,7 +18,7 @@ say how the weights begin, the recipe says so too.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import flax.linen as nn
 import jax
@@ -36,9 +36,11 @@ class MLP(Network):
 
     Attributes:
         layers: widths of the hidden layers.
+        output_activation: of the output units, for `train.loss = "mean_squared_error"`.
     """
 
     layers: tuple[Width, ...] = (100,)
+    output_activation: Literal["linear", "scaled_tanh"] = "linear"
 
     small = SmallForm({"width": 0.5})
     published: ClassVar[Published] = Published(
@@ -60,4 +62,4 @@ class MLP(Network):
             x = self.dense(f"fc{i}", x, self.hidden(features))
             x = self.activate(f"fc{i}", x, train)
             x = self.dropout(f"fc{i}", x, train)
-        return Prediction(self.logits("logits", x), {})
+        return Prediction(self.logits("logits", x, self.output_activation), {})
