@@ -1,4 +1,4 @@
-"""Random colours, planar and elastic distortions and mirror, on the device, one key an example.
+"""Random colours, affine and elastic distortions and mirror, on the device, one key an example.
 
 CIFAR-10 as in He et al. 2016, section 4.2: `flip`, `shift_pixels=4`, `shift_form='whole'` and
 `border='mean'`: 4 pixels padded, and a crop of the old size. ConvNetJS (Karpathy 2014): the same
@@ -26,8 +26,8 @@ from cnn_jax.data.elastic import displacements
 
 Augment = Callable[[jax.Array, jax.Array], jax.Array]
 COLOUR = 1  # folded into the key of an example: its colour draws from there
-PLANAR = 3  # the same for its squeeze and shear
 ELASTIC = 2  # the same for its field of displacements
+PLANAR = 3  # the same for its squeeze and shear
 
 
 def augmentation(
@@ -48,8 +48,7 @@ def augmentation(
     """
     shift, zoom, degrees, flip = data.shift_pixels, data.scale, data.rotation_degrees, data.flip
     planar, elastic = data.squeeze > 0 or data.shear > 0, data.elastic_alpha > 0
-    whole = data.shift_form == "whole"
-    bends = zoom > 0 or degrees > 0 or planar or elastic
+    whole, bends = data.shift_form == "whole", zoom > 0 or degrees > 0 or planar or elastic
     moves = shift > 0 or bends
     if not moves and not flip and colour is None:
         return None
@@ -121,7 +120,7 @@ def affine(
 ) -> jax.Array:
     """Returns an image sheared, squeezed, zoomed and rotated about its centre, shifted, then bent.
 
-    The interpolation is bilinear, and made once.
+    The interpolation is bilinear, in one step.
 
     Args:
         image: float (H, W, C).

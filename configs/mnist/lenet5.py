@@ -113,6 +113,7 @@ def caffe(config: ConfigDict) -> ConfigDict:
 def modern(config: ConfigDict) -> ConfigDict:
     """Returns a recipe of today; all of it is chosen."""
     config.data.validation_folds = 12
+    config.data.validation_rule = "contiguous"  # MNIST's easier and harder images take turns
     config.data.shift_pixels = 2.0
     config.data.scale = 0.1
     config.data.rotation_degrees = 10.0

@@ -18,7 +18,7 @@ Known deviations:
 Chosen, where the paper does not say:
 - Input [0, 1]; 28x28 becomes 29x29 by a black row below and a black column on the right.
 - tanh in the hidden layers, a softmax at the output; biases begin at 0.
-- `mlp_affine`, `convolutional_affine`: the sizes of shift, rotation, zoom and skew.
+- `mlp_affine`, `convolutional_affine`: the sizes of shift, rotation and skew.
 - `mlp_elastic`, `convolutional_elastic`: the field is not normalised, and is zero outside the image
   where it is smoothed.
 """
@@ -49,9 +49,9 @@ def get_config(word: str = "mlp") -> ConfigDict:
     for crop in (config.train_crop, config.test_crop):
         crop.name, crop.kwargs = "padded", {"size": 29, "longer_side": 28}
     if word.endswith("affine"):
-        config.data.shift_pixels = 2.0
-        config.data.scale = 0.1
+        config.data.shift_pixels = 1.0
         config.data.rotation_degrees = 10.0
+        config.data.shear = 0.1
         config.data.border = "zero"
     elif word.endswith("elastic"):
         config.data.elastic_alpha = 34.0

@@ -75,7 +75,7 @@ def test_the_papers_example() -> None:
     """Section 2, Figure 1: displaced by 1.75 to the right and 0.5 down, the new value is 7."""
     image = jnp.asarray([[0.0, 3.0, 7.0], [0.0, 5.0, 9.0]])[..., None]
     field = jnp.zeros((2, 2, 3)).at[:, 0, 0].set(jnp.asarray([0.5, 1.75]))
-    bent = affine(image, jnp.zeros(2), jnp.ones(()), jnp.zeros(()), "zero", field)
+    bent = affine(image, jnp.zeros(2), jnp.ones(()), jnp.zeros(()), "zero", None, field)
     np.testing.assert_allclose(bent[0, 0], 7.0, rtol=1e-6)
 
 
