@@ -19,7 +19,7 @@ test: $(READY)  ## all tests but the slow ones, some seven minutes on two cores
 	$(BIN)/python -m pytest -n $(WORKERS) --dist=loadgroup -m 'not slow and not prepare'
 
 slow: $(READY)  ## the rest: runs of several processes, kills at random moments, all combinations
-	$(BIN)/python -m pytest -n $(WORKERS) --dist=loadgroup -m slow
+	$(BIN)/python -m pytest -n $(WORKERS) --dist=loadgroup --no-loadscope-reorder -m slow
 
 prepared: $(PREPARE_READY)  ## preparing data by TensorFlow Datasets, in an environment of its own
 	$(PREPARE_VENV)/bin/python -m pytest -m prepare

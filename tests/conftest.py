@@ -23,6 +23,7 @@ for number, handler in (
         signal.signal(number, handler)
 
 ROOT = Path(__file__).parent.parent
+BEGIN_FIRST = ("test_pages.py", "test_distributed.py")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -35,6 +36,16 @@ def pytest_configure(config: pytest.Config) -> None:
         programs = tempfile.TemporaryDirectory(prefix="cnn_jax_tests_", ignore_cleanup_errors=True)
         os.environ["JAX_COMPILATION_CACHE_DIR"] = programs.name
         config.add_cleanup(programs.cleanup)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The tests of a file stay on one worker, where what they share is made once."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.location[0]))
+    # What takes minutes begins first, and nothing waits for it in the end.
+    items.sort(key=lambda item: item.path.name not in BEGIN_FIRST)
 
 
 @pytest.fixture

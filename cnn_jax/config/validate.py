@@ -172,6 +172,13 @@ def _cross_problems(config: Config) -> list[str]:
             "config.optim.name = 'adamw' is decoupled by definition"
             + as_in("optim.weight_decay_form", "decoupled")
         )
+    if optim["name"] == "diagonal_levenberg_marquardt":
+        batches, every = optim["kwargs"]["batches"], optim["kwargs"]["every"]
+        if batches < 1 or 0 != every < batches:
+            problems.append(
+                f"config.optim.kwargs.every = {every}: a measurement of {batches} batches begins "
+                "before the last one has ended" + as_in("optim.kwargs.every", max(batches, 1))
+            )
     parallel, distributed = config["parallel"], config["distributed"]
     if parallel["mode"] == "pmap" and parallel["shard_parameters"]:
         problems.append(

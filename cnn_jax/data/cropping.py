@@ -97,20 +97,16 @@ def _text(shape: tuple[int, int, int]) -> str:
 
 
 def _image_shape(split: AnySplit, rule: CropRule) -> tuple[int, int, int]:
-    """Of the crop, or of the first image that can be read.
-
-    Raises:
-        InputError: no image can be read, or the first one is larger than the square of `padded`.
-    """
-    if rule.size is not None and not isinstance(rule, Padded):
+    """Of the crop, or of the first image that can be read."""
+    if rule.size is not None:
         return rule.size, rule.size, split.channels
     for example in range(len(split)):
         try:
             pixels = pixels_of(split.record(example), split.channels)
         except UnreadableError:
             continue
-        window = rule(draws(0, 0, 0), *pixels.shape[:2]).window
-        return window.height, window.width, split.channels
+        height, width, channels = pixels.shape
+        return height, width, channels
     raise InputError("the train split holds no image that can be read")
 
 

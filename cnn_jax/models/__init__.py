@@ -19,6 +19,8 @@ from cnn_jax.models.convnet import ConvNet
 from cnn_jax.models.cudaconvnet import CudaConvNet
 from cnn_jax.models.googlenet import GoogLeNet
 from cnn_jax.models.inception_v3 import InceptionV3
+from cnn_jax.models.lenet1 import LeNet1
+from cnn_jax.models.lenet4 import LeNet4
 from cnn_jax.models.lenet5 import LeNet5
 from cnn_jax.models.linear import Linear
 from cnn_jax.models.maxout_mlp import MaxoutMLP
@@ -43,6 +45,8 @@ from cnn_jax.models.zfnet import ZFNet
 MODELS: dict[str, type[Network]] = {
     "linear": Linear,
     "mlp": MLP,
+    "lenet1": LeNet1,
+    "lenet4": LeNet4,
     "maxout_mlp": MaxoutMLP,
     "lenet5": LeNet5,
     "alexnet": AlexNet,

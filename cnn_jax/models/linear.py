@@ -3,6 +3,9 @@
 | layer  | output  | parameters at 32x32x3 |
 |--------|---------|-----------------------|
 | logits | classes | 30,730                |
+
+At 28x28x1 it is the linear classifier of LeCun et al. 1998, Proc. IEEE 86(11), section III.C, of
+7,850 parameters; nothing differs from the paper, which names linear and sigmoid output units.
 """
 
 from __future__ import annotations

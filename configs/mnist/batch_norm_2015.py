@@ -1,10 +1,12 @@
 r"""The small network of S. Ioffe & C. Szegedy 2015, Batch Normalization, arXiv:1502.03167, S 4.1.
 
 python -m experiments.train --config=configs/mnist/batch_norm_2015.py --config.data.directory=DATA
+python -m experiments.figures --figure=batch_norm_2015 --data_directory=DATA
 
 DATA is a directory with the four official files. Three sigmoid layers of 100 units and a softmax,
-50,000 steps of 60 images: `without`, the bare word, and `with` batch norm before every sigmoid.
-`modern` is a recipe of today.
+50,000 steps of 60 images: `without`, the bare word, and `with` batch norm before every sigmoid. The
+second command trains both, and draws Figure 1: the test accuracy by step, and the 15th, 50th and
+85th percentiles of the input of one sigmoid. `modern` is a recipe of today.
 
 Expected, MNIST test: no number is printed; in Figure 1 the network with batch norm has a higher
 accuracy at every step, and the input of its sigmoid a steadier distribution.

@@ -75,6 +75,13 @@ def test_a_step_schedule_needs_its_boundaries() -> None:
     validate(config)
 
 
+def test_measurements_of_curvature_do_not_overlap() -> None:
+    config = changed("optim.name", "diagonal_levenberg_marquardt")
+    config.optim.kwargs = {"batches": 500, "every": 100}
+    with pytest.raises(InputError, match=r"begins before .*--config.optim.kwargs.every=500"):
+        validate(fill_defaults(config))
+
+
 @pytest.mark.parametrize(
     ("name", "kwargs", "words"),
     [
