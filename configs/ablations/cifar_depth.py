@@ -1,8 +1,8 @@
 r"""Do residual connections let depth help on photographs, where a plain net gets worse?
 
 python -m experiments.ablate --config=configs/ablations/cifar_depth.py --config.data.directory=DATA
-python -m experiments.ablate --config=configs/ablations/cifar_depth.py --config.data.directory=IMAGES \
-  --config.data.source=folder
+python -m experiments.ablate --config=configs/ablations/cifar_depth.py \
+  --config.data.source=folder --config.data.directory=IMAGES
 
 He et al. 2015, arXiv:1512.03385, section 4.2 and Figure 6: plain nets of more layers have a higher
 training error, residual nets a lower one. CIFAR nets of 20, 32, 44 and 56 layers with and without
