@@ -11,8 +11,8 @@ today.
 Expected, MNIST test, top-1 error: `sigmoid` 2.21, `tanh` 1.76, `tanh_normalised` 1.64, `softsign`
 1.64, `softsign_normalised` 1.72 %.
 
-Hardware and time: the paper names none; five million steps. Estimate: a pass takes a minute on a CPU
-core.
+Hardware and time: the paper names none; five million steps. Estimate: a pass takes a minute on a
+CPU core.
 
 Known deviations:
 - 5 passes in batches of 20, the rate falling to zero along half a cosine; the paper makes five
