@@ -193,7 +193,8 @@ def _by_seed(row: Tree) -> str:
     on_train = (
         f"; on train {100 * sum(trained) / len(trained):.2f} % in the mean" if trained else ""
     )
-    return f"Measured here, seed by seed: {', '.join(told)}{on_train}."
+    n = max(seed["n"] for seed in row["seeds"])
+    return f"Measured here, n={n}, seed by seed: {', '.join(told)}{on_train}."
 
 
 def _in_a_cell(text: str) -> str:

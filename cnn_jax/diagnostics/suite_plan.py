@@ -135,7 +135,7 @@ def _planned(
     return PlannedRow(row, as_in_file, validate(changed(config, dict.fromkeys(_SEEDS, 0))))
 
 
-def checked_data(plans: Sequence[PlannedRow], dataset: str) -> Dataset:
+def checked_data(plans: Sequence[PlannedRow], dataset: str) -> tuple[Dataset, list[str]]:
     """Reads the data of a suite once, before anything is trained.
 
     Args:
@@ -143,7 +143,7 @@ def checked_data(plans: Sequence[PlannedRow], dataset: str) -> Dataset:
         dataset: whose they are.
 
     Returns:
-        What the source gives, before crops.
+        What the source gives, before crops; and in what it is not the whole set, a line each.
 
     Raises:
         InputError: a file is missing, damaged or another one; or the data is another set.
@@ -152,11 +152,12 @@ def checked_data(plans: Sequence[PlannedRow], dataset: str) -> Dataset:
 
     data = plans[0].config.data
     made = sources.load(data)
-    name = recognised(plans[0].config).name.partition("/")[0]
+    known = recognised(plans[0].config)
+    name = known.name.partition("/")[0]
     if name != dataset:
         what = name or "not known to be any published set"
         raise InputError(f"the suite is of {dataset}, and the data in {data.directory} is {what}")
-    return made
+    return made, [*known.partial, *known.doubts]
 
 
 def costs(plans: Sequence[PlannedRow], data: Dataset) -> list[Cost]:
