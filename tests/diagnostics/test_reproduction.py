@@ -331,6 +331,12 @@ def test_the_list_claims_what_was_run_alone(tmp_path: Path) -> None:
     lines = table(tmp_path / "no such directory").splitlines()[2:]
     assert len(lines) == len(list(all_rows()))
     assert all(line.endswith("| not run here |") for line in lines)
+    for row, line in zip(all_rows(), lines, strict=True):
+        commands = [
+            f"--config=configs/{path}.py:{word} "
+            for path, word in (recipe.split(":") for recipe in row.result.recipes[:1])
+        ]
+        assert all(text in line for text in commands or ["| no config here |"])
     file = "configs/cifar10/resnet.py:20"
     config = config_of(file)
     report = judge(file, config, config, result(0.09, n=10_000))
