@@ -69,7 +69,13 @@ def test_every_ablation_and_every_search_can_be_run(
     assert f"python -m experiments.{binary} --config=configs/{title(path)}.py" in header
 
 
-@pytest.mark.parametrize("path", ABLATIONS, ids=title)
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, id=title(path), marks=[pytest.mark.slow] * (path.stem == "cifar_depth"))
+        for path in ABLATIONS
+    ],
+)
 def test_the_programs_of_every_ablation(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What needs jax is checked too: networks, initialisers, names of layers."""
     from absl import flags
@@ -80,10 +86,11 @@ def test_the_programs_of_every_ablation(path: Path, monkeypatch: pytest.MonkeyPa
     from experiments.command_line import parse_plan
 
     monkeypatch.chdir(ROOT)
-    _, ablation = parse_plan(["x", f"--config={path}"], "", Ablation, flags.FlagValues())
+    argv = ["x", f"--config={path}"]
+    _, ablation = parse_plan(argv, "", Ablation, flags.FlagValues())
     if ablation.base.data.source == "cifar10":  # whose files nobody need have
-        ablation.base.data.source = "synthetic"
-        ablation.base.data.kwargs = {"train": 40, "test": 10, "size": 32, "classes": 10}
+        argv.append("--config.data.source=synthetic")
+        _, ablation = parse_plan(argv, "", Ablation, flags.FlagValues())
     assert ablation.seeds >= 3 and ablation.base.data.source in ("digits", "synthetic")
     ablation.seeds = 1
     members = members_of(ablation)
