@@ -13,7 +13,8 @@ from cnn_jax.diagnostics.published_rows import all_rows
 from cnn_jax.diagnostics.reproduction import PARTIAL
 from cnn_jax.storage.run_directory import read_json
 
-REPORT = "reproduction.json"  # of `experiments.reproduce`, in a run directory
+# Of `experiments.reproduce`, in a run directory; of its `--suite`.
+REPORT, SUITE = "reproduction.json", "suite.json"
 HEAD = (
     "| network | split | protocol | error | published, % | where | command | run here |\n"
     "|---|---|---|---|---:|---|---|---|"
@@ -24,6 +25,13 @@ NO_RECIPE = "no config here"
 def runs_below(directory: Path) -> dict[str, list[str]]:
     """Returns name of a printed error -> what came out in the runs below a directory."""
     outcomes: dict[str, list[str]] = {}
+    for path in sorted(directory.rglob(SUITE)):
+        for row in read_json(path)["rows"]:
+            for error in row["errors"]:
+                if error["mean"] is not None:
+                    seeds = f"mean of {len(row['seeds'])} seeds"
+                    text = f"{100 * error['mean']:.2f} %, {seeds}, {error['verdict']}"
+                    outcomes.setdefault(error["name"], []).append(f"{text} ({path.parent})")
     for path in sorted(directory.rglob(REPORT)):
         report: Mapping[str, Any] = read_json(path)
         for row in report["rows"]:

@@ -65,10 +65,12 @@ class Cost:
     Attributes:
         steps: of it.
         guess: seconds of all steps, as they are taken to be before anything is timed.
+        resident: whether its data is kept in memory; else, as with random crops, it is streamed.
     """
 
     steps: int
     guess: float
+    resident: bool = True
 
 
 def planned(
@@ -165,7 +167,7 @@ def costs(plans: Sequence[PlannedRow], data: Dataset) -> list[Cost]:
         data: as `checked_data` gives it.
 
     Raises:
-        InputError: a network does not fit the images, or a row cannot be trained in memory.
+        InputError: a network does not fit the images.
     """
     return [_cost(plan, data) for plan in plans]
 
@@ -191,17 +193,13 @@ def _cost(plan: PlannedRow, data: Dataset) -> Cost:
         one = Devices(count=jax.devices()[0])
         run = prepare(plan.config, preprocessing_for(shapes, "unit"), shapes, one)
         check_shapes(run)
-        if not run.dataset.train.resident:
-            raise InputError(
-                "config.data: the rows of a suite train on data that is kept in memory; allowed: "
-                "data without random crops, no larger than config.data.resident_megabytes"
-            )
     except InputError as error:
         raise InputError([f"{plan.row.recipe}: {text}" for text in error.problems]) from error
     table = layer_table(run.recipe.model, run.dataset.image_shape)
     flops = 2 * TRAINING_OVER_FORWARD * sum(row.macs for row in table) * run.plan.batch_size
     steps = run.plan.total_steps
-    return Cost(steps, steps * (SECONDS_OF_A_STEP + flops / FLOPS_A_SECOND))
+    guess = steps * (SECONDS_OF_A_STEP + flops / FLOPS_A_SECOND)
+    return Cost(steps, guess, bool(run.dataset.train.resident))
 
 
 def logged_sparsely(plan: PlannedRow, cost: Cost) -> PlannedRow:

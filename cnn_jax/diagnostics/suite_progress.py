@@ -16,12 +16,13 @@ class SuiteProgress(Screen):
     Args:
         seeds: of all rows.
         done: of them, before.
+        rows: of the suite.
         devices: that train at the same time.
     """
 
-    def __init__(self, seeds: int, done: int, devices: int):
+    def __init__(self, seeds: int, done: int, rows: int, devices: int):
         super().__init__("seeds", seeds, done)
-        self.count, self.rows = done, 0
+        self.count, self.rows = done, rows
         self.lock = threading.Lock()
         self._expected: dict[Slot, OneSeed] = {}
         self._devices = devices
@@ -36,7 +37,6 @@ class SuiteProgress(Screen):
             place: of the row in the order of training.
             cost: of the seed.
         """
-        self.rows = max(self.rows, place)
         self._expected[slot] = OneSeed(self, f"{place}", recipe, slot.number, cost)
 
     def of(self, slot: Slot) -> OneSeed:

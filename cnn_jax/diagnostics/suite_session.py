@@ -81,7 +81,12 @@ def _in_good_order(asked: Asked, plans: list[PlannedRow], preemption: Preemption
         import jax
 
         print(f"{len(plans)} rows, {sum(plan.row.seeds for plan in plans)} runs")
-        found = suite_estimate.estimates(plans, costs, preemption.poll, print)
+        resident = [number for number, cost in enumerate(costs) if cost.resident]
+        for number in sorted(set(range(len(plans))) - set(resident)):
+            print(f"{plans[number].row.recipe}: not timed, its images are cut at random")
+        timed = [plans[number] for number in resident]
+        guessed = [costs[number] for number in resident]
+        found = suite_estimate.estimates(timed, guessed, preemption.poll, print)
         print(suite_estimate.table(found, len(jax.devices())))
         return 0
     fingerprint = {"suite": asked.suite, "fingerprint": data.fingerprint}

@@ -52,6 +52,8 @@ def get_config(word: str = "mlp") -> ConfigDict:
 
 def modern(config: ConfigDict) -> ConfigDict:
     """Returns a recipe of today; all of it is chosen."""
+    config.data.validation_folds = 12
+    config.data.validation_rule = "contiguous"  # MNIST's easier and harder images take turns
     config.data.shift_pixels = 2.0
     config.data.border = "zero"
     config.model.kwargs = {"kernel_init": "he_normal", "dropout_rate": 0.3}
