@@ -19,8 +19,8 @@ PLANS = {*ABLATIONS, *SEARCHES}
 FILES = [path for path in sorted((ROOT / "configs").rglob("*.py")) if path not in PLANS]
 OF_PAPERS = [path for path in FILES if path.parent.name in ("imagenet", "cifar10", "mnist")]
 QUICK = {"cifar10/convnetjs", "mnist/lenet5"}
-ON_MNIST = {"dropout_2014_figure_4"}  # whose images are not there: others as large stand in
-PROCEDURAL = ["--config.data.source=synthetic", "--config.data.kwargs.size=28"]
+# Ablations on images that nobody need have: others of this side stand in.
+SIDE_OF_OTHERS = {"dropout_2014_figure_4": 28, "cifar_depth": 32}
 
 
 def title(path: Path) -> str:
@@ -71,7 +71,13 @@ def test_every_ablation_and_every_search_can_be_run(
     assert f"python -m experiments.{binary} --config=configs/{title(path)}.py" in header
 
 
-@pytest.mark.parametrize("path", ABLATIONS, ids=title)
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, id=title(path), marks=[pytest.mark.slow] * (path.stem == "cifar_depth"))
+        for path in ABLATIONS
+    ],
+)
 def test_the_programs_of_every_ablation(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What needs jax is checked too: networks, initialisers, names of layers."""
     from absl import flags
@@ -82,8 +88,9 @@ def test_the_programs_of_every_ablation(path: Path, monkeypatch: pytest.MonkeyPa
     from experiments.command_line import parse_plan
 
     monkeypatch.chdir(ROOT)
-    instead = PROCEDURAL if path.stem in ON_MNIST else []
-    argv = ["x", f"--config={path}", *instead]
+    size = SIDE_OF_OTHERS.get(path.stem)
+    procedural = ["--config.data.source=synthetic", f"--config.data.kwargs.size={size}"]
+    argv = ["x", f"--config={path}", *(procedural if size else [])]
     _, ablation = parse_plan(argv, "", Ablation, flags.FlagValues())
     assert ablation.seeds >= 3 and ablation.base.data.source in ("digits", "synthetic")
     ablation.seeds = 1

@@ -37,7 +37,8 @@ class SeedResult:
         seed: which.
         error: on test, a fraction, of averaged parameters where there are any; None: it diverged.
         n: test examples.
-        train_error: of the parameters at the end, on train as the network sees it in evaluation.
+        train_error: of the parameters at the end, on train as the network sees it in evaluation;
+            None where it was not measured.
         stopped_step: at which it diverged.
         minutes: that it took, over all calls that it needed.
         config_hash: of its config.
@@ -77,6 +78,7 @@ class SeedFiles(WaveFiles):
         super().__init__(directory, f"seed-{seed}", [hashed])
         self._before, self._began = 0.0, math.nan
         self._hash = hashed
+        self._time = directory / f"seed-{seed}-time.json"
 
     def begin(self) -> None:
         """Begins to count the time of this call."""
@@ -104,6 +106,16 @@ class SeedFiles(WaveFiles):
             "versions": made_by["versions"],
         }
         super().finish([record | about for record in records])
+        self._time.unlink(missing_ok=True)
+
+    def go_on(self) -> None:
+        """Begins to count, on top of the time of calls that `pause` has written down."""
+        self.begin()
+        self._before = float((files.read_json(self._time) or {SECONDS: 0.0})[SECONDS])
+
+    def pause(self) -> None:
+        """Writes the time so far, where there is no snapshot that holds it."""
+        files.write_json(self._time, {SECONDS: self._seconds})
 
     @property
     def _seconds(self) -> float:
@@ -135,7 +147,7 @@ def read_seed(directory: Path, seed: int, hashed: str) -> SeedResult | None:
         seed=seed,
         error=final.get("averaged_test_error", final["test_error"]) if done else None,
         n=final["n"] if done else 0,
-        train_error=final["train_error"] if done else None,
+        train_error=final.get("train_error"),
         stopped_step=record["stopped_step"],
         minutes=record[SECONDS] / 60,
         config_hash=hashed,

@@ -21,8 +21,8 @@ from cnn_jax.ablation.workers import Job, Worker, side_by_side
 from cnn_jax.diagnostics.suite_members import SeedFiles, claim_row, read_seed
 from cnn_jax.diagnostics.suite_plan import Cost, PlannedRow, folder_of
 from cnn_jax.diagnostics.suite_progress import SuiteProgress
+from cnn_jax.diagnostics.suite_streamed import train_seed
 from cnn_jax.training.preemption import Preemption
-from cnn_jax.training.progress import Waiting
 
 ALONE = Slot(0, 0)  # a row is the only group of its worker
 
@@ -97,7 +97,7 @@ def train_rows(
         InputError: a row cannot be trained.
         PreemptionRequested: a signal came; everything is saved.
     """
-    order = sorted(range(len(plans)), key=lambda number: costs[number].guess)
+    order = sorted(range(len(plans)), key=lambda n: (not costs[n].resident, costs[n].guess))
     rows: dict[int, RowInTraining] = {}
     for number in order:
         plan = plans[number]
@@ -110,12 +110,18 @@ def train_rows(
         return
     # From here on a signal finds everything that is finished on the disk.
     preemption.saved_step = preemption.saved_step or 0
-    slots = [Slot(number, seed) for number, row in rows.items() for seed in sorted(row.left)]
+    streamed = [number for number in rows if not costs[number].resident]
+    slots = [
+        Slot(number, seed)
+        for number, row in rows.items()
+        if number not in streamed
+        for seed in sorted(row.left)
+    ]
     benches = [Bench(device) for device in jax.devices()[: len(slots)]]
     schedule = Schedule(slots, few=0)
-    total = sum(plan.row.seeds for plan in plans)
+    total = sum(plan.row.seeds for plan, cost in zip(plans, costs, strict=True) if cost.resident)
     places = {number: place for place, number in enumerate(order, start=1)}
-    progress = SuiteProgress(total, total - len(slots), len(benches))
+    progress = SuiteProgress(total, total - len(slots), len(plans), len(benches))
     for slot in slots:
         progress.expect(slot, plans[slot.group].row.recipe, places[slot.group], costs[slot.group])
     one_row = threading.Lock()
@@ -126,7 +132,7 @@ def train_rows(
             row = rows[slot.group]
             files = _files(workdir, row.plan, slot.number)
             files.begin()
-            with Waiting(f"preparing {row.plan.row.recipe}"):
+            with progress.waiting(f"preparing {row.plan.row.recipe}"):
                 worker = benches[device].worker(row)
                 member = row.group().members[slot.number]
                 worker.program(ALONE.group, [member])
@@ -139,9 +145,17 @@ def train_rows(
                     on_row(row.plan)
 
     try:
-        side_by_side(serve, len(benches), preemption.poll)
+        if slots:
+            side_by_side(serve, len(benches), preemption.poll)
     finally:
         progress.close()
+    for number in streamed:
+        row = rows[number]
+        for seed in sorted(row.left):
+            print(f"row {places[number]} of {len(plans)}, {row.plan.row.recipe}, seed {seed}")
+            where = folder_of(workdir, row.plan)
+            train_seed(row.plan, seed, where, _files(workdir, row.plan, seed), preemption)
+        on_row(row.plan)
 
 
 def _files(workdir: Path, plan: PlannedRow, seed: int) -> SeedFiles:
