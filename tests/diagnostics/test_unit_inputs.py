@@ -14,6 +14,7 @@ from cnn_jax.diagnostics.unit_inputs_picture import draw_unit_inputs
 from cnn_jax.training.feeds import make_feed
 from cnn_jax.training.run import Run, prepare
 from tests import configs
+from tests.slow_but import slow_but
 
 NET = {"layers": (12, 5), "activation": "sigmoid", "dropout_rate": 0.3}
 
@@ -36,7 +37,7 @@ def by_hand(run: Run, state: Any, images: np.ndarray) -> np.ndarray:
     return x
 
 
-@pytest.mark.parametrize("norm", ["none", "batch"])
+@pytest.mark.parametrize("norm", slow_but(["batch"], ["none", "batch"]))
 def test_percentiles_are_those_of_the_sigmoids_inputs(norm: str) -> None:
     config, run = run_of(norm)
     found = follow(config, "fc2", unit=3, every=15)
