@@ -9,7 +9,6 @@ The same command again continues an interrupted run. With --checkpoint, or --wei
 trained. Ends with published and measured errors, inside or outside the band, and every known
 deviation, in reproduction.md and reproduction.json of the run directory. --list prints every
 published figure, and what came out of it in the runs below runs/, or --workdir.
-
 Exit codes: those of experiments.train; the verdict does not change them.
 """
 
@@ -61,13 +60,14 @@ def main(argv: list[str]) -> int:
 
         try:
             outcome = train(config, workdir, preemption, BEGAN)
+            preemption.trained()
         except PreemptionRequested:
             print(f"preempted: step {preemption.saved_step} is saved; run the same command again")
             return PREEMPTED
         except DivergedError as error:
             command_line.say(str(error))
             return DIVERGED
-    return report(file, config, outcome.result, None, workdir) if outcome.lead else 0
+        return report(file, config, outcome.result, None, workdir) if outcome.lead else 0
 
 
 def evaluated(config: Config, workdir: Path) -> tuple[Any, dict[str, Any], Any]:
