@@ -4,35 +4,43 @@
   python -m experiments.reproduce --config=CONFIG --workdir=DIR --checkpoint=latest
   python -m experiments.reproduce --config=CONFIG --weights=resnet50.pth
   python -m experiments.reproduce --list
+  python -m experiments.reproduce --suite=mnist --data_directory=DATA
+  python -m experiments.reproduce --suite=mnist --data_directory=DATA --estimate
 
 The same command again continues an interrupted run. With --checkpoint, or --weights, nothing is
 trained. Ends with published and measured errors, inside or outside the band, and every known
 deviation, in reproduction.md and reproduction.json of the run directory. --list prints every
-published figure, and what came out of it in the runs below runs/, or --workdir.
+published figure, and what came out of it in the runs below runs/, or --workdir. --suite trains all
+rows of a data set with several seeds, cheapest first, and leaves suite.md, suite.json, suite.html.
 Exit codes: those of experiments.train; the verdict does not change them.
 """
 
 from __future__ import annotations
 
 import time
-from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 from absl import flags
 
-from cnn_jax.config.arguments import fill_defaults
 from cnn_jax.config.identity import to_tree
-from cnn_jax.config.validate import validate
-from cnn_jax.storage.run_directory import RunDirectory, check_directory, origin
+from cnn_jax.storage.run_directory import check_directory
 from cnn_jax.training.preemption import PREEMPTED, Preemption, PreemptionRequested
 from experiments import command_line
-from experiments.command_line import Config
+from experiments.config_files import load_config_file
+from experiments.reproduce_one import evaluated, report
 
 BEGAN, DIVERGED = time.time(), 3
 WORKDIR = flags.DEFINE_string("workdir", None, "run directory; default: runs/reproduced-<config>")
 CHECKPOINT = flags.DEFINE_string("checkpoint", None, "only evaluate: latest, best or a step")
 WEIGHTS = flags.DEFINE_string("weights", None, "only evaluate: torchvision's state dict, a file")
+SUITE = flags.DEFINE_string("suite", None, "the data set whose published rows are all trained")
+DATA = flags.DEFINE_string("data_directory", None, "of --suite: where its official files lie")
+ROWS = flags.DEFINE_multi_string(
+    "rows", [], "of --suite: recipe, network or paper, with *; -NAME: without"
+)
+SEEDS = flags.DEFINE_integer("seeds", None, "of --suite; default: 3, of LeNet-5 5", lower_bound=1)
+ESTIMATE = flags.DEFINE_bool("estimate", False, "of --suite: time a few steps of each row, and end")
+PAGE = flags.DEFINE_string("page", None, "of --suite: write the table to this .md file as well")
 LIST = flags.DEFINE_bool("list", False, "print every published figure and what was run for it")
 
 
@@ -44,6 +52,8 @@ def main(argv: list[str]) -> int:
 
         print(table(Path(WORKDIR.value or "runs")))
         return 0
+    if any(word.lstrip("-").partition("=")[0] == "suite" for word in argv):
+        return suite(argv)
     file, config = command_line.parse_config(argv, __doc__ or "")
     if WEIGHTS.value and CHECKPOINT.value:
         raise command_line.InputError("--checkpoint and --weights: give one of them")
@@ -51,7 +61,9 @@ def main(argv: list[str]) -> int:
     names = [*Path(path).with_suffix("").parts[-2:], word, WEIGHTS.value and "weights"]
     workdir = Path(WORKDIR.value or "-".join(["runs/reproduced", *filter(None, names)]))
     if WEIGHTS.value or CHECKPOINT.value:
-        return report(file, *evaluated(config, workdir), workdir)
+        kept = workdir if WORKDIR.value or not WEIGHTS.value else None
+        found = evaluated(config, kept, CHECKPOINT.value or "", WEIGHTS.value)
+        return report(file, *found, workdir)
     check_directory(workdir, to_tree(config))
     with Preemption(config.checkpoint.grace_seconds) as preemption:
         # Imported here: jax takes seconds, and a bad config or a signal need not wait for it.
@@ -70,30 +82,18 @@ def main(argv: list[str]) -> int:
         return report(file, config, outcome.result, None, workdir) if outcome.lead else 0
 
 
-def evaluated(config: Config, workdir: Path) -> tuple[Any, dict[str, Any], Any]:
-    """Returns config, result and network of a checkpoint, or of weights out of a file."""
-    from cnn_jax.diagnostics.measurement import measure
-    from cnn_jax.inference.trained_network import WeightsUse, trained_network
+def suite(argv: list[str]) -> int:
+    """Trains all rows of a data set, or what is left of them, and writes the table."""
+    words = command_line.split(argv)
+    command_line.nothing_else(command_line.parse(words.others, __doc__ or "", others=("config",)))
+    if words.files or not SUITE.value:
+        raise command_line.InputError("--suite=mnist names a data set, and brings its configs")
+    from cnn_jax.diagnostics.suite_session import Asked, run_suite
 
-    kept = WORKDIR.value if WEIGHTS.value else workdir
-    use = WeightsUse(None, None, config.data.directory, True, command_line.say)
-    restored = trained_network(kept, CHECKPOINT.value or "", WEIGHTS.value, config, use)
-    return restored.config, measure(restored, config.evaluation.batch_size), restored
-
-
-def report(file: str, config: Config, result: dict[str, Any], restored: Any, workdir: Path) -> int:
-    """Evaluates by further protocols, prints the verdict and writes it into the run directory."""
-    from cnn_jax.diagnostics import measurement, recognised_data, reproduction
-
-    as_in_file = validate(fill_defaults(command_line.load_config_file(file)))
-    known = recognised_data.recognised(config)
-    others = measurement.measure_others(file, config, workdir, restored, known.name)
-    verdict = reproduction.judge(file, as_in_file, config, result, others, known)
-    print(f"\n{verdict.markdown()}\nkept in {workdir}: reproduction.md and .json", flush=True)
-    with closing(RunDirectory(workdir)) as directory:
-        directory.write_text("reproduction.md", verdict.markdown())
-        directory.write("reproduction.json", verdict.to_tree() | origin())
-    return 0
+    workdir = Path(WORKDIR.value or f"runs/suite-{SUITE.value}")
+    page = Path(PAGE.value) if PAGE.value else None
+    asked = (SUITE.value, DATA.value, ROWS.value, SEEDS.value, words.overrides, workdir, page)
+    return run_suite(Asked(*asked, ESTIMATE.value), load_config_file)
 
 
 if __name__ == "__main__":

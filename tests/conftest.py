@@ -12,7 +12,9 @@ os.environ["XLA_FLAGS"] = (
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
+from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -54,6 +56,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group(item.location[0]))
     # What takes minutes begins first, and nothing waits for it in the end.
     items.sort(key=lambda item: item.path.name not in BEGIN_FIRST)
+
+
+@pytest.fixture(scope="module")
+def no_pictures() -> Iterator[None]:
+    """A run in a test draws no curves, which take a second: they have tests of their own."""
+    with mock.patch("cnn_jax.training.session.draw"):
+        yield
 
 
 @pytest.fixture

@@ -64,7 +64,7 @@ def fault(words: list[str]) -> str:
     of_config = [a for a in given if a.startswith("--config")]
     try:
         _check_flags(source, [a for a in given if a not in of_config])
-        if not {"--help", "--list"} & set(given):
+        if not {"--help", "--list", "--suite"} & {a.partition("=")[0] for a in given}:
             _check_config(source, of_config)
     except InputError as error:
         return str(error)

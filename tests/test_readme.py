@@ -71,7 +71,7 @@ def check_binary(module: str, arguments: list[str]) -> None:
             ["x", *overrides], "", plans[module], flags.FlagValues()
         )
         assert plan.base.model.name and file
-    elif overrides:
+    elif overrides and not any(word.startswith("--suite=") for word in arguments):
         file, config = command_line.parse_config(["x", *overrides], "", flags.FlagValues())
         assert config.model.name and file
 

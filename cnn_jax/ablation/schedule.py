@@ -31,9 +31,11 @@ class Schedule:
 
     Args:
         slots: the waves that are left.
+        few: of a group are left for the device that has compiled its program.
     """
 
-    def __init__(self, slots: list[Slot]):
+    def __init__(self, slots: list[Slot], few: int = FEW):
+        self._few = few
         self._left: dict[int, list[Slot]] = {}
         for slot in slots:
             self._left.setdefault(slot.group, []).append(slot)
@@ -50,7 +52,7 @@ class Schedule:
             groups = [group for group, slots in self._left.items() if slots]
             mine = [g for g in groups if device in self._compiled.get(g, ())]
             fresh = [g for g in groups if g not in self._compiled]
-            shared = [g for g in groups if len(self._left[g]) > FEW]
+            shared = [g for g in groups if len(self._left[g]) > self._few]
             shared.sort(key=lambda g: -len(self._left[g]))
             for group in [*mine, *fresh, *shared]:
                 self._compiled.setdefault(group, set()).add(device)

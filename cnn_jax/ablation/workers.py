@@ -6,16 +6,16 @@ Threads serve them: a thread only hands programs to its device and waits for it.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Event
+from typing import Protocol
 
 import jax
 
 from cnn_jax.ablation.factors import Member
 from cnn_jax.ablation.groups import Group
-from cnn_jax.ablation.population_progress import PopulationProgress
 from cnn_jax.ablation.programs import (
     ManyMembers,
     OneMember,
@@ -32,6 +32,19 @@ from cnn_jax.training.preemption import PreemptionRequested
 from cnn_jax.training.run import Run
 
 SHARE_OF_MEMORY = 0.5  # the rest is for data, and for what else runs
+
+
+class Progress(Protocol):
+    """Is told how far waves are: `PopulationProgress`, or one that counts otherwise."""
+
+    def began(self, wave: str) -> None:
+        """Is told that a wave begins."""
+
+    def made(self, steps: int, now: bool) -> None:
+        """Is told of steps over all members, and whether they were made now."""
+
+    def finished(self, states: list[str], unmade_steps: int) -> None:
+        """Is told that a wave is finished."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +101,7 @@ class Worker:
             self._resident[key] = resident_train(run)
         return self._resident[key]
 
-    def train(self, slot: Slot, job: Job, progress: PopulationProgress, poll: Poll) -> None:
+    def train(self, slot: Slot, job: Job, progress: Progress, poll: Poll) -> None:
         """Trains a wave and writes its results."""
         group, run = self.groups[slot.group], self.run_of(slot.group)
         progress.began(f"group {slot.group + 1}/{len(self.groups)} wave {slot.number + 1}")
@@ -104,7 +117,7 @@ def work(
     workers: list[Worker],
     schedule: Schedule,
     jobs: Mapping[Slot, Job],
-    progress: PopulationProgress,
+    progress: Progress,
     poll: Poll,
 ) -> None:
     """Trains all waves.
@@ -113,6 +126,27 @@ def work(
         PreemptionRequested: a signal came; every wave in progress is saved.
         Exception: what went wrong on one device; the waves of the others are saved.
     """
+
+    def serve(number: int, ask: Poll) -> None:
+        while (slot := schedule.next(number)) is not None:
+            ask()
+            workers[number].train(slot, jobs[slot], progress, ask)
+
+    side_by_side(serve, len(workers), poll)
+
+
+def side_by_side(serve: Callable[[int, Poll], None], count: int, poll: Poll) -> None:
+    """Lets several devices be served at the same time; what ends one ends all.
+
+    Args:
+        serve: is given the number of a device and what it has to call between steps.
+        count: of the devices.
+        poll: raises `PreemptionRequested` to end.
+
+    Raises:
+        PreemptionRequested: a signal came.
+        Exception: what went wrong on one device.
+    """
     ended = Event()
 
     def ask() -> None:
@@ -120,21 +154,19 @@ def work(
             raise PreemptionRequested
         poll()
 
-    def serve(number: int) -> None:
+    def served(number: int) -> None:
         try:
-            while (slot := schedule.next(number)) is not None:
-                ask()
-                workers[number].train(slot, jobs[slot], progress, ask)
+            serve(number, ask)
         except BaseException:
             ended.set()
             raise
 
-    if len(workers) == 1:
-        serve(0)
+    if count == 1:
+        served(0)
         return
-    with ThreadPoolExecutor(len(workers), thread_name_prefix="device") as pool:
-        served = [pool.submit(serve, number) for number in range(len(workers))]
-    errors = [error for one in served if (error := one.exception()) is not None]
+    with ThreadPoolExecutor(count, thread_name_prefix="device") as pool:
+        all_served = [pool.submit(served, number) for number in range(count)]
+    errors = [error for one in all_served if (error := one.exception()) is not None]
     for error in sorted(errors, key=lambda e: isinstance(e, PreemptionRequested)):
         raise error
 

@@ -164,11 +164,7 @@ def _cross_problems(config: Config) -> list[str]:
             f"config.train.epochs = {train['epochs']}"
             + as_in("schedule.warmup_epochs", train["epochs"] / 10)
         )
-    if schedule["name"] == "step" and not schedule["kwargs"]["boundaries_epochs"]:
-        problems.append(
-            "config.schedule.name = 'step' without config.schedule.kwargs.boundaries_epochs never "
-            "lowers the rate" + as_in("schedule.kwargs.boundaries_epochs", (train["epochs"] / 2,))
-        )
+    problems += _schedule_problems(schedule, train["epochs"])
     optim = config["optim"]
     if optim["name"] == "adamw" and optim["weight_decay_form"] == "l2_per_batch":
         problems.append(
@@ -176,6 +172,13 @@ def _cross_problems(config: Config) -> list[str]:
             "config.optim.name = 'adamw' is decoupled by definition"
             + as_in("optim.weight_decay_form", "decoupled")
         )
+    if optim["name"] == "diagonal_levenberg_marquardt":
+        batches, every = optim["kwargs"]["batches"], optim["kwargs"]["every"]
+        if batches < 1 or 0 != every < batches:
+            problems.append(
+                f"config.optim.kwargs.every = {every}: a measurement of {batches} batches begins "
+                "before the last one has ended" + as_in("optim.kwargs.every", max(batches, 1))
+            )
     parallel, distributed = config["parallel"], config["distributed"]
     if parallel["mode"] == "pmap" and parallel["shard_parameters"]:
         problems.append(
@@ -206,6 +209,34 @@ def _source_problems(init_from: Any) -> list[str]:
         return [
             "config.init_from.layers needs config.init_from.workdir or config.init_from.weights"
             + as_in("init_from.layers")
+        ]
+    return []
+
+
+def _schedule_problems(schedule: Any, epochs: float) -> list[str]:
+    """What is wrong with the boundaries of a schedule that has any."""
+    name, key = schedule["name"], "schedule.kwargs.boundaries_epochs"
+    if name not in ("step", "piecewise"):
+        return []
+    boundaries = tuple(schedule["kwargs"]["boundaries_epochs"])
+    if not boundaries:
+        return [
+            f"config.schedule.name = {name!r} without config.{key} never "
+            + ("lowers" if name == "step" else "changes")
+            + f" the rate{as_in(key, (epochs / 2,))}"
+        ]
+    if list(boundaries) != sorted(set(boundaries)):
+        return [
+            f"config.{key} = {boundaries}: each is later than the one before"
+            + as_in(key, tuple(sorted(set(boundaries))))
+        ]
+    if name == "piecewise" and len(multipliers := schedule["kwargs"]["multipliers"]) != len(
+        boundaries
+    ):
+        return [
+            f"config.schedule.kwargs.multipliers has {len(multipliers)} numbers for "
+            f"{len(boundaries)} boundaries: one for each"
+            + as_in("schedule.kwargs.multipliers", (0.1,) * len(boundaries))
         ]
     return []
 

@@ -13,7 +13,7 @@ from cnn_jax.config.problems import InputError
 from cnn_jax.config.schema import Config
 from cnn_jax.data.crops import CropRule, draws
 from cnn_jax.data.dataset import AnySplit, Dataset, Split
-from cnn_jax.data.published_crops import CROPS
+from cnn_jax.data.published_crops import CROPS, Padded
 from cnn_jax.data.records import Request
 from cnn_jax.data.streams import Reading, RecordSplit, pixels_of
 from cnn_jax.data.unreadable import UnreadableError
@@ -72,10 +72,13 @@ def rule_of(section: Any) -> CropRule:
     """Returns the rule that `config.train_crop` or `config.test_crop` names.
 
     Raises:
-        InputError: it cuts out more than it resizes to.
+        InputError: it cuts out more than it resizes to, or resizes to more than it has room for.
     """
     given = section.kwargs.to_dict()
     rule = CROPS[section.name](**given)
+    if isinstance(rule, Padded):
+        rule(draws(0, 0, 0), rule.size, rule.size)
+        return rule
     crop = rule(draws(0, 0, 0), 1000, 1000)
     if crop.window.height > min(crop.scaled):
         raise InputError(

@@ -34,7 +34,8 @@ class Crop(NamedTuple):
     Attributes:
         box: the part of the image that is resized.
         scaled: height and width to which it is resized.
-        window: the part of the resized image that is kept: the output.
+        window: the part of the resized image that is kept: the output. What of it lies beyond the
+            image is black.
     """
 
     box: Box

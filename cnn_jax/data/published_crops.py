@@ -8,6 +8,7 @@
 | fb.resnet.torch (Gross & Wilber 2016, datasets/transforms.lua) | `random_sized_2016` |
 | evaluation of most networks | `shorter_side` |
 | evaluation of torchvision's weights, to the pixel | `torchvision_centre` |
+| LeNet-5 on MNIST (LeCun et al. 1998, section II.B): 28x28 in the middle of 32x32 | `padded` |
 
 Images of CIFAR-10 and the like are shifted on the device, see `augment`: to pad by 4 pixels and
 take a crop of the old size is a shift by at most 4.
@@ -22,6 +23,7 @@ from typing import Literal
 
 import numpy as np
 
+from cnn_jax.config.problems import InputError
 from cnn_jax.config.values import Pixels
 from cnn_jax.data.crops import (
     TRIES,
@@ -178,8 +180,54 @@ class TorchvisionCentre:
         return Crop(Box(0, 0, height, width), scaled, Box(top, left, self.size, self.size))
 
 
+@dataclass(frozen=True)
+class Padded:
+    """The image in the middle of a larger black square.
+
+    LeCun et al. 1998, section II.B: images of 28x28 in the middle of 32x32. Where a margin is odd,
+    the larger half of it is below, or on the right.
+
+    Attributes:
+        size: height and width of the square, pixels.
+        longer_side: to which that of the image is resized before, pixels, aspect kept; None: the
+            image as it is.
+    """
+
+    size: Pixels = 32
+    longer_side: Pixels | None = None
+
+    @property
+    def random(self) -> bool:
+        """Never."""
+        return False
+
+    def __call__(self, rng: np.random.Generator, height: int, width: int) -> Crop:
+        """Returns the square.
+
+        Raises:
+            InputError: the image is larger than the square.
+        """
+        rows, columns = scaled = self._scaled(height, width)
+        if max(scaled) > self.size:
+            raise InputError(
+                f"crop 'padded': {columns} x {rows} pixels do not fit into the square of size = "
+                f"{self.size} in whose middle they should stand; give a larger size, or a "
+                f"longer_side of {self.size} or less, to which images are resized before"
+            )
+        top, left = -((self.size - rows) // 2), -((self.size - columns) // 2)
+        window = Box(top, left, self.size, self.size)
+        return Crop(Box(0, 0, height, width), scaled, window)
+
+    def _scaled(self, height: int, width: int) -> tuple[int, int]:
+        if self.longer_side is None:
+            return height, width
+        scale = self.longer_side / max(height, width)
+        return max(1, round(height * scale)), max(1, round(width * scale))
+
+
 CROPS: dict[str, Callable[..., CropRule]] = {
     "central_square": CentralSquare,
+    "padded": Padded,
     "random_resized": RandomResized,
     "random_sized_2016": RandomSized2016,
     "scale_jitter": ScaleJitter,

@@ -34,6 +34,8 @@ def apply_crop(
         out: uint8 of the size of the window, to be filled; None: a new array.
         word: the filter, see `interpolation`.
     """
+    if reaches_beyond(crop):
+        return _onto_black(image, crop, out, word)
     box, window = crop.box, crop.window
     part = image[box.top : box.top + box.height, box.left : box.left + box.width]
     if out is None:
@@ -50,6 +52,31 @@ def apply_crop(
         out[...] = resized_window(part, crop.scaled, window)
     else:
         out[...] = _cut(resize(part, crop.scaled), window)
+    return out
+
+
+def reaches_beyond(crop: Crop) -> bool:
+    """Returns whether a part of the window lies beside the resized image."""
+    (height, width), window = crop.scaled, crop.window
+    inside = window.top >= 0 and window.left >= 0
+    return not (
+        inside and window.top + window.height <= height and window.left + window.width <= width
+    )
+
+
+def _onto_black(image: np.ndarray, crop: Crop, out: np.ndarray | None, word: str) -> np.ndarray:
+    """What a crop takes whose window lies beside the image in part, where it is black."""
+    window = crop.window
+    if out is None:
+        out = np.empty((window.height, window.width, image.shape[2]), np.uint8)
+    out[...] = 0
+    top, left = max(window.top, 0), max(window.left, 0)
+    height = min(window.top + window.height, crop.scaled[0]) - top
+    width = min(window.left + window.width, crop.scaled[1]) - left
+    if height > 0 and width > 0:
+        there = crop._replace(window=Box(top, left, height, width))
+        at = Box(top - window.top, left - window.left, height, width)
+        _cut(out, at)[...] = apply_crop(image, there, None, word)
     return out
 
 

@@ -222,7 +222,10 @@ def fill(split: RecordSplit, request: Request, train: bool, batch: Batch, rows: 
         rule = reading.rule if train else reading.test_rule
         position = row if request.positions is None else int(request.positions[row])
         rng = draws(reading.seed, request.step, position)
-        crop = rule(rng, *pixels.shape[:2])
+        try:
+            crop = rule(rng, *pixels.shape[:2])
+        except InputError as error:
+            raise InputError(f"{printable(split.name(example))}: {error}") from error
         if crop.window[2:] != split.image_shape[:2]:
             raise InputError(
                 f"{printable(split.name(example))} has {pixels.shape[1]} x {pixels.shape[0]} "

@@ -75,10 +75,14 @@ def _flat(keys: Mapping[str, Any]) -> dict[str, Any]:
 
 
 # Key -> the keys of which one must be on, for it to have a part in a run.
-MOVES = ("data.shift_pixels", "data.scale", "data.rotation_degrees")
+MOVES = (
+    *("data.shift_pixels", "data.scale", "data.squeeze", "data.shear", "data.rotation_degrees"),
+    "data.elastic_alpha",
+)
 DECAY = ("optim.weight_decay",)
 NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
     "data.border": MOVES,
+    "data.elastic_sigma": ("data.elastic_alpha",),
     "data.shift_form": ("data.shift_pixels",),
     "data.validation_fold": ("data.validation_folds",),
     "data.validation_rule": ("data.validation_folds",),

@@ -148,7 +148,7 @@ class Report:
         ]
         if self.rows:
             lines += [self.beside, "", HEAD, *map(_line, self.rows), ""]
-        else:
+        if all(row.measured is None for row in self.rows):
             errors = (f"{METRICS[m]} {100 * self.result[f'{m}_error']:.2f} %" for m in METRICS)
             lines += [f"Measured: {', '.join(errors)}.", ""]
         if self.why_none:
@@ -215,6 +215,8 @@ def _judged(row: PublishedRow, result: Mapping[str, Any]) -> Judged:
     measured = result.get(f"{row.metric}_error")
     if row.error is None or measured is None:
         why = result.get("problem", f"not measured by {row.shown}")
+        if row.error is None:
+            why = f"what is printed is no number: {row.printed}"
         return Judged(row.name, row.metric, row.error, source, None, None, f"{NOT_JUDGED}: {why}")
     band = band_of_images(row.error, result["n"])
     if row.spread is not None:

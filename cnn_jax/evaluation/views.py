@@ -12,7 +12,7 @@ import numpy as np
 from cnn_jax.config.problems import InputError
 from cnn_jax.data.dataset import AnySplit
 from cnn_jax.data.interpolation import DEFAULT
-from cnn_jax.data.resize import apply_crop, is_far_larger, resize_by
+from cnn_jax.data.resize import apply_crop, is_far_larger, reaches_beyond, resize_by
 from cnn_jax.data.streams import pixels_of
 from cnn_jax.data.unreadable import UnreadableError
 from cnn_jax.evaluation.protocols import Protocol
@@ -95,7 +95,7 @@ def _cut(pixels: np.ndarray, protocol: Protocol, word: str = DEFAULT) -> list[np
                 f"{pixels.shape[1]} x {pixels.shape[0]} pixels are seen as {crop.window.width} x "
                 f"{crop.window.height}: more than {LARGEST_VIEW:,}"
             )
-        if is_far_larger(crop):
+        if is_far_larger(crop) or reaches_beyond(crop):
             views.append(apply_crop(pixels, crop, None, word))
             continue
         key = (crop.box, crop.scaled)

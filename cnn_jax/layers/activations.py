@@ -32,6 +32,16 @@ def scaled_tanh(x: jax.Array) -> jax.Array:
     return 1.7159 * jnp.tanh(x * (2 / 3))
 
 
+def softsign(x: jax.Array) -> jax.Array:
+    """Compute x / (1 + |x|) (Bergstra et al. 2009; Glorot & Bengio 2010, section 2.3).
+
+    Example:
+        >>> softsign(jnp.array([-1.0, 3.0])).tolist()
+        [-0.5, 0.75]
+    """
+    return x / (1 + jnp.abs(x))
+
+
 MAXOUT_PIECES: Final = 2
 INITIAL_SLOPE: Final = 0.25  # He et al. 2015, section 2.1
 
@@ -68,6 +78,7 @@ ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
     "sigmoid": jax.nn.sigmoid,
     "tanh": jnp.tanh,
     "scaled_tanh": scaled_tanh,
+    "softsign": softsign,
     "leaky_relu": partial(jax.nn.leaky_relu, negative_slope=0.01),
     "very_leaky_relu": partial(jax.nn.leaky_relu, negative_slope=0.333),
     "elu": jax.nn.elu,

@@ -14,9 +14,9 @@ from cnn_jax.layers.pooling import average_pool
 class SubSampling(nn.Module):
     """Add up every window, multiply by a trained coefficient of the map and add a trained bias.
 
-    Parameters are `kernel` (C,), the coefficients, and `bias` (C,), in float32, or float64 where
-    `dtype` is. The initialiser sees the whole window of a map, (window, window, 1, C), so that the
-    fan-in is that of a unit, window^2; the coefficient is one element of it.
+    Parameters are `kernel` (C maps,), the coefficients, and `bias` (C maps,), in float32, or
+    float64 where `dtype` is. The initialiser sees the whole windows, (window, window, 1,
+    C maps), so that the fan-in is that of a unit, window^2; the coefficient is one element of it.
 
     Source: LeCun et al. 1998, section II.B, layers S2 and S4 (the squashing is left to the caller).
 
@@ -24,6 +24,7 @@ class SubSampling(nn.Module):
         window: height, width and stride, pixels; a rest of the image is left out.
         pool: `f(x, window)` that summarises a window. What is multiplied is window^2 times its
             value: with `average_pool` the sum.
+        maps: sub-sampled maps of each map, side by side, with numbers of their own.
         kernel_init: `f(key, shape, dtype)` for the coefficients.
         bias_init: the same for the biases.
         dtype: of the computation and the output.
@@ -37,6 +38,7 @@ class SubSampling(nn.Module):
 
     window: int
     pool: Callable[[jax.Array, int], jax.Array] = average_pool
+    maps: int = 1
     kernel_init: Initializer = nn.initializers.lecun_normal()
     bias_init: Initializer = nn.initializers.zeros_init()
     dtype: DTypeLike = jnp.float32
@@ -49,16 +51,18 @@ class SubSampling(nn.Module):
             x: images or maps (N, H, W, C).
 
         Returns:
-            (N, H // window, W // window, C) of dtype `self.dtype`.
+            (N, H // window, W // window, C maps) of dtype `self.dtype`.
 
         Raises:
             ValueError: if the window does not fit on the image.
         """
         parameter_dtype = jnp.promote_types(self.dtype, jnp.float32)
-        maps = x.shape[-1:]
+        maps = (x.shape[-1] * self.maps,)
         kernel = self.param("kernel", self._init_coefficients, maps, parameter_dtype)
         bias = self.param("bias", self.bias_init, maps, parameter_dtype)
         summed = self.pool(jnp.asarray(x, self.dtype), self.window) * self.window**2
+        if self.maps > 1:
+            summed = jnp.repeat(summed, self.maps, axis=-1)
         return summed * jnp.asarray(kernel, self.dtype) + jnp.asarray(bias, self.dtype)
 
     def _init_coefficients(

@@ -19,8 +19,11 @@ from cnn_jax.models.convnet import ConvNet
 from cnn_jax.models.cudaconvnet import CudaConvNet
 from cnn_jax.models.googlenet import GoogLeNet
 from cnn_jax.models.inception_v3 import InceptionV3
+from cnn_jax.models.lenet1 import LeNet1
+from cnn_jax.models.lenet4 import LeNet4
 from cnn_jax.models.lenet5 import LeNet5
 from cnn_jax.models.linear import Linear
+from cnn_jax.models.maxout_mlp import MaxoutMLP
 from cnn_jax.models.mlp import MLP
 from cnn_jax.models.network import (
     Network,
@@ -34,6 +37,7 @@ from cnn_jax.models.overfeat import OverFeat
 from cnn_jax.models.preact_resnet import PreActResNet
 from cnn_jax.models.prelu_net import PReLUNet
 from cnn_jax.models.resnet import ResNet
+from cnn_jax.models.simard import SimardNet
 from cnn_jax.models.spp import SPPNet
 from cnn_jax.models.vgg import VGG
 from cnn_jax.models.zfnet import ZFNet
@@ -41,6 +45,9 @@ from cnn_jax.models.zfnet import ZFNet
 MODELS: dict[str, type[Network]] = {
     "linear": Linear,
     "mlp": MLP,
+    "lenet1": LeNet1,
+    "lenet4": LeNet4,
+    "maxout_mlp": MaxoutMLP,
     "lenet5": LeNet5,
     "alexnet": AlexNet,
     "zfnet": ZFNet,
@@ -54,6 +61,7 @@ MODELS: dict[str, type[Network]] = {
     "cifar_preact_resnet": CifarPreActResNet,
     "convnet": ConvNet,
     "caffe_lenet": CaffeLeNet,
+    "simard": SimardNet,
     "cudaconvnet": CudaConvNet,
     "nin": NIN,
     "all_cnn": AllCNN,

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from cnn_jax import initializers
 from cnn_jax.config.values import Multiplier
 from cnn_jax.initializers.fixed import Initializer
-from cnn_jax.layers.activations import MAXOUT_PIECES, PReLU, activation
+from cnn_jax.layers.activations import MAXOUT_PIECES, PReLU, activation, maxout
 from cnn_jax.layers.batch_norm import BatchNorm
 from cnn_jax.layers.batch_view import BatchView
 from cnn_jax.layers.convolution import Conv
@@ -219,6 +219,8 @@ class Layered(nn.Module):
         if self.nonlinearity in LEARNED_ACTIVATIONS:
             shared = self.nonlinearity == "prelu_shared"
             return PReLU(shared=shared, dtype=self.dtype, name=f"{name}_prelu")(x)
+        if self.nonlinearity == "maxout":
+            return maxout(x, self.maxout_pieces())
         return activation(self.nonlinearity)(x)
 
     def conv_unit(
@@ -276,8 +278,12 @@ class Layered(nn.Module):
     def _full(self, name: str) -> str:
         return "/".join((*self.path, name))
 
+    def maxout_pieces(self) -> int:
+        """Returns how many filters a unit of maxout has."""
+        return MAXOUT_PIECES
+
     def _pieces(self, activated: bool) -> int:
-        return MAXOUT_PIECES if activated and self.nonlinearity == "maxout" else 1
+        return self.maxout_pieces() if activated and self.nonlinearity == "maxout" else 1
 
     def _initializer(self, knob: str, name: str) -> Initializer:
         chosen, published = getattr(self, knob), getattr(self.published, knob)

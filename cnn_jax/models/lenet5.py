@@ -47,9 +47,9 @@ from cnn_jax.config.problems import InputError
 from cnn_jax.layers.partial_convolution import PartialConv
 from cnn_jax.layers.pooling import average_pool, max_pool
 from cnn_jax.layers.radial_basis import squared_distances
-from cnn_jax.layers.subsampling import SubSampling
 from cnn_jax.models.layered import Published, tap
 from cnn_jax.models.network import Network, Prediction, SmallForm
+from cnn_jax.models.subsampled_maps import Table, copied, subsample
 
 POOLINGS = {"average": average_pool, "max": max_pool}
 SQUASHING = {"modern": "tanh", "1998": "scaled_tanh", "1998_softmax": "scaled_tanh"}
@@ -129,8 +129,7 @@ class LeNet5(Network):
         if self.variant == "modern":
             pool = self.average_pool if self.pooling == "average" else self.max_pool
             return pool(name, x, 2)
-        x = self.learned(name, SubSampling, x, window=2, pool=POOLINGS[self.pooling])
-        return self.activate(name, x, train)
+        return subsample(self, name, x, train, pool=POOLINGS[self.pooling])
 
     def _c3(self, x: jax.Array) -> jax.Array:
         if self.variant == "modern":
@@ -152,12 +151,9 @@ class LeNet5(Network):
         return max(1, round(self.width))
 
 
-def connections(copies: int) -> tuple[tuple[int, ...], ...]:
+def connections(copies: int) -> Table:
     """Returns Table I for so many times the maps: each copy of C3 sees all copies of S2."""
-    seen_by_each = [
-        tuple(S2_MAPS * copy + i for copy in range(copies) for i in seen) for seen in C3_CONNECTIONS
-    ]
-    return tuple(seen_by_each * copies)
+    return copied(C3_CONNECTIONS, S2_MAPS, copies)
 
 
 def output_codes(classes: int, units: int) -> np.ndarray:

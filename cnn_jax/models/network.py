@@ -12,7 +12,7 @@ from flax.traverse_util import flatten_dict
 
 from cnn_jax import initializers
 from cnn_jax.config.problems import InputError, hint
-from cnn_jax.layers.activations import ACTIVATIONS
+from cnn_jax.layers.activations import ACTIVATIONS, activation
 from cnn_jax.models.layered import LEARNED_ACTIVATIONS, PUBLISHED, Layered, Published
 
 
@@ -58,10 +58,16 @@ class Network(Layered):
     # A unit of maxout has several filters, which a residual sum has no place for.
     has_maxout: ClassVar[bool] = True
 
-    def logits(self, name: str, x: jax.Array) -> jax.Array:
-        """Returns the last layer of x, as wide as there are classes, in float32 at least."""
+    def logits(self, name: str, x: jax.Array, squashing: str = "linear") -> jax.Array:
+        """Returns the last layer of x, as wide as there are classes, in float32 at least.
+
+        Args:
+            name: of the layer in the paper.
+            x: (B, features).
+            squashing: an activation, where the output units have one: a key of `ACTIVATIONS`.
+        """
         logits = self.dense(name, x, self.num_classes, activated=False)
-        return logits.astype(jnp.promote_types(logits.dtype, jnp.float32))
+        return activation(squashing)(logits.astype(jnp.promote_types(logits.dtype, jnp.float32)))
 
 
 def check_knobs(model: Network) -> None:

@@ -7,6 +7,7 @@ constants; the structure of the optimizer's state depends on the name alone.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -157,33 +158,35 @@ class LevenbergMarquardtState(NamedTuple):
     """What `diagonal_levenberg_marquardt` keeps.
 
     Attributes:
-        curvature: running mean of the second derivative of each parameter.
+        curvature: second derivative of each parameter, of the last whole measurement.
+        gathered: its mean over the batches of the measurement that is being made.
         step: int32, steps made.
-        measured: int32, how often the second derivatives were measured.
     """
 
     curvature: Any
+    gathered: Any
     step: jax.Array
-    measured: jax.Array
 
 
 def diagonal_levenberg_marquardt(
-    rate: Rate, momentum: Rate, *, damping: float = 0.02, memory: int = 500, every: int = 100
+    rate: Rate, momentum: Rate, *, damping: float = 0.02, batches: int = 500, every: int = 60_000
 ) -> optax.GradientTransformationExtraArgs:
     """Stochastic diagonal Levenberg-Marquardt, w <- w - rate / (damping + h) g; no momentum.
 
     LeCun et al. 1998, Proc. IEEE 86(11), appendix C, with the damping of section III.A; h is the
-    second derivative of the loss by each parameter, see `step.curvature`. The paper measures it on
-    500 examples before each pass; here it is measured on the batches themselves: in each of the
-    first `memory` steps, of which h is the mean, and in one of `every` later on, where h moves by
-    1 / `memory` of the difference.
+    second derivative of the loss by each parameter, see `step.curvature`. As in the paper it is the
+    mean over 500 examples at the beginning of each pass over 60,000, which is what the defaults are
+    with batches of one. It is measured on the batches of the run itself, which are trained on
+    meanwhile by the measurement before, and the first time by what is gathered so far. Where the
+    loss flattens as it falls h goes to zero with it, and the steps grow: then it is better measured
+    once, `every=0`.
 
     Args:
         rate: eta of the paper.
         momentum: none.
         damping: mu of the paper.
-        memory: batches.
-        every: steps.
+        batches: of a measurement.
+        every: steps from the beginning of a measurement to that of the next; 0: there is one alone.
 
     Example:
         >>> optimizer = diagonal_levenberg_marquardt(0.1, 0.0, damping=0.0)
@@ -194,9 +197,9 @@ def diagonal_levenberg_marquardt(
     """
 
     def init(params: Any) -> LevenbergMarquardtState:
-        nothing = jax.tree.map(jnp.zeros_like, params)
-        # Two zeros: a step gives its old arrays up, and may not give the same one up twice.
-        return LevenbergMarquardtState(nothing, jnp.zeros((), jnp.int32), jnp.zeros((), jnp.int32))
+        # Zeros of their own: a step gives its old arrays up, and may not give one up twice.
+        first, second = (jax.tree.map(jnp.zeros_like, params) for _ in range(2))
+        return LevenbergMarquardtState(first, second, jnp.zeros((), jnp.int32))
 
     def update(
         grads: Any,
@@ -207,19 +210,24 @@ def diagonal_levenberg_marquardt(
         **_: Any,
     ) -> tuple[Any, LevenbergMarquardtState]:
         del params
+        number = state.step % every if every else state.step
 
-        def measure() -> tuple[Any, jax.Array]:
-            weight = 1 / jnp.minimum(state.measured + 1, memory).astype(float)
+        def measured() -> tuple[Any, Any]:
+            weight = 1 / (number + 1).astype(float)
 
-            def moved(old: jax.Array, new: jax.Array) -> jax.Array:
-                return old + weight.astype(old.dtype) * (new - old)
+            def with_this(before: jax.Array, now: jax.Array) -> jax.Array:
+                return before + weight.astype(before.dtype) * (now - before)
 
-            return jax.tree.map(moved, state.curvature, second()), state.measured + 1
+            gathered = jax.tree.map(with_this, state.gathered, second())
+            in_use = (state.step < batches) | (number == batches - 1)
+            kept = jax.tree.map(partial(jnp.where, in_use), gathered, state.curvature)
+            return kept, gathered
 
-        due = (state.step < memory) | (state.step % every == 0)
-        curvature, measured = jax.lax.cond(due, measure, lambda: (state.curvature, state.measured))
+        curvature, gathered = jax.lax.cond(
+            number < batches, measured, lambda: (state.curvature, state.gathered)
+        )
         updates = jax.tree.map(lambda g, h: -rate * g / (damping + h), grads, curvature)
-        return updates, LevenbergMarquardtState(curvature, state.step + 1, measured)
+        return updates, LevenbergMarquardtState(curvature, gathered, state.step + 1)
 
     return optax.GradientTransformationExtraArgs(init, update)
 

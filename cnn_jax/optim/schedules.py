@@ -63,6 +63,32 @@ def step(*, boundaries_epochs: tuple[float, ...] = (), factor: float = 0.1) -> S
     return shape
 
 
+def piecewise(
+    *, boundaries_epochs: tuple[float, ...] = (), multipliers: tuple[float, ...] = ()
+) -> Shape:
+    """Returns the shape that is 1, and from each boundary on another multiple of the base rate.
+
+    LeCun et al. 1998, section III.B: 0.0005 for two passes, 0.0002 for three, 0.0001 for three,
+    0.00005 for four, then 0.00001.
+
+    Args:
+        boundaries_epochs: passes over train after which the rate changes, increasing.
+        multipliers: of the base rate, one for each boundary.
+
+    Example:
+        >>> clock = Clock(*map(jnp.array, (250.0, 0.0, 1000.0, 10.0)))
+        >>> shape = piecewise(boundaries_epochs=(20.0, 40.0), multipliers=(0.4, 0.2))
+        >>> f"{shape(clock):.3f}"
+        '0.400'
+    """
+
+    def shape(clock: Clock) -> jax.Array:
+        at = jnp.ceil(jnp.asarray(boundaries_epochs, float) * clock.steps_per_epoch - 1e-3)
+        return jnp.asarray((1.0, *multipliers), float)[jnp.sum(clock.step >= at)]
+
+    return shape
+
+
 def exponential(
     *, factor: float = 0.96, every_epochs: float = 8.0, staircase: bool = True
 ) -> Shape:
@@ -179,6 +205,7 @@ def _progress(clock: Clock) -> jax.Array:
 SCHEDULES: dict[str, Callable[..., Shape]] = {
     "constant": constant,
     "step": step,
+    "piecewise": piecewise,
     "exponential": exponential,
     "polynomial": polynomial,
     "inverse": inverse,

@@ -1,7 +1,7 @@
 """The objective: the loss of a batch and its gradient, whole or in parts one after another.
 
-The loss is softmax cross-entropy or LeCun's criterion, with label smoothing, auxiliary heads and
-the L2 term.
+The loss is softmax cross-entropy, LeCun's criterion or squared error, with label smoothing,
+auxiliary heads and the L2 term.
 
 Computing again instead of keeping: Chen et al. 2016, arXiv:1604.06174. What is kept is said here in
 terms of the program; whether peak memory falls is up to the compiler: XLA:CPU of jax 0.10 undoes
@@ -67,7 +67,30 @@ def lecun_1998(logits: jax.Array, labels: jax.Array, smoothing: jax.Array | floa
     return cross_entropy(logits, labels, smoothing) + none
 
 
-LOSSES: dict[str, Loss] = {"softmax": cross_entropy, "lecun_1998": lecun_1998}
+def squared_error(logits: jax.Array, labels: jax.Array, smoothing: jax.Array | float) -> jax.Array:
+    """Returns half the squared distance of the outputs to their targets, (B,); its mean is the MSE.
+
+    The targets are +1 for the label and -1 for all others, as for the output units of LeCun et al.
+    1990 (NIPS 2); half the square is the cost of LeCun et al. 1998, Efficient BackProp, section 3.
+    Equation 8 of LeCun et al. 1998 (Proc. IEEE 86(11), section II.C) is the whole square, of F6 to
+    the code of the label: twice as much, which is another rate.
+
+    Args:
+        logits: outputs (B, C), float32 or wider.
+        labels: int (B,).
+        smoothing: as `cross_entropy`: with p the mass of a class, its target is 2 p - 1.
+    """
+    classes = logits.shape[1]
+    mass = (1 - smoothing) * jax.nn.one_hot(labels, classes, dtype=logits.dtype)
+    targets = 2 * (mass + smoothing / classes) - 1
+    return 0.5 * jnp.sum(jnp.square(logits - targets), axis=1)
+
+
+LOSSES: dict[str, Loss] = {
+    "softmax": cross_entropy,
+    "lecun_1998": lecun_1998,
+    "mean_squared_error": squared_error,
+}
 
 
 def l2_penalty(params: Any, rules: ParameterRules) -> jax.Array:

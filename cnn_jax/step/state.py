@@ -41,8 +41,8 @@ class TrainState(flax.struct.PyTreeNode):
         hyper: traced hyper-parameters: `learning_rate`, `momentum`, `weight_decay`,
             `label_smoothing`, `warmup_steps`, `total_steps`, `steps_per_epoch` (floats) and
             `dropout` (layer name -> rate); and where they are used `clip_norm`,
-            `filter_rms_limit`, `averaging_decay`, `averaging_start` (steps) and `auxiliary` (head
-            -> weight, `*` for the rest).
+            `filter_rms_limit`, `max_norm`, `averaging_decay`, `averaging_start` (steps) and
+            `auxiliary` (head -> weight, `*` for the rest).
         plateau: `best` (lowest validation error seen), `waited` (evaluations since), `scale`
             (multiplier of the learning rate); under that schedule more, see `optim.plateau`.
         guard: `first_loss`, the data loss of step 0; NaN before.
@@ -133,7 +133,8 @@ def hyper_parameters(config: Config, plan: RunPlan, model: Network) -> dict[str,
         "steps_per_epoch": plan.steps_per_epoch,
         "dropout": {name: rate for name, rate in model.dropout_rates().items() if rate > 0},
     }
-    values |= {name: optim[name] for name in ("clip_norm", "filter_rms_limit") if optim[name] > 0}
+    limits = ("clip_norm", "filter_rms_limit", "max_norm")
+    values |= {name: optim[name] for name in limits if optim[name] > 0}
     if optim.averaging != "none":
         values["averaging_decay"] = optim.averaging_decay
         values["averaging_start"] = plan.steps(optim.averaging_start_epochs)

@@ -119,6 +119,8 @@ def updated(
         params = rules.map(
             lambda rule, p: _renormalised(rule, p, hyper["filter_rms_limit"]), params
         )
+    if "max_norm" in hyper:
+        params = rules.map(lambda rule, p: _constrained(rule, p, hyper["max_norm"]), params)
     return params, opt_state
 
 
@@ -166,6 +168,20 @@ def _renormalised(rule: ParameterRule, parameter: jax.Array, limit: jax.Array) -
         return parameter
     rms = jnp.sqrt(jnp.mean(jnp.square(parameter), axis=(0, 1, 2)))
     return parameter * jnp.where(rms > limit, limit / rms, 1.0).astype(parameter.dtype)
+
+
+def _constrained(rule: ParameterRule, parameter: jax.Array, limit: jax.Array) -> jax.Array:
+    """Returns weights (..., in, O) of which no unit's incoming ones have a norm above the limit.
+
+    Srivastava et al. 2014, JMLR 15, section 5.1; biases are not among the weights. A filter
+    (H, W, C, O) is taken as a unit, and a locally connected layer (H', W', H, W, C, O) has units at
+    every position; other kernels are left.
+    """
+    if rule.role != KERNEL or parameter.ndim not in (2, 4, 6) or rule.frozen:
+        return parameter
+    incoming = tuple(range(max(parameter.ndim - 4, 0), parameter.ndim - 1))
+    norm = jnp.sqrt(jnp.sum(jnp.square(parameter), axis=incoming, keepdims=True))
+    return parameter * jnp.where(norm > limit, limit / norm, 1.0).astype(parameter.dtype)
 
 
 def make_eval_step(

@@ -22,6 +22,7 @@ OTHER = {
     "optim.weight_decay": 0.1,
     "optim.clip_norm": 3.0,
     "optim.filter_rms_limit": 3.0,
+    "optim.max_norm": 3.0,
     "optim.averaging_decay": 0.5,
     "optim.averaging_start_epochs": 2.0,
     "schedule.warmup_epochs": 2.0,
@@ -37,6 +38,7 @@ OTHER = {
 USED = {
     "optim__clip_norm": 2.0,
     "optim__filter_rms_limit": 2.0,
+    "optim__max_norm": 2.0,
     "optim__averaging": "ema",
     "train__auxiliary_weight": 0.2,
     "train__auxiliary_weights": {"aux": 0.1},

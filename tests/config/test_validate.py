@@ -75,6 +75,33 @@ def test_a_step_schedule_needs_its_boundaries() -> None:
     validate(config)
 
 
+def test_measurements_of_curvature_do_not_overlap() -> None:
+    config = changed("optim.name", "diagonal_levenberg_marquardt")
+    config.optim.kwargs = {"batches": 500, "every": 100}
+    with pytest.raises(InputError, match=r"begins before .*--config.optim.kwargs.every=500"):
+        validate(fill_defaults(config))
+
+
+@pytest.mark.parametrize(
+    ("name", "kwargs", "words"),
+    [
+        ("step", {"boundaries_epochs": (5.0, 2.0)}, "each is later than the one before"),
+        ("piecewise", {"boundaries_epochs": (2.0, 2.0)}, r"boundaries_epochs='?\(2.0,\)"),
+        ("piecewise", {}, "never changes the rate"),
+        (
+            "piecewise",
+            {"boundaries_epochs": (2.0, 5.0), "multipliers": (0.4,)},
+            r"multipliers has 1 numbers for 2 boundaries.*multipliers='?\(0.1, 0.1\)",
+        ),
+    ],
+)
+def test_boundaries_of_a_schedule(name: str, kwargs: dict[str, object], words: str) -> None:
+    config = changed("schedule.name", name)
+    config.schedule.kwargs = kwargs
+    with pytest.raises(InputError, match=words):
+        validate(fill_defaults(config))
+
+
 def test_a_section_given_whole_is_checked() -> None:
     config = changed("optim", {"nestrov": 1})
     text = problems(config)

@@ -112,7 +112,11 @@ def test_no_key_takes_a_number_out_of_all_bounds() -> None:
         ("optim.rate_multipliers", {"*": -1.0}, "* = -1.0: must be at least 0"),
         ("schedule.warmup_epochs", math.nan, "a finite number is needed"),
         ("data.kwargs.size", -3, "must be at least 1, as in --config.data.kwargs.size=32"),
-        ("train.loss", "softmx", "did you mean 'softmax'? Allowed: lecun_1998, softmax, as in"),
+        (
+            "train.loss",
+            "softmx",
+            "did you mean 'softmax'? Allowed: lecun_1998, mean_squared_error, softmax",
+        ),
     ],
 )
 def test_a_value_that_is_not_taken(path: str, value: Any, said: str) -> None:

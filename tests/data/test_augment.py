@@ -2,6 +2,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import ndimage
 
 from cnn_jax.config.problems import InputError
@@ -34,13 +36,95 @@ def test_affine_against_scipy(border: str, mode: str) -> None:
     np.testing.assert_allclose(out, expected, atol=0.02)
 
 
+@given(
+    st.floats(0.8, 1.3),
+    st.floats(-0.4, 0.4),
+    st.floats(0.6, 1.7),
+    st.floats(-0.5, 0.5),
+    st.tuples(st.floats(-3, 3), st.floats(-3, 3)),
+    st.sampled_from([("edge", "nearest"), ("zero", "grid-constant")]),
+)
+@settings(max_examples=25, deadline=None)
+def test_squeeze_and_shear_against_scipy(
+    zoom: float,
+    angle: float,
+    stretch: float,
+    shear: float,
+    offset: tuple[float, float],
+    borders: tuple[str, str],
+) -> None:
+    """The image is sheared, squeezed, zoomed, rotated, shifted: matrices of (row, column)."""
+    x = image()
+    sheared = np.array([[1, 0], [shear, 1]])
+    squeezed = np.diag([stretch, 1 / stretch])
+    rotated = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    back = np.linalg.inv(zoom * rotated @ squeezed @ sheared)
+    centre = (np.array(x.shape[:2]) - 1) / 2
+    start = centre - back @ (centre + offset)
+    wide = x.astype(np.float64)
+    expected = np.stack(
+        [
+            ndimage.affine_transform(wide[..., c], back, start, order=1, mode=borders[1])
+            for c in (0, 1)
+        ],
+        axis=-1,
+    )
+    numbers = (jnp.asarray(number, jnp.float32) for number in (zoom, angle))
+    planar = (jnp.asarray(stretch, jnp.float32), jnp.asarray(shear, jnp.float32))
+    out = affine(jnp.asarray(x), jnp.asarray(offset, jnp.float32), *numbers, borders[0], planar)
+    np.testing.assert_allclose(out, expected, atol=0.05)
+
+
+@pytest.mark.parametrize(("squeeze", "shear"), [(0.25, 0.0), (0.0, 0.3), (0.25, 0.3)])
+def test_squeezes_and_shears_of_examples(squeeze: float, shear: float) -> None:
+    """Uniform in the logarithm and in the slope, up to what is asked for, the reverse as likely."""
+    keys = {"data.squeeze": squeeze, "data.shear": shear, "data.flip": False}
+    quiet = {"data.shift_pixels": 0.0, "data.rotation_degrees": 0.0, "data.border": "zero"}
+    augment = augmentation(configs.make(keys | quiet).data)
+    assert augment is not None
+    # A square whose edges are ramps: its moments are those of the distorted square.
+    square = np.zeros((41, 41, 1), np.uint8)
+    square[14:27, 14:27] = 200
+    count = 300
+    out = augment(
+        jax.random.split(jax.random.key(0), count), jnp.asarray(np.repeat(square[None], count, 0))
+    )
+    mass = np.asarray(out, np.float64)[..., 0]
+    y, x = np.mgrid[-20:21, -20:21]
+    total, high = mass.sum((1, 2)), (mass * y**2).sum((1, 2))
+    across = (mass * x * y).sum((1, 2))
+    height = np.log(np.sqrt(high / total) / np.sqrt((13**2 - 1) / 12))
+    slope = across / high
+    np.testing.assert_allclose(total, total.mean(), rtol=0.02)  # neither changes the area
+    assert abs(height).max() < np.log1p(squeeze) + 0.03 and abs(height.mean()) < 0.03
+    if squeeze:
+        assert height.std() == pytest.approx(np.log1p(squeeze) / np.sqrt(3), rel=0.15)
+    # Stretched by f, a slope is 1 / f^2 as steep.
+    slope = slope * np.exp(2 * height)
+    assert abs(slope).max() < shear + 0.03 and abs(slope.mean()) < 0.03
+    if shear:
+        assert slope.std() == pytest.approx(shear / np.sqrt(3), rel=0.15)
+
+
+def test_older_draws_stay_where_a_squeeze_is_added() -> None:
+    """A squeeze so small that it moves nothing changes nothing."""
+    before, after = (
+        augmentation(configs.make({"data.squeeze": squeeze}).data) for squeeze in (0.0, 1e-7)
+    )
+    assert before is not None and after is not None
+    keys = jax.random.split(jax.random.key(3), 4)
+    images = jnp.asarray(np.stack([image(i) for i in range(4)]).astype(np.uint8))
+    np.testing.assert_allclose(before(keys, images), after(keys, images), atol=0.01)
+
+
 def test_nothing_asked_for_is_nothing() -> None:
     quiet = {"data.shift_pixels": 0.0, "data.rotation_degrees": 0.0, "data.flip": False}
     assert augmentation(configs.make(quiet).data) is None
 
 
-def test_draws_belong_to_the_example_and_not_to_its_batch() -> None:
-    augment = augmentation(configs.make({"data.scale": 0.2}).data)
+@pytest.mark.parametrize("keys", [{"data.scale": 0.2}, {"data.elastic_alpha": 34.0}])
+def test_draws_belong_to_the_example_and_not_to_its_batch(keys: dict[str, float]) -> None:
+    augment = augmentation(configs.make(keys).data)
     assert augment is not None
     keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(0), jnp.arange(6))
     images = jnp.asarray(np.stack([image(i) for i in range(6)]).astype(np.uint8))

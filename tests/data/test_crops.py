@@ -11,7 +11,7 @@ from cnn_jax.data.published_crops import CROPS
 SIDES = st.integers(1, 3000)
 
 
-@given(SIDES, SIDES, st.integers(0, 9), st.sampled_from(sorted(CROPS)))
+@given(SIDES, SIDES, st.integers(0, 9), st.sampled_from(sorted({*CROPS} - {"padded"})))
 def test_a_crop_lies_inside_the_image(height: int, width: int, position: int, name: str) -> None:
     crop = CROPS[name]()(draws(0, 1, position), height, width)
     box, window = crop.box, crop.window

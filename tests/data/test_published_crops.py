@@ -1,15 +1,23 @@
 """The published crops against numpy written from the papers, and the pixels that they take."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cnn_jax.config.problems import InputError
+from cnn_jax.data.array_records import ArrayRecords
 from cnn_jax.data.cropping import rule_of
 from cnn_jax.data.crops import Box, RandomResized, ShorterSide, draws
-from cnn_jax.data.published_crops import CentralSquare, RandomSized2016, ScaleJitter
+from cnn_jax.data.published_crops import CentralSquare, Padded, RandomSized2016, ScaleJitter
+from cnn_jax.data.records import Request
 from cnn_jax.data.resize import apply_crop
+from cnn_jax.data.streams import Reading, whole_split
+from cnn_jax.evaluation.protocols import centre
+from cnn_jax.evaluation.views import views_of
 from tests import configs
 
 SIZES = [(375, 500), (500, 375), (256, 256), (300, 2000), (1000, 257)]
@@ -132,6 +140,59 @@ def test_pixels_of_a_crop_are_those_of_the_resized_image() -> None:
     whole = apply_crop(image, ShorterSide(32, 32)(draws(0, 0, 0), 60, 90))  # the central square
     y, x = crop.window.top, crop.window.left - (48 - 32) // 2
     np.testing.assert_array_equal(apply_crop(image, crop), whole[y : y + 20, x : x + 20])
+
+
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 9), st.sampled_from([1, 3]))
+def test_padded_is_the_image_in_the_middle_of_black(
+    height: int, width: int, margin: int, channels: int
+) -> None:
+    """LeCun et al. 1998, section II.B, against numpy's padding."""
+    image = np.random.default_rng(0).integers(1, 255, (height, width, channels), np.uint8)
+    size = max(height, width) + margin
+    crop = Padded(size)(draws(0, 0, 0), height, width)
+    free = [(side // 2, side - side // 2) for side in (size - height, size - width)]
+    padded = apply_crop(image, crop)
+    np.testing.assert_array_equal(padded, np.pad(image, [*free, (0, 0)]))
+    out = np.full((2, size, size, channels), 7, np.uint8)
+    apply_crop(image, crop, out[1])
+    np.testing.assert_array_equal(out[1], padded)
+    assert (out[0] == 7).all()
+
+
+@given(st.integers(1, 300), st.integers(1, 300), st.sampled_from(["bilinear", "area"]))
+def test_padded_takes_any_size_with_a_longer_side(height: int, width: int, word: str) -> None:
+    image = np.full((height, width, 1), 200, np.uint8)
+    out = apply_crop(image, Padded(32, 28)(draws(0, 0, 0), height, width), None, word)
+    rows, columns = np.nonzero(out[..., 0])
+    sides = np.ptp(rows) + 1, np.ptp(columns) + 1
+    assert out.shape == (32, 32, 1) and max(sides) == 28
+    assert abs(min(sides) - 28 * min(height, width) / max(height, width)) < 1
+    assert (out[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1] == 200).all()
+
+
+def test_padded_refuses_what_does_not_fit() -> None:
+    with pytest.raises(InputError, match="33 x 20 pixels do not fit into the square of size = 32"):
+        Padded()(draws(0, 0, 0), 20, 33)
+    config = configs.make({"test_crop.name": "padded", "test_crop.kwargs": {"longer_side": 40}})
+    with pytest.raises(InputError, match="40 x 40 pixels do not fit"):
+        rule_of(config.test_crop)
+    config = configs.make({"test_crop.name": "padded", "test_crop.kwargs": {"longer_side": 28}})
+    assert rule_of(config.test_crop) == Padded(32, 28)
+    records = ArrayRecords(np.zeros((2, 9, 9, 1), np.uint8), np.arange(2), "small")
+    reading = Reading(test_rule=Padded(8))
+    split = replace(whole_split(records), image_shape=(8, 8, 1), reading=reading)
+    with pytest.raises(InputError, match=r"small.*9 x 9 pixels do not fit"):
+        next(split.batches([Request(np.arange(2))]))
+
+
+def test_views_of_a_padded_image_are_padded() -> None:
+    records = ArrayRecords(np.full((1, 4, 6, 1), 9, np.uint8), np.zeros(1, np.int64), "small")
+    protocol = centre(Padded(8), 8)
+    (seen,) = views_of(whole_split(records), protocol, 0, skip=False)
+    assert seen.views is not None
+    np.testing.assert_array_equal(
+        seen.views[0], np.pad(np.full((4, 6, 1), 9), [(2, 2), (1, 1), (0, 0)])
+    )
 
 
 def test_more_than_there_is_cannot_be_cut_out() -> None:

@@ -78,20 +78,25 @@ def test_the_figures_are_of_the_network_that_is_trained(recipe: str) -> None:
     given |= fact.builder_arguments()
     if recipe == "imagenet/prelu_net:small14":
         given["activation"] = "published"  # two rows of one network
-    # What a network starts from is the recipe's.
-    network = {k: v for k, v in config.model.kwargs.to_dict().items() if not k.endswith("_init")}
-    given = {name: value for name, value in given.items() if not name.endswith("_init")}
+    # What a network starts from is the recipe's, and of the perceptron what it drops.
+    of_recipe = ("_init", "dropout_rate") if fact.model == "mlp" else ("_init",)
+    network, given = (
+        {name: value for name, value in kwargs.items() if not name.endswith(of_recipe)}
+        for kwargs in (config.model.kwargs.to_dict(), given)
+    )
     assert config.model.name == fact.model and network == given
-    dataset = config.data.kwargs.name.partition("/")[0]
+    dataset = sources.dataset_name(config.data).partition("/")[0]
     results = [result for name, _, result in REPEATED if name == recipe]
     assert {result.dataset for result in results} == {dataset}
-    rows = rows_for(recipe, config.data.kwargs.name)
+    rows = rows_for(recipe, sources.dataset_name(config.data))
     assert {row.result for row in rows} == set(results)
 
 
 # Words for what is no protocol of `evaluation.protocols`. No run repeats the first two.
 ONE_NETWORK_CANNOT = {"an ensemble", "none"}
-OTHER_WORDS = {"several protocols", "several views", "unknown views", "12 views", "96 views"}
+OTHER_WORDS = {"several protocols", "several views", "unknown views", "12 views", "96 views"} | {
+    "4 random crops"
+}
 
 
 def test_every_evaluation_is_a_protocol_or_known_to_be_none() -> None:
@@ -326,6 +331,12 @@ def test_the_list_claims_what_was_run_alone(tmp_path: Path) -> None:
     lines = table(tmp_path / "no such directory").splitlines()[2:]
     assert len(lines) == len(list(all_rows()))
     assert all(line.endswith("| not run here |") for line in lines)
+    for row, line in zip(all_rows(), lines, strict=True):
+        commands = [
+            f"--config=configs/{path}.py:{word} "
+            for path, word in (recipe.split(":") for recipe in row.result.recipes[:1])
+        ]
+        assert all(text in line for text in commands or ["| no config here |"])
     file = "configs/cifar10/resnet.py:20"
     config = config_of(file)
     report = judge(file, config, config, result(0.09, n=10_000))

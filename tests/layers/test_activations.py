@@ -13,6 +13,7 @@ REFERENCES = {
     "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
     "tanh": np.tanh,
     "scaled_tanh": lambda x: 1.7159 * np.tanh(2 / 3 * x),
+    "softsign": lambda x: x / (1 + np.abs(x)),
     "leaky_relu": lambda x: np.where(x > 0, x, 0.01 * x),
     "very_leaky_relu": lambda x: np.where(x > 0, x, 0.333 * x),
     "elu": lambda x: np.where(x > 0, x, np.exp(x) - 1),

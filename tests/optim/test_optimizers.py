@@ -1,5 +1,7 @@
 """Ten steps of every optimizer against its formula in numpy; the rate falls at the sixth."""
 
+from functools import partial
+
 import jax
 import numpy as np
 import optax
@@ -58,16 +60,20 @@ def adam(state: dict, g: np.ndarray, t: int, rate: float) -> np.ndarray:
     return -rate * m / (np.sqrt(v) + 1e-8)
 
 
-def diagonal_levenberg_marquardt(state, g, t, rate):
-    if t <= 500:
-        state["h"] = state.get("h", 0) + (g**2 - state.get("h", 0)) / t
-    return -rate * g / (0.02 + state["h"])
+def diagonal_levenberg_marquardt(state: dict, g: np.ndarray, t: int, rate: float) -> np.ndarray:
+    """Measured in steps 1 and 2, 5 and 6, 9 and 10; in force from the second of each pair on."""
+    seen = [*state.get("g", []), g]
+    state["g"] = seen
+    whole = [(k - 1, k) for k in (2, 6, 10) if k <= t] or [(1, t)]
+    h = np.mean([seen[k - 1] ** 2 for k in sorted(set(whole[-1]))], axis=0)
+    return -rate * g / (0.02 + h)
 
 
 ALL = (sgd, momentum, momentum_2012, nesterov, rmsprop, rmsprop_tf, adadelta, adam)
 ALL += (diagonal_levenberg_marquardt,)
 # The weight decay of AdamW is a part of the step: tests/step/test_steps.py
 FORMULAS = {f.__name__: f for f in ALL} | {"adamw": adam}
+KWARGS = {"diagonal_levenberg_marquardt": {"batches": 2, "every": 4}}
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -77,11 +83,12 @@ def test_against_the_formula(name: str) -> None:
         w = rng.normal(size=5)
         expected, state = w.copy(), {}
         params = jax.numpy.asarray(w)
-        optimizer_state = OPTIMIZERS[name](0.0, 0.0).init(params)
+        build = partial(OPTIMIZERS[name], **KWARGS.get(name, {}))
+        optimizer_state = build(0.0, 0.0).init(params)
 
         @jax.jit
         def update(gradient, optimizer_state, params, rate, decay):
-            optimizer = optax.with_extra_args_support(OPTIMIZERS[name](rate, decay))
+            optimizer = optax.with_extra_args_support(build(rate, decay))
             second = lambda: gradient**2
             return optimizer.update(gradient, optimizer_state, params, second=second)
 
@@ -91,6 +98,18 @@ def test_against_the_formula(name: str) -> None:
             updates, optimizer_state = update(gradient, optimizer_state, params, now, MOMENTUM)
             params = optax.apply_updates(params, updates)
         np.testing.assert_allclose(params, expected, rtol=1e-9)
+
+
+def test_curvature_is_measured_once() -> None:
+    optimizer = OPTIMIZERS["diagonal_levenberg_marquardt"](
+        1.0, 0.0, damping=0.0, batches=2, every=0
+    )
+    w = jax.numpy.array(0.0)
+    state, updates = optimizer.init(w), []
+    for second in (1.0, 3.0, 100.0, 100.0, 100.0):
+        update, state = optimizer.update(w + 1, state, second=lambda h=second: jax.numpy.array(h))
+        updates.append(float(update))
+    np.testing.assert_allclose(updates, [-1.0, -0.5, -0.5, -0.5, -0.5])
 
 
 def test_the_two_forms_of_momentum_part_where_the_rate_changes() -> None:

@@ -24,6 +24,15 @@ def test_step_drops_at_the_epochs() -> None:
     np.testing.assert_allclose(got, table, rtol=1e-6)
 
 
+def test_piecewise_has_the_rates_of_lenet5() -> None:
+    """LeCun et al. 1998: 0.0005 for 2 passes, 0.0002 for 3, 0.0001 for 3, 0.00005 for 4."""
+    shape = SCHEDULES["piecewise"](
+        boundaries_epochs=(2.0, 5.0, 8.0, 12.0), multipliers=(0.4, 0.2, 0.1, 0.02)
+    )
+    table = [5e-4] * 2 + [2e-4] * 3 + [1e-4] * 3 + [5e-5] * 4 + [1e-5] * 8
+    np.testing.assert_allclose(5e-4 * values(shape, 200), np.repeat(table, 10), rtol=1e-6)
+
+
 def test_step_drops_at_the_first_step_of_a_broken_epoch() -> None:
     """ILSVRC: 1,281,167 / 256 = 5004.6 steps an epoch; 30 epochs end within step 150,136."""
     per_epoch = 1_281_167 / 256

@@ -2,8 +2,15 @@ import jax
 import numpy as np
 import pytest
 
+from cnn_jax import models
 from cnn_jax.config.keys import SCHEMA
-from cnn_jax.step.objective import LOSSES, NO_CLASS_PENALTY, cross_entropy, lecun_1998
+from cnn_jax.step.objective import (
+    LOSSES,
+    NO_CLASS_PENALTY,
+    cross_entropy,
+    lecun_1998,
+    squared_error,
+)
 from cnn_jax.training.feeds import make_feed
 from cnn_jax.training.run import prepare
 from tests import configs
@@ -40,6 +47,34 @@ def test_cross_entropy_is_minus_the_log_probability(smoothing: float) -> None:
     np.testing.assert_allclose(
         cross_entropy(-penalties.astype(np.float32), labels, smoothing), expected, rtol=1e-5
     )
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.3])
+def test_squared_error_is_half_the_squared_distance_to_the_targets(smoothing: float) -> None:
+    outputs, labels = operands()
+    mass = np.full((5, 7), smoothing / 7)
+    mass[np.arange(5), labels] += 1 - smoothing
+    expected = 0.5 * ((outputs - (2 * mass - 1)) ** 2).sum(1)
+    found = squared_error(outputs.astype(np.float32), labels, smoothing)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_a_label_is_plus_one_and_all_others_minus_one() -> None:
+    outputs = np.where(np.eye(4)[[2, 0]] == 1, 1.0, -1.0).astype(np.float32)
+    assert squared_error(outputs, np.array([2, 0]), 0.0).tolist() == [0.0, 0.0]
+    assert squared_error(outputs, np.array([0, 0]), 0.0).tolist() == [4.0, 0.0]
+
+
+def test_output_units_squash_where_asked_to() -> None:
+    images = np.random.default_rng(0).normal(0, 9, (3, 4, 4, 1)).astype(np.float32)
+    for name in ("mlp", "linear"):
+        plain, squashed = (
+            models.build(name, num_classes=5, kernel_init="he_normal", output_activation=word)
+            for word in ("linear", "scaled_tanh")
+        )
+        variables = plain.init(jax.random.key(0), images)
+        logits, outputs = (net.apply(variables, images).logits for net in (plain, squashed))
+        np.testing.assert_allclose(outputs, 1.7159 * np.tanh(2 * logits / 3), rtol=1e-5)
 
 
 def test_far_from_every_code_lecun_1998_pulls_to_the_right_one_only() -> None:

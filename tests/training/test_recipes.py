@@ -1,5 +1,6 @@
-"""What a recipe adds to a step: accumulation, averages, multipliers, clipping, filter norms."""
+"""What a recipe adds to a step: accumulation, averages, multipliers, clipping, norms of weights."""
 
+import math
 from typing import Any
 
 import flax.linen as nn
@@ -171,6 +172,31 @@ def test_no_filter_above_its_rms() -> None:
     found = rms(state.params["C1"]["kernel"])
     assert found.max() == pytest.approx(0.1, rel=1e-5)
     assert np.abs(np.asarray(state.params["F6"]["kernel"])).max() > 0.3, "dense layers are left"
+
+
+@pytest.mark.parametrize(("variant", "frozen"), [("modern", "F6"), ("1998", "")])
+def test_no_incoming_weights_above_the_maximum(variant: str, frozen: str) -> None:
+    """One step with the limit is one without it, and then the scaling of each unit on its own."""
+    kwargs = {"width": 0.34, "variant": variant, "kernel_init": "gaussian(std=0.2)"}
+    keys = {"model.name": "lenet5", "model.kwargs": kwargs, "data.kwargs.size": 32}
+    keys |= {"optim.frozen": frozen}
+    _, free = change(keys)
+    _, limited = change(keys | {"optim.max_norm": 0.9})
+    acted = 0
+    for layer, arrays in free.items():
+        kernel = np.asarray(arrays["kernel"], np.float64)
+        units = kernel.reshape(-1, kernel.shape[-1])
+        expected = units.copy()
+        limits = layer != frozen and kernel.ndim in (2, 4)
+        for unit in range(units.shape[1]) if limits else ():
+            norm = math.sqrt(sum(weight**2 for weight in units[:, unit]))
+            expected[:, unit] *= min(1.0, 0.9 / norm)
+            acted += norm > 0.9
+        found = np.asarray(limited[layer]["kernel"]).reshape(expected.shape)
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7)
+        if "bias" in arrays:
+            np.testing.assert_array_equal(limited[layer]["bias"], arrays["bias"])
+    assert acted > 10
 
 
 class TwoHeads(Network):
