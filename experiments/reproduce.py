@@ -25,8 +25,7 @@ from absl import flags
 from cnn_jax.config.identity import to_tree
 from cnn_jax.storage.run_directory import check_directory
 from cnn_jax.training.preemption import PREEMPTED, Preemption, PreemptionRequested
-from experiments import command_line
-from experiments.config_files import load_config_file
+from experiments import command_line, reproduce_suite
 from experiments.reproduce_one import evaluated, report
 
 BEGAN, DIVERGED = time.time(), 3
@@ -53,8 +52,9 @@ def main(argv: list[str]) -> int:
         print(table(Path(WORKDIR.value or "runs")))
         return 0
     if any(word.lstrip("-").partition("=")[0] == "suite" for word in argv):
-        return suite(argv)
+        return reproduce_suite.suite(argv, __doc__ or "")
     file, config = command_line.parse_config(argv, __doc__ or "")
+    reproduce_suite.check_no_suite()
     if WEIGHTS.value and CHECKPOINT.value:
         raise command_line.InputError("--checkpoint and --weights: give one of them")
     path, _, word = file.partition(":")
@@ -80,20 +80,6 @@ def main(argv: list[str]) -> int:
             command_line.say(str(error))
             return DIVERGED
         return report(file, config, outcome.result, None, workdir) if outcome.lead else 0
-
-
-def suite(argv: list[str]) -> int:
-    """Trains all rows of a data set, or what is left of them, and writes the table."""
-    words = command_line.split(argv)
-    command_line.nothing_else(command_line.parse(words.others, __doc__ or "", others=("config",)))
-    if words.files or not SUITE.value:
-        raise command_line.InputError("--suite=mnist names a data set, and brings its configs")
-    from cnn_jax.diagnostics.suite_session import Asked, run_suite
-
-    workdir = Path(WORKDIR.value or f"runs/suite-{SUITE.value}")
-    page = Path(PAGE.value) if PAGE.value else None
-    asked = (SUITE.value, DATA.value, ROWS.value, SEEDS.value, words.overrides, workdir, page)
-    return run_suite(Asked(*asked, ESTIMATE.value), load_config_file)
 
 
 if __name__ == "__main__":

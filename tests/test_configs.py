@@ -71,7 +71,13 @@ def test_every_ablation_and_every_search_can_be_run(
     assert f"python -m experiments.{binary} --config=configs/{title(path)}.py" in header
 
 
-@pytest.mark.parametrize("path", ABLATIONS, ids=title)
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, id=title(path), marks=[pytest.mark.slow] * (path.stem == "cifar_depth"))
+        for path in ABLATIONS
+    ],
+)
 def test_the_programs_of_every_ablation(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What needs jax is checked too: networks, initialisers, names of layers."""
     from absl import flags

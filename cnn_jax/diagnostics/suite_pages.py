@@ -95,7 +95,7 @@ def html_page(suite: Tree) -> str:
 def text_table(suite: Tree) -> str:
     """Returns the table for a terminal: a line a row."""
     return "\n".join(
-        f"{cells[8]:10} published {cells[2]:>6} %, here {cells[3] or '?'} % of {cells[6]} seeds  "
+        f"{cells[8]:10} published {cells[2]:>6} %, here {cells[3] or '?'} %, {cells[6]} seed(s)  "
         f"{row['recipe']}, {cells[0]}"
         for row, cells in _cells(suite)
     )
@@ -193,7 +193,8 @@ def _by_seed(row: Tree) -> str:
     on_train = (
         f"; on train {100 * sum(trained) / len(trained):.2f} % in the mean" if trained else ""
     )
-    return f"Measured here, seed by seed: {', '.join(told)}{on_train}."
+    n = max(seed["n"] for seed in row["seeds"])
+    return f"Measured here, n={n}, seed by seed: {', '.join(told)}{on_train}."
 
 
 def _in_a_cell(text: str) -> str:

@@ -24,8 +24,10 @@ from cnn_jax.diagnostics.suite_rows import SuiteRow
 
 Load = Callable[[str], Config]
 LOGGED_POINTS: Final = 1000  # of the curve of a seed, at most: a run of a million steps has them
-# What a step is taken to cost before anything is timed: so much, and so many operations a second.
-SECONDS_OF_A_STEP, FLOPS_A_SECOND, TRAINING_OVER_FORWARD = 5e-4, 2e10, 3
+# What a step is taken to cost on a core before anything is timed: so much, and so many operations
+# a second, of convolutions fewer.
+SECONDS_OF_A_STEP, FLOPS_A_SECOND, OF_CONVOLUTIONS = 5e-4, 6e10, 2e10
+TRAINING_OVER_FORWARD = 3
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,7 @@ def _planned(
     return PlannedRow(row, as_in_file, validate(changed(config, dict.fromkeys(_SEEDS, 0))))
 
 
-def checked_data(plans: Sequence[PlannedRow], dataset: str) -> Dataset:
+def checked_data(plans: Sequence[PlannedRow], dataset: str) -> tuple[Dataset, list[str]]:
     """Reads the data of a suite once, before anything is trained.
 
     Args:
@@ -143,7 +145,7 @@ def checked_data(plans: Sequence[PlannedRow], dataset: str) -> Dataset:
         dataset: whose they are.
 
     Returns:
-        What the source gives, before crops.
+        What the source gives, before crops; and in what it is not the whole set, a line each.
 
     Raises:
         InputError: a file is missing, damaged or another one; or the data is another set.
@@ -152,11 +154,12 @@ def checked_data(plans: Sequence[PlannedRow], dataset: str) -> Dataset:
 
     data = plans[0].config.data
     made = sources.load(data)
-    name = recognised(plans[0].config).name.partition("/")[0]
+    known = recognised(plans[0].config)
+    name = known.name.partition("/")[0]
     if name != dataset:
         what = name or "not known to be any published set"
         raise InputError(f"the suite is of {dataset}, and the data in {data.directory} is {what}")
-    return made
+    return made, [*known.partial, *known.doubts]
 
 
 def costs(plans: Sequence[PlannedRow], data: Dataset) -> list[Cost]:
@@ -196,9 +199,11 @@ def _cost(plan: PlannedRow, data: Dataset) -> Cost:
     except InputError as error:
         raise InputError([f"{plan.row.recipe}: {text}" for text in error.problems]) from error
     table = layer_table(run.recipe.model, run.dataset.image_shape)
-    flops = 2 * TRAINING_OVER_FORWARD * sum(row.macs for row in table) * run.plan.batch_size
-    steps = run.plan.total_steps
-    guess = steps * (SECONDS_OF_A_STEP + flops / FLOPS_A_SECOND)
+    forward = sum(
+        2 * row.macs / (OF_CONVOLUTIONS if row.kind == "conv" else FLOPS_A_SECOND) for row in table
+    )
+    steps, images = run.plan.total_steps, run.plan.batch_size
+    guess = steps * (SECONDS_OF_A_STEP + TRAINING_OVER_FORWARD * images * forward)
     return Cost(steps, guess, bool(run.dataset.train.resident))
 
 

@@ -7,7 +7,7 @@ import time
 
 from cnn_jax.ablation.schedule import Slot
 from cnn_jax.diagnostics.suite_plan import Cost
-from cnn_jax.training.progress import Screen, duration
+from cnn_jax.training.progress import Screen, Waiting, duration
 
 
 class SuiteProgress(Screen):
@@ -38,6 +38,12 @@ class SuiteProgress(Screen):
             cost: of the seed.
         """
         self._expected[slot] = OneSeed(self, f"{place}", recipe, slot.number, cost)
+
+    def close(self) -> None:
+        """Takes the bar off, and says no more."""
+        for one in self._expected.values():
+            one.close()
+        super().close()
 
     def of(self, slot: Slot) -> OneSeed:
         """Returns what a seed reports to."""
@@ -76,6 +82,7 @@ class OneSeed:
         self._suite, self._place, self._recipe, self._seed = suite, place, recipe, seed
         self._cost, self._step = cost, 0
         self._last: float | None = None
+        self._evaluating: Waiting | None = None
 
     def __str__(self) -> str:
         return (
@@ -103,12 +110,22 @@ class OneSeed:
                 self._suite.timed(moment - self._last, guessed)
             self._last = moment if now else None
             self._suite.report(self)
+        if self._step >= self._cost.steps and self._evaluating is None:
+            what = f"evaluating {self._recipe}, seed {self._seed}"
+            self._evaluating = self._suite.waiting(what).__enter__()
 
     def finished(self, states: list[str], unmade_steps: int) -> None:
         """Notes that it is finished."""
+        self.close()
         with self._suite.lock:
             self._step = self._cost.steps
             self._suite.count += 1
+
+    def close(self) -> None:
+        """Says no more of an evaluation."""
+        if self._evaluating is not None:
+            self._evaluating.__exit__(None, None, None)
+            self._evaluating = None
 
     def came_to(self, what: str) -> None:
         """Says what it came to, and what is left."""

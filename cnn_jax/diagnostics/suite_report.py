@@ -27,7 +27,11 @@ JUDGED_AS = {"outside, better": "better", "outside, worse": "worse", INSIDE: INS
 
 
 def write_row(
-    workdir: Path, dataset: str, plan: PlannedRow, overrides: Sequence[tuple[str, str]]
+    workdir: Path,
+    dataset: str,
+    plan: PlannedRow,
+    overrides: Sequence[tuple[str, str]],
+    doubts: Sequence[str] = (),
 ) -> None:
     """Writes `row.json` of a row whose seeds are all finished.
 
@@ -36,6 +40,7 @@ def write_row(
         dataset: of the suite.
         plan: the row.
         overrides: of the command line, for the command that makes the row alone.
+        doubts: in what the data is not the published set.
     """
     folder = folder_of(workdir, plan)
     found = (
@@ -43,9 +48,9 @@ def write_row(
     )
     seeds = [one for one in found if one is not None]
     assert len(seeds) == plan.row.seeds, "a row is written when all its seeds are finished"
-    partial = partial_data(plan.config.data)
     deviations = [
-        *partial,
+        *partial_data(plan.config.data),
+        *doubts,
         *changes(plan.as_in_file, plan.config),
         *known_deviations(plan.row.file),
     ]

@@ -65,7 +65,7 @@ def run_suite(asked: Asked, load: Load) -> int:
 
 def _in_good_order(asked: Asked, plans: list[PlannedRow], preemption: Preemption) -> int:
     with Waiting(f"reading {asked.data_directory or asked.suite}"):
-        data = checked_data(plans, asked.suite)
+        data, doubts = checked_data(plans, asked.suite)
     for notice in data.notices:
         print(notice)
     # Imported here: jax takes seconds, and bad input need not wait for it.
@@ -101,12 +101,12 @@ def _in_good_order(asked: Asked, plans: list[PlannedRow], preemption: Preemption
         ]
 
         def on_row(plan: PlannedRow) -> None:
-            suite_report.write_row(asked.workdir, asked.suite, plan, asked.overrides)
+            suite_report.write_row(asked.workdir, asked.suite, plan, asked.overrides, doubts)
             suite_report.write_suite(asked.workdir, asked.suite)
 
         train_rows(sparse, costs, asked.workdir, preemption, on_row)
         for plan in sparse:  # an earlier call may have ended before it was written
-            suite_report.write_row(asked.workdir, asked.suite, plan, asked.overrides)
+            suite_report.write_row(asked.workdir, asked.suite, plan, asked.overrides, doubts)
         suite = suite_report.write_suite(asked.workdir, asked.suite, asked.page)
     print(f"\n{text_table(suite)}\nwritten to {asked.workdir}: suite.md, suite.json, suite.html")
     return 0

@@ -23,7 +23,6 @@ from cnn_jax.diagnostics.suite_plan import Cost, PlannedRow, folder_of
 from cnn_jax.diagnostics.suite_progress import SuiteProgress
 from cnn_jax.diagnostics.suite_streamed import train_seed
 from cnn_jax.training.preemption import Preemption
-from cnn_jax.training.progress import Waiting
 
 ALONE = Slot(0, 0)  # a row is the only group of its worker
 
@@ -133,7 +132,7 @@ def train_rows(
             row = rows[slot.group]
             files = _files(workdir, row.plan, slot.number)
             files.begin()
-            with Waiting(f"preparing {row.plan.row.recipe}"):
+            with progress.waiting(f"preparing {row.plan.row.recipe}"):
                 worker = benches[device].worker(row)
                 member = row.group().members[slot.number]
                 worker.program(ALONE.group, [member])

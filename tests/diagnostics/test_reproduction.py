@@ -282,6 +282,21 @@ def test_published_rows_are_judged_where_the_protocols_agree() -> None:
     assert more.verdict == "outside, worse"
 
 
+def test_a_claim_is_no_number_and_what_was_measured_is_told() -> None:
+    file = "configs/mnist/convnetjs.py:demo"
+    config = config_of(file)
+    report = judge(file, config, config, result(0.0097, 0.001, n=10_000))
+    assert report.verdict == "not judged"
+    text = report.markdown()
+    assert "what is printed is no number: about 1" in text
+    assert "Measured: top-1 0.97 %" in text and "The published errors are not judged" in text
+    bound = "configs/cifar10/resnet.py:20"
+    assert (
+        "Measured:"
+        not in judge(bound, config_of(bound), config_of(bound), result(0.09, n=10_000)).markdown()
+    )
+
+
 def test_the_protocols_that_the_figures_need() -> None:
     needed = {
         "imagenet/alexnet.py": ["10_crop"],

@@ -138,6 +138,7 @@ def test_the_interval_is_that_of_student(errors: list[float]) -> None:
 
 def a_suite() -> dict[str, Any]:
     seed = {"error": 0.0101, "train_error": 0.001, "stopped_step": None, "finished": "2026-11-30"}
+    seed |= {"n": 10_000}
     seed |= {"machine": "a machine", "versions": {"jax": "1"}}
     diverged = seed | {"error": None, "train_error": None, "stopped_step": 7}
     error = {

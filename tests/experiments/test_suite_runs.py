@@ -70,6 +70,9 @@ def test_faulty_data_is_named_before_anything_is_trained(
         (["--suite=mnist", "--page=x.html"], "--page=x.html: unknown format"),
         (["--suite=mnist", "--row=x"], "--row is unknown; did you mean 'rows'"),
         (["--suite=mnist"], "directory is unset: the folder with"),
+        (["--suite=mnist", "--checkpoint=latest"], "--checkpoint is of a run of its own"),
+        (["--config=configs/smoke.py", "--rows=x"], "--rows goes with --suite"),
+        (["--config=configs/smoke.py", "--data_directory=x"], "--config.data.directory says"),
     ],
 )
 def test_bad_flags(flags: list[str], told: str, tmp_path: Path) -> None:
@@ -156,3 +159,36 @@ def test_killed_at_random_it_ends_in_the_same_table(
     out, _ = (again := started(tmp_path / "killed")).communicate(timeout=600)
     assert again.returncode == 0 and "seed 0: test error" not in out, out
     assert before == {p.name: p.read_bytes() for p in (tmp_path / "killed").glob("suite.*")}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    "CNN_JAX_MNIST" not in os.environ,
+    reason="CNN_JAX_MNIST names no folder with the official files of MNIST",
+)
+def test_on_mnist_itself_a_seed_comes_to_what_train_comes_to(root: Path, tmp_path: Path) -> None:
+    """LeNet-5 after 1,200 images, in processes of their own: as many devices as each has."""
+    data, environment = os.environ["CNN_JAX_MNIST"], dict(os.environ)
+    environment.pop("XLA_FLAGS")
+    short = ["--config.train.epochs=0.02", "--config.log.progress_bar=false"]
+    flags = {
+        "reproduce": [
+            *("--suite=mnist", "--rows=mnist/lenet5:1998", "--seeds=1"),
+            f"--data_directory={data}",
+        ],
+        "train": [
+            *("--config=configs/mnist/lenet5.py:1998", "--config.data.source=mnist"),
+            *(f"--config.data.directory={data}", "--config.parallel.devices=1"),
+            *(f"--config.seed.{name}=0" for name in ("init", "data", "dropout")),
+        ],
+    }
+    for name, own in flags.items():
+        command = [sys.executable, "-m", f"experiments.{name}", *own, *short]
+        command.append(f"--workdir={tmp_path / name}")
+        done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    (row,) = read_json(tmp_path / "reproduce" / "suite.json")["rows"]
+    (seed,) = row["seeds"]
+    alone = read_json(tmp_path / "train" / "result.json")
+    assert seed["n"] == alone["n"] == 10_000 and seed["error"] == alone["top1_error"] < 0.5
+    assert seed["config_hash"] == alone["config_hash"]
