@@ -71,6 +71,7 @@ def main(argv: list[str]) -> int:
         how: dict[str, Any] = {"strategy": STRATEGY.value, "memory_bytes": memory}
         try:
             results = run_ablation(name, ablation, members, workdir, preemption, **how)
+            preemption.trained()
         except PreemptionRequested:
             print(f"preempted: what is trained is saved in {workdir}; run the same command again")
             return PREEMPTED

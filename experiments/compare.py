@@ -7,7 +7,8 @@
 A run is one row; a directory of experiments.seeds one, over its seeds; an ablation one for each
 cell; a search its best trial. Runs may still be going. --output names the files without their
 ending: .md with the tables, .png and .pdf with the curves (default: comparison, beside the runs).
-Choose by validation; test is told beside it.
+Choose by validation; test is told beside it. Runs that hold predictions.npz, written by
+--save_predictions of evaluate, are compared example by example, too.
 """
 
 from __future__ import annotations
@@ -31,10 +32,13 @@ def main(argv: list[str]) -> int:
     if not places:
         raise command_line.InputError("runs are missing, as in runs/a runs/b")
     # Imported here: they take a second, and a bad flag need not wait for it.
+    from cnn_jax.diagnostics.paired_runs import paired_table
     from cnn_jax.diagnostics.run_comparison import compared, tables
 
     rows = compared(places)
     made = tables(rows)
+    pairs = paired_table({row.name: row.curves[0] for row in rows if row.single})
+    made[1:1] = [pairs] if pairs else []
     output = Path(OUTPUT.value) if OUTPUT.value else beside(places) / "comparison"
     print("\n\n".join(table.text() for table in made))
     head = "# " + ", ".join(map(str, places))

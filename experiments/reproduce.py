@@ -12,7 +12,6 @@ trained. Ends with published and measured errors, inside or outside the band, an
 deviation, in reproduction.md and reproduction.json of the run directory. --list prints every
 published figure, and what came out of it in the runs below runs/, or --workdir. --suite trains all
 rows of a data set with several seeds, cheapest first, and leaves suite.md, suite.json, suite.html.
-
 Exit codes: those of experiments.train; the verdict does not change them.
 """
 
@@ -73,13 +72,14 @@ def main(argv: list[str]) -> int:
 
         try:
             outcome = train(config, workdir, preemption, BEGAN)
+            preemption.trained()
         except PreemptionRequested:
             print(f"preempted: step {preemption.saved_step} is saved; run the same command again")
             return PREEMPTED
         except DivergedError as error:
             command_line.say(str(error))
             return DIVERGED
-    return report(file, config, outcome.result, None, workdir) if outcome.lead else 0
+        return report(file, config, outcome.result, None, workdir) if outcome.lead else 0
 
 
 if __name__ == "__main__":

@@ -59,17 +59,18 @@ def main(argv: list[str]) -> int:
 
         try:
             rounds = run_search(search, workdir, train)
+            preemption.trained()
         except PreemptionRequested:
             print(f"preempted: what is trained is saved in {workdir}; run the same command again")
             return PREEMPTED
-    base = made_by(file, Search).base
-    overrides = [f"--config.{key}={text}" for key, text in command_line.split(argv).overrides]
-    named = near(base, file) if isinstance(base, str) else ""
-    tables, command = report(rounds, named, overrides, workdir)
-    print("\n" + "\n\n".join(table.text() for table in tables), flush=True)
-    hashed = config_hash(to_tree(validate(start)))
-    with Waiting("drawing the trials"):
-        draw_search(rounds, f"{workdir.name}: every trial", workdir / "search.png", hashed)
+        base = made_by(file, Search).base
+        overrides = [f"--config.{key}={text}" for key, text in command_line.split(argv).overrides]
+        named = near(base, file) if isinstance(base, str) else ""
+        tables, command = report(rounds, named, overrides, workdir)
+        print("\n" + "\n\n".join(table.text() for table in tables), flush=True)
+        hashed = config_hash(to_tree(validate(start)))
+        with Waiting("drawing the trials"):
+            draw_search(rounds, f"{workdir.name}: every trial", workdir / "search.png", hashed)
     if command is None:
         print("all trials of the last stage diverged", file=sys.stderr)
         return DIVERGED

@@ -1,4 +1,4 @@
-"""Train one config with several seeds and report the spread of its test error.
+"""Train one config with several seeds and report the spread of its errors.
 
   python -m experiments.seeds --config=configs/digits/lenet5.py --seeds=10 --workdir=runs/seeds
   python -m experiments.seeds --config=configs/digits/lenet5.py --seeds=5 --ensemble
@@ -39,25 +39,25 @@ def main(argv: list[str]) -> int:
         # Imported here: jax takes seconds, and a bad config need not wait for it.
         from cnn_jax.training.session import train
 
-        for seed in range(SEEDS.value):
-            print(f"\nseed {seed}, {seed + 1} of {SEEDS.value}", flush=True)
-            preemption.saved_step = None
-            try:
-                outcome = train(
-                    with_seed(config, seed), workdir / f"seed-{seed}", preemption, time.time()
-                )
-            except PreemptionRequested:
-                print(f"preempted in seed {seed}; run the same command again")
-                return PREEMPTED
-            results.append(outcome.result | {"seed": seed})
-    from cnn_jax.inference.reports import seeds_table
+        try:
+            for seed in range(SEEDS.value):
+                print(f"\nseed {seed}, {seed + 1} of {SEEDS.value}", flush=True)
+                preemption.saved_step = None
+                member, place = with_seed(config, seed), workdir / f"seed-{seed}"
+                outcome = train(member, place, preemption, time.time())
+                results.append(outcome.result | {"seed": seed})
+            preemption.trained()
+        except PreemptionRequested:
+            print(f"preempted in seed {seed}; run the same command again")
+            return PREEMPTED
+        from cnn_jax.inference.reports import seeds_table
 
-    table = seeds_table(results, config_hash(to_tree(config)))
-    if ENSEMBLE.value:
-        table += ensemble_of([workdir / f"seed-{seed}" for seed in range(SEEDS.value)])
-    print(f"\n{table}", flush=True)
-    files.write_text(workdir / "table.md", table)
-    files.write_json(workdir / "seeds.json", results)
+        table = seeds_table(results, config_hash(to_tree(config)))
+        if ENSEMBLE.value:
+            table += ensemble_of([workdir / f"seed-{seed}" for seed in range(SEEDS.value)])
+        print(f"\n{table}", flush=True)
+        files.write_text(workdir / "table.md", table)
+        files.write_json(workdir / "seeds.json", results)
     print(f"written to {workdir}/table.md and seeds.json")
     return 0
 

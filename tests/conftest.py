@@ -1,8 +1,10 @@
 """Eight simulated devices for every test, and small configs that run in seconds."""
 
+import contextlib
 import os
+import platform
+import shutil
 import signal
-import tempfile
 
 os.environ["XLA_FLAGS"] = (
     os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
@@ -10,7 +12,9 @@ os.environ["XLA_FLAGS"] = (
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
+from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -23,19 +27,25 @@ for number, handler in (
         signal.signal(number, handler)
 
 ROOT = Path(__file__).parent.parent
+LARGEST_CACHE = 2 * 10**9  # bytes
 BEGIN_FIRST = ("test_pages.py", "test_distributed.py")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Tests compile the same programs again and again: they are kept for the time of a session.
+    """Tests compile the same programs again and again: they are kept, for other sessions, too.
 
-    The first process makes the directory; the workers of xdist and the processes that tests start
-    inherit it.
+    A program is found by its text, the flags, the version of jaxlib and the kind of device; another
+    machine has a directory of its own. The first process names it; the workers of xdist and the
+    processes that tests start inherit it.
     """
-    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
-        programs = tempfile.TemporaryDirectory(prefix="cnn_jax_tests_", ignore_cleanup_errors=True)
-        os.environ["JAX_COMPILATION_CACHE_DIR"] = programs.name
-        config.add_cleanup(programs.cleanup)
+    if "JAX_COMPILATION_CACHE_DIR" in os.environ:
+        return
+    programs = config.rootpath / ".pytest_cache" / f"programs-{platform.node()}"
+    programs.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileNotFoundError):  # another session writes there
+        if sum(entry.stat().st_size for entry in os.scandir(programs)) > LARGEST_CACHE:
+            shutil.rmtree(programs)
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(programs)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -46,6 +56,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group(item.location[0]))
     # What takes minutes begins first, and nothing waits for it in the end.
     items.sort(key=lambda item: item.path.name not in BEGIN_FIRST)
+
+
+@pytest.fixture(scope="module")
+def no_pictures() -> Iterator[None]:
+    """A run in a test draws no curves, which take a second: they have tests of their own."""
+    with mock.patch("cnn_jax.training.session.draw"):
+        yield
 
 
 @pytest.fixture

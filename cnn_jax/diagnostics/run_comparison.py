@@ -69,6 +69,7 @@ class Compared:
         state: how far it came.
         errors: `validation` and `test` -> figure, of those that are known.
         curves: run directories whose curves are drawn for it.
+        single: whether it is one run, and no seeds, cell or trial.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Compared:
     state: str
     errors: Mapping[str, Figure]
     curves: tuple[Path, ...] = field(default=())
+    single: bool = False
 
 
 def compared(places: Sequence[Path]) -> list[Compared]:
@@ -162,7 +164,7 @@ def _of_run(run: RunSummary, name: str) -> Compared:
             errors[split] = _of_images(lines[split]["top1_error"], lines[split]["n"])
     config = read_json(run.path / "config.json")["config"]
     epoch = "" if run.epoch is None else f", {run.epoch:.4g} epochs"
-    return Compared(name, config, f"{run.state}{epoch}", errors, (run.path,))
+    return Compared(name, config, f"{run.state}{epoch}", errors, (run.path,), single=True)
 
 
 def _of_seeds(name: str, members: Sequence[Path]) -> Compared:

@@ -165,6 +165,13 @@ def _problem(predictions: Predictions) -> str:
     return ""
 
 
+def different(first: Predictions, other: Predictions) -> str:
+    """Returns in what the examples of two predictions differ: an attribute, or nothing."""
+    kinds = ("class_names", "names", "labels")
+    unequal = (k for k in kinds if not np.array_equal(getattr(first, k), getattr(other, k)))
+    return next(unequal, "")
+
+
 def averaged(members: Sequence[Predictions]) -> Predictions:
     """Returns the mean of the probabilities of several networks on the same examples.
 
@@ -178,12 +185,11 @@ def averaged(members: Sequence[Predictions]) -> Predictions:
     """
     first, *others = members
     for number, other in enumerate(others, start=2):
-        for what in ("class_names", "names", "labels"):
-            if not np.array_equal(getattr(first, what), getattr(other, what)):
-                raise InputError(
-                    f"members 1 and {number} of the ensemble differ in their {what}: they must be "
-                    "of the same examples in the same order"
-                )
+        if what := different(first, other):
+            raise InputError(
+                f"members 1 and {number} of the ensemble differ in their {what}: they must be "
+                "of the same examples in the same order"
+            )
     if not others:
         return first
     mean = np.zeros(first.probabilities.shape)

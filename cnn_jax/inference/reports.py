@@ -113,19 +113,32 @@ def seeds_table(results: Sequence[Mapping[str, Any]], hashed: str) -> str:
         hashed: config hash of the first.
     """
     told = metrics_told(results[0].get("classes"))
-    heads = "".join(f" {METRICS[name]} error, % |" for name in told)
-    lines = [f"| seed |{heads} n |", f"|---:|{'---:|' * len(told)}---:|"]
-    for r in results:
+    # Null where nothing is held out; runs of earlier versions do not have the key.
+    judged = [r["validation"] for r in results if r.get("validation")]
+    beside = len(judged) == len(results)
+    heads = "".join(f" {METRICS[name]} error on test, % |" for name in told) + " n |"
+    heads = f" {METRICS['top1']} error on validation, % |" * beside + heads
+    lines = [f"| seed |{heads}", "|" + "---:|" * (1 + heads.count("|"))]
+    for i, r in enumerate(results):
+        validation = f" {100 * judged[i]['top1_error']:.2f} |" if beside else ""
         errors_of = "".join(f" {100 * r[f'{name}_error']:.2f} |" for name in told)
-        lines.append(f"| {r['seed']} |{errors_of} {counted(r).removeprefix('n=')} |")
-    errors = [100 * r["top1_error"] for r in results]
-    spread = f", standard deviation {statistics.stdev(errors):.2f}" if len(errors) > 1 else ""
+        lines.append(f"| {r['seed']} |{validation}{errors_of} {counted(r).removeprefix('n=')} |")
+    if beside:
+        lines.append(f"\n{_spread('validation', judged)}, n={judged[0]['n']}.")
     lines.append(
-        f"\nTop-1 error on test: median {statistics.median(errors):.2f} %, lowest "
-        f"{min(errors):.2f} %, highest {max(errors):.2f} %{spread}, {len(results)} seeds, "
-        f"{results[0]['step']} steps each; config {hashed} at seed 0."
+        f"\n{_spread('test', results)}, {len(results)} seeds, {results[0]['step']} steps each; "
+        f"config {hashed} at seed 0."
     )
     return "\n".join(lines) + "\n"
+
+
+def _spread(split: str, results: Sequence[Mapping[str, Any]]) -> str:
+    errors = [100 * r["top1_error"] for r in results]
+    spread = f", standard deviation {statistics.stdev(errors):.2f}" if len(errors) > 1 else ""
+    return (
+        f"Top-1 error on {split}: median {statistics.median(errors):.2f} %, lowest "
+        f"{min(errors):.2f} %, highest {max(errors):.2f} %{spread}"
+    )
 
 
 def in_words(evaluation: Evaluation, classes: int) -> str:

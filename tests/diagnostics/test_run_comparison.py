@@ -3,11 +3,14 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cnn_jax.config.identity import to_tree
 from cnn_jax.config.problems import InputError
+from cnn_jax.diagnostics.paired_runs import PREDICTIONS
 from cnn_jax.diagnostics.run_comparison import compared, tables
+from cnn_jax.evaluation.predictions import Predictions
 from tests import configs
 from tests.binaries import run as binary
 from tests.storage.test_runs import make_run
@@ -117,3 +120,20 @@ def test_the_binary(places: dict[str, Path], tmp_path: Path) -> None:
     assert done.returncode == 0 and "Where the configs differ" in done.stdout, done.stderr
     assert all((tmp_path / f"comparison.{kind}").is_file() for kind in ("md", "png", "pdf"))
     assert "runs are missing" in binary("compare").stderr
+
+
+def test_two_runs_are_compared_example_by_example(places: dict[str, Path]) -> None:
+    labels, p = np.zeros(10, np.int32), np.tile(np.float32([0.9, 0.1]), (10, 1))
+    names, right = np.arange(10).astype(str), np.ones(10, bool)
+    classes = np.array(["x", "y"])
+    for name, wrong in (("a", [0]), ("b", [0, 1, 2, 3])):
+        said = p.copy()
+        said[wrong] = [0.2, 0.8]
+        Predictions(said, labels, right, names, classes).save(places[name] / PREDICTIONS)
+    done = binary("compare", str(places["a"]), str(places["b"]), str(places["seeds"]))
+    page = (places["a"].parent / "comparison.md").read_text()
+    assert "| a | b | 10 | 3 | 0 | +30.00 (" in page and "| 0.250 |" in page, done.stderr
+    fewer = Predictions(p[:5], labels[:5], right[:5], names[:5], classes)
+    fewer.save(places["b"] / PREDICTIONS)
+    done = binary("compare", str(places["a"]), str(places["b"]))
+    assert "Not compared: a and b; they differ in their names" in done.stdout

@@ -166,6 +166,12 @@ def test_seeds_reports_the_median(tmp_path: Path) -> None:
     rows = [
         line.strip("| ").split(" | ") for line in (tmp_path / "table.md").read_text().split("\n")
     ]
+    assert "error on validation: median" in done.stdout
+    (columns,) = (row for row in rows if row[0] == "seed")
+    assert columns[1:3] == ["top-1 error on validation, %", "top-1 error on test, %"]
+    assert [row[1] for row in rows if row[0] in ("0", "1")] == [
+        f"{100 * member['validation']['top1_error']:.2f}" for member in members
+    ]
     beside = {row[0]: row[1:] for row in rows if len(row) == 5}
     assert beside["ensemble of 2"][-1] == "899/899"
     for member in members:

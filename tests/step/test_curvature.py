@@ -1,4 +1,5 @@
 import itertools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from cnn_jax.config.problems import InputError
 from cnn_jax.models import build
-from cnn_jax.step.curvature import curvature
+from cnn_jax.step import curvature as module
 from cnn_jax.step.objective import LOSSES
 from cnn_jax.training.feeds import make_feed
 from cnn_jax.training.run import prepare
@@ -20,6 +21,11 @@ from tests import configs
 def _float64():
     with jax.enable_x64(True):
         yield
+
+
+def curvature(outputs: Any, losses: Any, params: Any) -> Any:
+    """As the step has it: one program, and not one for each operation."""
+    return jax.jit(lambda params: module.curvature(outputs, losses, params))(params)
 
 
 def half_squares(y: jax.Array) -> jax.Array:
@@ -60,7 +66,7 @@ def test_without_hidden_layers_it_is_the_diagonal_of_the_hessian() -> None:
     def losses(logits: jax.Array) -> jax.Array:
         return LOSSES["softmax"](logits, labels, 0.0)
 
-    exact = jax.hessian(lambda w: losses(x @ w).mean())(w)
+    exact = jax.jit(jax.hessian(lambda w: losses(x @ w).mean()))(w)
     found = curvature(lambda w: x @ w, losses, w)
     np.testing.assert_allclose(found, np.einsum("ijij->ij", exact), rtol=1e-12)
 
@@ -124,13 +130,11 @@ def test_lenet5_begins_with_the_rates_that_the_paper_prints() -> None:
     images = jnp.asarray(rng.choice([-0.1, 1.175], p=[0.8, 0.2], size=(4, 32, 32, 1)))
     labels = jnp.arange(4)
     params = model.init(jax.random.key(0), images)["params"]
-    found = jax.jit(
-        lambda params: curvature(
-            lambda p: model.apply({"params": p}, images).logits,
-            lambda logits: LOSSES["lecun_1998"](logits, labels, 0.0),
-            params,
-        )
-    )(params)
+    found = curvature(
+        lambda p: model.apply({"params": p}, images).logits,
+        lambda logits: LOSSES["lecun_1998"](logits, labels, 0.0),
+        params,
+    )
     leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(found)]
     assert jax.tree.structure(found) == jax.tree.structure(params)
     assert all((leaf >= 0).all() for leaf in leaves)

@@ -20,6 +20,7 @@ from cnn_jax.training.preemption import Preemption
 from cnn_jax.training.run import prepare
 from tests import configs
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
 SHORT = {"train.epochs": 0.16, "schedule.warmup_epochs": 0.0, "seed.init": 7}
 NARROW = {"model.kwargs": {"layers": (12, 5), "norm": "batch", "dropout_rate": 0.3}}
 FIRST = {"params/fc1/kernel", "params/fc1/bias", "params/fc1_bn/scale", "params/fc1_bn/bias"}

@@ -2,10 +2,14 @@ import shlex
 import time
 from pathlib import Path
 
+import pytest
+
 from cnn_jax.storage.run_directory import read_json
 from cnn_jax.training import session
 from cnn_jax.training.preemption import Preemption
 from tests import configs
+
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 
 def test_a_finished_run_leaves_its_card(tmp_path: Path) -> None:

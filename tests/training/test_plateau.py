@@ -18,6 +18,7 @@ from cnn_jax.training.preemption import Preemption, PreemptionRequested
 from cnn_jax.training.run import prepare
 from tests import configs
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
 # The rate is too low to learn much: the error stands still, and the rate drops.
 PLATEAU = {
     "schedule.name": "plateau",

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cnn_jax.training.preemption import INSISTING, SIGNALS
+from cnn_jax.training.preemption import INSISTING, SIGNALS, Preemption, PreemptionRequested
 from experiments.launch import tied
 
 BUSY = """
@@ -57,6 +57,34 @@ def test_a_second_signal_ends_at_once() -> None:
     process.send_signal(signal.SIGTERM)
     _, said = process.communicate(timeout=10)
     assert process.returncode == 128 + signal.SIGTERM and "stopping at once" in said
+
+
+REPORTING = """
+import os, signal, time
+from cnn_jax.training.preemption import Preemption
+with Preemption(grace_seconds=60.0) as preemption:
+    preemption.trained()
+    os.kill(os.getpid(), signal.{name})
+    time.sleep(20)
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+def test_once_all_is_trained_a_signal_ends_at_once(name: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", REPORTING.format(name=name)], capture_output=True, text=True
+    )
+    assert done.returncode == 75
+    assert f"{name}: stopping; all is trained, and the same command reports it" in done.stderr
+
+
+def test_a_signal_before_that_is_answered() -> None:
+    with Preemption() as preemption:
+        signal.raise_signal(signal.SIGTERM)
+        while not preemption.requested:
+            time.sleep(0.01)
+        with pytest.raises(PreemptionRequested):
+            preemption.trained()
 
 
 REPEATED = """

@@ -23,7 +23,8 @@ from cnn_jax.training.run import prepare
 from tests import configs
 from tests.training.killed_run import OVERRIDES
 
-pytestmark = pytest.mark.xdist_group("resume")  # one uninterrupted run serves them all
+# One uninterrupted run serves them all.
+pytestmark = [pytest.mark.xdist_group("resume"), pytest.mark.usefixtures("no_pictures")]
 STEPS = 40
 
 

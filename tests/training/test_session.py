@@ -20,6 +20,7 @@ from cnn_jax.training.shape_check import check_shapes
 from experiments.command_line import parse_config
 from tests import configs
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
 SHORT = {"train.epochs": 0.32, "schedule.warmup_epochs": 0.0}  # two steps
 
 
