@@ -153,6 +153,11 @@ def checked_data(plans: Sequence[PlannedRow], dataset: str) -> tuple[Dataset, li
     from cnn_jax.diagnostics.recognised_data import recognised
 
     data = plans[0].config.data
+    if data.directory is None and data.source in sources.ON_DISK:
+        raise InputError(
+            f"--data_directory is missing: the folder with the files of {dataset}, as in "
+            "--data_directory=DATA"
+        )
     made = sources.load(data)
     known = recognised(plans[0].config)
     name = known.name.partition("/")[0]

@@ -69,7 +69,7 @@ def test_faulty_data_is_named_before_anything_is_trained(
         (["--suite=mnist", "--config.train.epoch=1"], "train.epochs"),
         (["--suite=mnist", "--page=x.html"], "--page=x.html: unknown format"),
         (["--suite=mnist", "--row=x"], "--row is unknown; did you mean 'rows'"),
-        (["--suite=mnist"], "directory is unset: the folder with"),
+        (["--suite=mnist"], "--data_directory is missing: the folder with"),
         (["--suite=mnist", "--checkpoint=latest"], "--checkpoint is of a run of its own"),
         (["--config=configs/smoke.py", "--rows=x"], "--rows goes with --suite"),
         (["--config=configs/smoke.py", "--data_directory=x"], "--config.data.directory says"),
