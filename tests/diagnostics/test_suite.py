@@ -16,7 +16,7 @@ from cnn_jax.diagnostics import suite_pages
 from cnn_jax.diagnostics.bands import INSIDE, LEVEL
 from cnn_jax.diagnostics.published_rows import all_rows
 from cnn_jax.diagnostics.suite_plan import planned
-from cnn_jax.diagnostics.suite_rows import chosen, paper_of, suite_of
+from cnn_jax.diagnostics.suite_rows import LONG, chosen, paper_of, suite_of
 from cnn_jax.diagnostics.suite_verdict import RULE, band, measured
 from cnn_jax.models.facts import Spread
 from experiments.config_files import load_config_file
@@ -63,7 +63,9 @@ def test_rows_are_chosen_by_recipe_word_network_and_paper() -> None:
     assert [r.recipe for r in chosen(rows, ["1998_distorted"])] == ["mnist/lenet5:1998_distorted"]
     both = [r.recipe for r in chosen(rows, ["mnist/lenet5:*", "LeCun*"])]
     assert set(both) >= {*one, "mnist/lenet5:1998_distorted"}
-    assert chosen(rows, []) == chosen(rows, ["*"]) == rows
+    assert chosen(rows, ["*"]) == rows
+    usual, long = chosen(rows, []), chosen(rows, list(LONG))
+    assert sorted(map(repr, usual + long)) == sorted(map(repr, rows)) and len(long) == 3
     of_lenet5 = {row.recipe for row in rows if "/lenet5:" in row.recipe}
     left = {row.recipe for row in chosen(rows, ["-1998_distorted", "mnist/lenet5:*"])}
     assert left == of_lenet5 - {"mnist/lenet5:1998_distorted"} != of_lenet5
