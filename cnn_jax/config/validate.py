@@ -173,7 +173,7 @@ def _cross_problems(config: Config) -> list[str]:
             + as_in("optim.weight_decay_form", "decoupled")
         )
     if optim["name"] == "diagonal_levenberg_marquardt":
-        batches, every = optim["kwargs"]["batches"], optim["kwargs"]["every"]
+        batches, every = (_argument("optim", optim, name) for name in ("batches", "every"))
         if batches < 1 or 0 != every < batches:
             problems.append(
                 f"config.optim.kwargs.every = {every}: a measurement of {batches} batches begins "
@@ -213,12 +213,18 @@ def _source_problems(init_from: Any) -> list[str]:
     return []
 
 
+def _argument(section: str, given: Any, name: str) -> Any:
+    """What a section gives for an argument of its builder, or else its default."""
+    kwargs = given["kwargs"]
+    return kwargs[name] if name in kwargs else arguments(section)[given["name"]][name].default
+
+
 def _schedule_problems(schedule: Any, epochs: float) -> list[str]:
     """What is wrong with the boundaries of a schedule that has any."""
     name, key = schedule["name"], "schedule.kwargs.boundaries_epochs"
     if name not in ("step", "piecewise"):
         return []
-    boundaries = tuple(schedule["kwargs"]["boundaries_epochs"])
+    boundaries = tuple(_argument("schedule", schedule, "boundaries_epochs"))
     if not boundaries:
         return [
             f"config.schedule.name = {name!r} without config.{key} never "
@@ -230,9 +236,10 @@ def _schedule_problems(schedule: Any, epochs: float) -> list[str]:
             f"config.{key} = {boundaries}: each is later than the one before"
             + as_in(key, tuple(sorted(set(boundaries))))
         ]
-    if name == "piecewise" and len(multipliers := schedule["kwargs"]["multipliers"]) != len(
-        boundaries
-    ):
+    if name == "step":
+        return []
+    multipliers = _argument("schedule", schedule, "multipliers")
+    if len(multipliers) != len(boundaries):
         return [
             f"config.schedule.kwargs.multipliers has {len(multipliers)} numbers for "
             f"{len(boundaries)} boundaries: one for each"

@@ -18,6 +18,7 @@ from cnn_jax.evaluation.views import LARGEST_VIEW, _cut
 SIDE = st.integers(1, 150)
 LONG = st.integers(1, 60_000)
 RULE = CROPS["shorter_side"](64, 72)
+OF_ANY_SIZE = sorted(set(CROPS) - {"padded"})  # that one refuses what its square does not hold
 
 
 @st.composite
@@ -56,7 +57,7 @@ def test_on_both_sides_of_the_bound_the_pixels_are_the_same(
 
 
 def test_photographs_are_resized_as_ever() -> None:
-    for name in CROPS:
+    for name in OF_ANY_SIZE:
         for height, width in ((375, 500), (500, 375), (3000, 4000), (256, 1024)):
             assert not is_far_larger(CROPS[name]()(draws(0, 0, 0), height, width))
 
@@ -75,7 +76,7 @@ class Counted:
         return np.asarray(cv2.resize(image, size, **others))
 
 
-@given(LONG, LONG, st.sampled_from(sorted(CROPS)), st.integers(0, 99))
+@given(LONG, LONG, st.sampled_from(OF_ANY_SIZE), st.integers(0, 99))
 @settings(max_examples=30, deadline=None)
 def test_a_crop_costs_what_it_takes(height: int, width: int, name: str, position: int) -> None:
     """Of any aspect: no more than a photograph, the image itself and a few times the output."""

@@ -257,7 +257,7 @@ def test_a_broken_search_is_named(
         (
             rate,
             '"train.loss": schema.LogUniform(1.0, 2.0)',
-            "'lecun_1998' is needed, this is float",
+            "'lecun_1998' or 'mean_squared_error' is needed, this is float",
         ),
         (rate, '"train.batch_size": schema.Uniform(8, 64)', "draws fractions: Choice((1, 2, 3))"),
         (rate, '"train.loss": schema.Choice(("softmx",))', "did you mean 'softmax'"),

@@ -47,6 +47,7 @@ COMMANDS = {
     "describe": ("--all",),
     "digits_svc": (),
     "evaluate": ("--workdir={}/nothing",),
+    "figures": ("--data_directory={}/nothing", "--workdir={}/run"),
     "initial_loss": (),
     "predict": ("--workdir={}/nothing", "docs/images"),
     "prepare": ("--dataset=folder", "--folder=docs/images", "--data_dir={}/data"),
