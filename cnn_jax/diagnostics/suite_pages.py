@@ -95,7 +95,8 @@ def html_page(suite: Tree) -> str:
 def text_table(suite: Tree) -> str:
     """Returns the table for a terminal: a line a row."""
     return "\n".join(
-        f"{cells[8]:10} published {cells[2]:>6} %, here {cells[3] or '?'} %, {cells[6]} seed(s)  "
+        f"{cells[8]:10} published {cells[2]:>6} %, here {cells[3] or '?'} %, "
+        f"{_counted(int(cells[6]), 'seed')}  "
         f"{row['recipe']}, {cells[0]}"
         for row, cells in _cells(suite)
     )
@@ -103,6 +104,10 @@ def text_table(suite: Tree) -> str:
 
 def _title(suite: Tree) -> str:
     return f"Published errors on {suite['suite']}, run again"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def _spaced(paragraphs: Sequence[str]) -> list[str]:
@@ -115,7 +120,10 @@ def _opening(suite: Tree) -> list[str]:
     verdicts = Counter(error["verdict"].partition(":")[0] for error in errors)
     told = ", ".join(f"{count} {verdict}" for verdict, count in sorted(verdicts.items()))
     seeds = [seed for row in suite["rows"] for seed in row["seeds"]]
-    about = [f"{len(errors)} published errors, {len(seeds)} runs: {told or 'none so far'}."]
+    about = [
+        f"{_counted(len(errors), 'published error')}, {_counted(len(seeds), 'run')}: "
+        f"{told or 'none so far'}."
+    ]
     if seeds:
         days = sorted(seed["finished"] for seed in seeds)
         made = Counter(
