@@ -1,6 +1,7 @@
 """The window alone against the window of the whole, and what either may cost."""
 
 import tracemalloc
+from collections.abc import Callable
 
 import cv2
 import numpy as np
@@ -62,6 +63,15 @@ def test_photographs_are_resized_as_ever() -> None:
             assert not is_far_larger(CROPS[name]()(draws(0, 0, 0), height, width))
 
 
+def peak_of(make: Callable[[], list[np.ndarray]]) -> tuple[list[np.ndarray], int]:
+    """What a call makes, and the most bytes it holds; what fails leaves no tracing behind."""
+    tracemalloc.start()
+    try:
+        return make(), tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
 class Counted:
     """cv2, of which the pixels that it makes are counted."""
 
@@ -86,10 +96,8 @@ def test_a_crop_costs_what_it_takes(height: int, width: int, name: str, position
     with pytest.MonkeyPatch.context() as patch:
         counted = Counted()
         patch.setattr(resizing, "cv2", counted)
-        tracemalloc.start()
-        out = apply_crop(image, CROPS[name]()(draws(0, 1, position), height, width))
-        _, peak = tracemalloc.get_traced_memory()
-        tracemalloc.stop()
+        crop = CROPS[name]()(draws(0, 1, position), height, width)
+        (out,), peak = peak_of(lambda: [apply_crop(image, crop)])
     window = out.shape[0] * out.shape[1]
     assert counted.most <= max(resizing.MADE_WHOLE, 4 * window, height * width)
     assert peak <= 3 * max(resizing.MADE_WHOLE, 4 * window) + 40 * window + image.nbytes
@@ -100,10 +108,7 @@ def test_a_crop_costs_what_it_takes(height: int, width: int, name: str, position
 def test_views_of_a_line_cost_what_they_show(name: str, shape: tuple[int, int]) -> None:
     image = np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)
     arguments = {} if name == "centre" else {"shorter_side": 72} if "10" in name else {"scales": 72}
-    tracemalloc.start()
-    views = _cut(image, protocol_of(name, arguments, RULE, 64))
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
+    views, peak = peak_of(lambda: list(_cut(image, protocol_of(name, arguments, RULE, 64))))
     assert {view.shape for view in views} == {(64, 64, 3)}
     assert peak < 3 * resizing.MADE_WHOLE + 100 * sum(view.size for view in views)
 
