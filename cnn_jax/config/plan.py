@@ -46,7 +46,8 @@ def make_plan(config: Config, train_examples: int) -> RunPlan:
     """Returns the plan of a validated config over `train_examples` examples.
 
     Raises:
-        InputError: there is nothing to train on, or there are more steps than a run counts.
+        InputError: there is nothing to train on, there are more steps than a run counts, or none in
+            which the optimizer moves anything.
     """
     if train_examples < 1:
         raise InputError("the train split is empty: nothing to train on")
@@ -61,6 +62,7 @@ def make_plan(config: Config, train_examples: int) -> RunPlan:
             f"{batch} of {train_examples} examples, and int32 counts at most {INT32}, as in "
             f"--config.train.epochs={INT32 * batch // train_examples}"
         )
+    _check_it_trains(config, steps(config.train.epochs))
     warmup = config.schedule.warmup_epochs
     return RunPlan(
         train_examples=train_examples,
@@ -71,6 +73,18 @@ def make_plan(config: Config, train_examples: int) -> RunPlan:
         evaluate_every=steps(_evaluation_epochs(config)),
         checkpoint_every=steps(config.checkpoint.every_epochs),
     )
+
+
+def _check_it_trains(config: Config, steps: int) -> None:
+    if config.optim.name != "diagonal_levenberg_marquardt":
+        return
+    batches = argument_of(config, "optim", "batches")
+    if batches > steps:
+        raise InputError(
+            f"config.optim.kwargs.batches = {batches}: the parameters stay where they are until "
+            f"second derivatives are measured over so many batches, and the run has {steps}, as in "
+            f"--config.optim.kwargs.batches={max(1, steps // 20)}"
+        )
 
 
 def _steps(epochs: float, examples: int, batch: int) -> int:

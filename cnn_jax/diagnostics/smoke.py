@@ -90,6 +90,8 @@ def _shorten(small: ConfigDict) -> None:
     small.train.batch_norm_virtual_batch = BATCH // 2
     small.schedule.warmup_epochs = min(small.schedule.warmup_epochs, 0.5)
     small.optim.averaging_start_epochs = 0.0
+    if small.optim.name == "diagonal_levenberg_marquardt":
+        small.optim.kwargs.batches = 1
     small.data_dependent_init.examples = BATCH
     small.evaluation.every_epochs = small.checkpoint.every_epochs = 1.0
     small.evaluation.batch_size = BATCH

@@ -176,10 +176,11 @@ def diagonal_levenberg_marquardt(
     LeCun et al. 1998, Proc. IEEE 86(11), appendix C, with the damping of section III.A; h is the
     second derivative of the loss by each parameter, see `step.curvature`. As in the paper it is the
     mean over 500 examples at the beginning of each pass over 60,000, which is what the defaults are
-    with batches of one. It is measured on the batches of the run itself, which are trained on
-    meanwhile by the measurement before, and the first time by what is gathered so far. Where the
-    loss flattens as it falls h goes to zero with it, and the steps grow: then it is better measured
-    once, `every=0`.
+    with batches of one. It is measured on the batches of the run itself: until the first
+    measurement is whole the parameters stay where they are, as in the paper, which measures before
+    it trains; later ones are made while training goes on by the one before. Where the loss flattens
+    as it falls h goes to zero with it, and the steps grow: then it is better measured once,
+    `every=0`.
 
     Args:
         rate: eta of the paper.
@@ -189,7 +190,7 @@ def diagonal_levenberg_marquardt(
         every: steps from the beginning of a measurement to that of the next; 0: there is one alone.
 
     Example:
-        >>> optimizer = diagonal_levenberg_marquardt(0.1, 0.0, damping=0.0)
+        >>> optimizer = diagonal_levenberg_marquardt(0.1, 0.0, damping=0.0, batches=1)
         >>> w = jnp.array(3.0)
         >>> update, _ = optimizer.update(2 * w, optimizer.init(w), w, second=lambda: jnp.array(2.0))
         >>> f"{update:.3f}"
@@ -219,14 +220,19 @@ def diagonal_levenberg_marquardt(
                 return before + weight.astype(before.dtype) * (now - before)
 
             gathered = jax.tree.map(with_this, state.gathered, second())
-            in_use = (state.step < batches) | (number == batches - 1)
-            kept = jax.tree.map(partial(jnp.where, in_use), gathered, state.curvature)
+            whole = number == batches - 1
+            kept = jax.tree.map(partial(jnp.where, whole), gathered, state.curvature)
             return kept, gathered
 
         curvature, gathered = jax.lax.cond(
             number < batches, measured, lambda: (state.curvature, state.gathered)
         )
-        updates = jax.tree.map(lambda g, h: -rate * g / (damping + h), grads, curvature)
+        known = state.step >= batches - 1
+
+        def move(g: jax.Array, h: jax.Array) -> jax.Array:
+            return jnp.where(known, -rate * g / (damping + h), 0)
+
+        updates = jax.tree.map(move, grads, curvature)
         return updates, LevenbergMarquardtState(curvature, gathered, state.step + 1)
 
     return optax.GradientTransformationExtraArgs(init, update)

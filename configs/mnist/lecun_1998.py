@@ -18,7 +18,7 @@ Graphics Origin 2000. Estimate: 20 passes are one to four minutes on one CPU cor
 Known deviations:
 - Batches of 10 at ten times the rate; the paper takes one image at a time, and so does `linear`.
 - The second derivatives are measured on the first 500 images of each pass, which are trained on
-  meanwhile; the paper measures them before the pass.
+  meanwhile, but for those of the first pass; the paper measures them before the pass.
 - `lenet1`, `lenet4`: weights are drawn from +-sqrt(3 / fan-in), as in lenet5.py, not from the
   +-2.4 / fan-in of appendix A, from which they stay at chance for a pass.
 - `lenet1`: images are resized to 22x22 in a black 28x28, so that digits are about 16x16 as in the

@@ -12,6 +12,7 @@ from tests import configs
 def config(epochs: float, batch: int, warmup: float = 0.0) -> Section:
     return Section(
         train=Section(epochs=epochs, batch_size=batch),
+        optim=Section(name="momentum"),
         schedule=Section(name="constant", warmup_epochs=warmup),
         evaluation=Section(every_epochs=1.0),
         checkpoint=Section(every_epochs=2.0),
@@ -52,3 +53,11 @@ def test_a_plateau_schedule_says_itself_when_to_evaluate() -> None:
     assert make_plan(configs.make(keys), 80).evaluate_every == 10
     keys["schedule.kwargs"] = {"every_epochs": 0.5}
     assert make_plan(configs.make(keys), 80).evaluate_every == 5
+
+
+def test_an_optimizer_that_would_only_measure_is_refused() -> None:
+    keys = {"optim.name": "diagonal_levenberg_marquardt", "optim.kwargs": {"batches": 20}}
+    given = configs.make(keys | {"train.epochs": 1.0, "train.batch_size": 10})
+    assert make_plan(given, 200).total_steps == 20
+    with pytest.raises(InputError, match="batches = 20.*the run has 19.*kwargs.batches=1$"):
+        make_plan(given, 190)

@@ -18,7 +18,11 @@ from cnn_jax.storage.run_directory import read_json
 from tests.binaries import run
 from tests.data.test_official import small, write_idx
 
-SHORT = ("--config.train.batch_size=4", "--config.train.epochs=2")
+SHORT = (
+    "--config.train.batch_size=4",
+    "--config.train.epochs=2",
+    "--config.optim.kwargs.batches=2",
+)
 OF_THE_CLOCK = {"minutes", "minutes_a_seed", "finished"}
 
 

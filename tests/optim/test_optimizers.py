@@ -6,6 +6,8 @@ import jax
 import numpy as np
 import optax
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cnn_jax.optim.optimizers import OPTIMIZERS
 
@@ -64,8 +66,10 @@ def diagonal_levenberg_marquardt(state: dict, g: np.ndarray, t: int, rate: float
     """Measured in steps 1 and 2, 5 and 6, 9 and 10; in force from the second of each pair on."""
     seen = [*state.get("g", []), g]
     state["g"] = seen
-    whole = [(k - 1, k) for k in (2, 6, 10) if k <= t] or [(1, t)]
-    h = np.mean([seen[k - 1] ** 2 for k in sorted(set(whole[-1]))], axis=0)
+    whole = [(k - 1, k) for k in (2, 6, 10) if k <= t]
+    if not whole:
+        return np.zeros_like(g)
+    h = np.mean([seen[k - 1] ** 2 for k in whole[-1]], axis=0)
     return -rate * g / (0.02 + h)
 
 
@@ -109,7 +113,25 @@ def test_curvature_is_measured_once() -> None:
     for second in (1.0, 3.0, 100.0, 100.0, 100.0):
         update, state = optimizer.update(w + 1, state, second=lambda h=second: jax.numpy.array(h))
         updates.append(float(update))
-    np.testing.assert_allclose(updates, [-1.0, -0.5, -0.5, -0.5, -0.5])
+    np.testing.assert_allclose(updates, [0.0, -0.5, -0.5, -0.5, -0.5])
+
+
+@settings(deadline=None, max_examples=15)
+@given(batches=st.integers(1, 5), more=st.integers(0, 5), once=st.booleans())
+def test_nothing_moves_before_the_first_measurement_is_whole(
+    batches: int, more: int, once: bool
+) -> None:
+    """A parameter whose first examples are flat would be thrown far by what they alone tell."""
+    every = 0 if once else batches + more
+    optimizer = OPTIMIZERS["diagonal_levenberg_marquardt"](
+        1.0, 0.0, damping=0.01, batches=batches, every=every
+    )
+    w = jax.numpy.array(0.0)
+    state = optimizer.init(w)
+    for step in range(batches):
+        second = float(batches if step == batches - 1 else 0)  # flat, but for the last
+        update, state = optimizer.update(w + 1, state, second=lambda h=second: jax.numpy.array(h))
+        assert float(update) == pytest.approx(0 if step < batches - 1 else -1 / 1.01)
 
 
 def test_the_two_forms_of_momentum_part_where_the_rate_changes() -> None:
