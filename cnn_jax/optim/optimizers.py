@@ -213,20 +213,21 @@ def diagonal_levenberg_marquardt(
         del params
         number = state.step % every if every else state.step
 
-        def measured() -> tuple[Any, Any]:
+        def measured(kept: tuple[jax.Array, Any, Any]) -> tuple[jax.Array, Any, Any]:
+            _, before, gathered = kept
             weight = 1 / (number + 1).astype(float)
 
             def with_this(before: jax.Array, now: jax.Array) -> jax.Array:
                 return before + weight.astype(before.dtype) * (now - before)
 
-            gathered = jax.tree.map(with_this, state.gathered, second())
+            gathered = jax.tree.map(with_this, gathered, second())
             whole = number == batches - 1
-            kept = jax.tree.map(partial(jnp.where, whole), gathered, state.curvature)
-            return kept, gathered
+            curvature = jax.tree.map(partial(jnp.where, whole), gathered, before)
+            return jnp.array(False), curvature, gathered
 
-        curvature, gathered = jax.lax.cond(
-            number < batches, measured, lambda: (state.curvature, state.gathered)
-        )
+        # A loop of one turn or none: unlike `cond` it leaves what it does not change in its place.
+        due = (number < batches, state.curvature, state.gathered)
+        _, curvature, gathered = jax.lax.while_loop(lambda kept: kept[0], measured, due)
         known = state.step >= batches - 1
 
         def move(g: jax.Array, h: jax.Array) -> jax.Array:
