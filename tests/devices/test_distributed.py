@@ -149,6 +149,27 @@ def child(launcher: subprocess.Popen[str], process_id: int) -> int:
     return int(line.split()[0])
 
 
+def goes_on(root: Path, words: list[str]) -> str:
+    """Returns what a command says that trains on, until its first step; it is stopped then."""
+    again = subprocess.Popen(
+        words,
+        cwd=root,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert again.stdout is not None
+    # The log of the first start is there already: what is said tells that the second one trains.
+    said = ""
+    while "first step after" not in said and (line := again.stdout.readline()):
+        said += line
+    again.send_signal(signal.SIGTERM)
+    said += again.communicate(timeout=60)[0]
+    assert again.returncode == 75, said
+    return said
+
+
 LONG = {"train.epochs": 3200.0, "schedule.name": "constant", "schedule.kwargs": {}}
 
 
@@ -185,36 +206,48 @@ def test_two_processes_continue_what_two_began(root: Path, tmp_path: Path) -> No
     out, _ = launcher.communicate(timeout=60)
     assert launcher.returncode == 75, out
     saved = int(re.findall(r"preempted: step (\d+) is saved", out)[0])
-    again = subprocess.Popen(
-        words,
-        cwd=root,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert again.stdout is not None
-    # The log of the first start is there already: what is said tells that the second one trains.
-    said = ""
-    while "first step after" not in said and (line := again.stdout.readline()):
-        said += line
-    assert f"resuming at step {saved}" in said, said
-    again.send_signal(signal.SIGTERM)
-    again.communicate(timeout=60)
-    assert again.returncode == 75
+    assert f"resuming at step {saved}" in goes_on(root, words)
     assert not (tmp_path / "run" / "damaged_checkpoints").exists()
 
 
-def test_a_lost_process_is_named_and_ends_the_others(root: Path, tmp_path: Path) -> None:
+REASON = {
+    0: "process 0 was lost: nobody listens at localhost:",
+    1: "process 1 was not heard of for 10 s (config.distributed.heartbeat_seconds): it was killed",
+}
+
+
+@pytest.mark.parametrize("lost", [0, 1])
+def test_a_lost_process_is_named_and_ends_the_others(lost: int, root: Path, tmp_path: Path) -> None:
     workdir = tmp_path / "run"
     launcher = started(root, command(tmp_path, workdir, 2, **LONG), workdir)
-    os.kill(child(launcher, 1), signal.SIGKILL)
+    os.kill(child(launcher, lost), signal.SIGKILL)
     began = time.monotonic()
     out, _ = launcher.communicate(timeout=60)
     assert time.monotonic() - began < 40  # heartbeat 10 s + 30 s
     assert launcher.returncode == 1
-    assert "process 1 was lost: killed by SIGKILL" in out
+    assert f"process {lost} was lost: killed by SIGKILL" in out
+    assert f"[{1 - lost}] error: {REASON[lost]}" in out, out
+    assert "the same command goes on" in out and f"process {1 - lost} was lost" not in out
     assert json.loads((workdir / "config.json").read_text())
+
+
+@pytest.mark.parametrize("stopped", [0, 1])
+def test_a_process_that_was_stopped_ends_all_and_the_command_goes_on(
+    stopped: int, root: Path, tmp_path: Path
+) -> None:
+    workdir = tmp_path / "run"
+    words = command(tmp_path, workdir, 2, **LONG)
+    launcher = started(root, words, workdir)
+    number = child(launcher, stopped)
+    os.kill(number, signal.SIGSTOP)
+    time.sleep(14)
+    os.kill(number, signal.SIGCONT)
+    out, _ = launcher.communicate(timeout=30)
+    assert launcher.returncode == 1, out
+    assert f"[{1 - stopped}] error: process {stopped} was not heard of for 10 s" in out
+    assert re.search(rf"\[{stopped}\] error: process {stopped} was stopped for 1\d s, longer", out)
+    assert "Check failure" not in out.partition(f"[{stopped}] error: process")[0], out
+    assert "resuming at step" in goes_on(root, words)
 
 
 def test_a_coordinator_that_does_not_come_is_named(root: Path) -> None:

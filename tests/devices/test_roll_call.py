@@ -150,7 +150,7 @@ def test_localhost_is_listened_at_alone() -> None:
 def test_jax_is_told_to_listen_there(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     told: dict[str, Any] = {}
     monkeypatch.setattr(jax.distributed, "initialize", lambda *_, **how: told.update(how))
-    monkeypatch.setattr(distributed, "_watch", lambda: None)
+    monkeypatch.setattr(distributed, "watch", lambda heartbeat: None)
     port = free_port()
     mine, other = member(number, 2, port), member(1 - number, 2, port)
     mine.detect, mine.heartbeat_seconds = False, 10.0
