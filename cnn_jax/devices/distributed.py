@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import json
 import os
+import socket
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -19,6 +20,7 @@ from cnn_jax.config.problems import InputError
 from cnn_jax.devices.leaving import MORE_FOR_JAX, store, watch
 from cnn_jax.devices.roll_call import answer_roll, call_roll
 
+MOST_NAMED = 8  # processes, in a message
 EXCHANGED = itertools.count()
 
 
@@ -107,7 +109,12 @@ def check_equal(what: str, facts: Mapping[str, Any]) -> None:
     Raises:
         InputError: on all of them, name by name and process by process, where they do not.
     """
-    if lines := differences([json.loads(text) for text in gather_texts(json.dumps(facts))]):
+    told = [json.loads(t) for t in gather_texts(json.dumps([socket.gethostname(), facts]))]
+    hosts, said = zip(*told, strict=True)
+    if lines := differences(said):
+        if len(set(hosts)) > 1:
+            named = [f"process {process} runs on {host}" for process, host in enumerate(hosts)]
+            lines.append(", ".join(named[:MOST_NAMED]))
         raise InputError(
             f"the processes do not agree on {what}; nothing was begun:\n  " + "\n  ".join(lines)
         )
@@ -132,9 +139,9 @@ def differences(said: Sequence[Mapping[str, Any]]) -> list[str]:
     return lines
 
 
-def _some(numbers: Sequence[int], most: int = 8) -> str:
-    shown = ", ".join(map(str, numbers[:most]))
-    return shown if len(numbers) <= most else f"{shown} and {len(numbers) - most} more"
+def _some(numbers: Sequence[int]) -> str:
+    shown, more = ", ".join(map(str, numbers[:MOST_NAMED])), len(numbers) - MOST_NAMED
+    return shown if more <= 0 else f"{shown} and {more} more"
 
 
 def wait_for_all(name: str) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 
 from cnn_jax.storage.metrics_log import read_metrics
 from cnn_jax.storage.run_directory import read_json
+from tests.data import files
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("time")]
 CONFIG = """
@@ -264,7 +266,12 @@ def test_a_coordinator_that_does_not_come_is_named(root: Path) -> None:
 
 
 def by_hand(
-    root: Path, tmp_path: Path, own: list[list[str]], limits: dict[int, int] | None = None
+    root: Path,
+    tmp_path: Path,
+    own: list[list[str]],
+    limits: dict[int, int] | None = None,
+    roots: dict[int, Path] | None = None,
+    keys: dict[str, Any] | None = None,
 ) -> list[tuple[int, str]]:
     """Returns exit code and output of processes that are started one by one.
 
@@ -273,13 +280,16 @@ def by_hand(
         tmp_path: for the run.
         own: of each process, its flags.
         limits: process -> the longest file that it may write, in blocks.
+        roots: process -> where its code lies, in place of `root`.
+        keys: of the config; they stand in for those of the run.
     """
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         port = probe.getsockname()[1]
     file = tmp_path / "config.py"
     shared = {"train.batch_size": 8, "parallel.devices": None, "parallel.shard_parameters": True}
-    file.write_text(CONFIG.format(overrides=shared | {"model.kwargs.layers": (640,)}))
+    network = {"model.kwargs.layers": (640,)} if keys is None else keys
+    file.write_text(CONFIG.format(overrides=shared | network))
     environment_of = environment() | {"JAX_PLATFORMS": "cpu"}
     processes = []
     for i, flags in enumerate(own):
@@ -294,7 +304,7 @@ def by_hand(
         ]
         started = subprocess.Popen(
             words,
-            cwd=root,
+            cwd=(roots or {}).get(i, root),
             env=environment_of,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -309,14 +319,67 @@ def test_hosts_that_disagree_train_nothing(root: Path, tmp_path: Path) -> None:
     workdir = tmp_path / "run"
     own = [
         [f"--workdir={workdir}", "--config.seed.data=1", "--config.data.workers=1"],
-        [f"--workdir={workdir}", "--config.seed.data=2", "--config.optim.learning_rate=0.3"],
+        [
+            *(f"--workdir={workdir}", "--config.seed.data=2", "--config.optim.learning_rate=0.3"),
+            *("--config.model.kwargs.dropout_rate=0.4", "--config.evaluation.every_epochs=2.0"),
+        ],
     ]
     for code, out in by_hand(root, tmp_path, own):
         assert code == 2, out
         assert "config.seed.data: 1 on process 0; 2 on process 1" in out
         assert "config.optim.learning_rate: 0.02 on process 0; 0.3 on process 1" in out
+        assert "config.model.kwargs.dropout_rate: 0.3 on process 0; 0.4 on process 1" in out
+        assert "config.evaluation.every_epochs: 1.6 on process 0; 2.0 on process 1" in out
         assert "data.workers" not in out and "Check failure" not in out
     assert not workdir.exists()
+
+
+def test_another_network_on_a_host_trains_nothing(root: Path, tmp_path: Path) -> None:
+    own = [[f"--workdir={tmp_path / 'run'}"]] * 2
+    for code, out in by_hand(root, tmp_path, [own[0], [*own[1], "--config.model.name=linear"]]):
+        assert code == 2, out
+        assert "config.model.name: 'mlp' on process 0; 'linear' on process 1" in out
+    assert not (tmp_path / "run").exists()
+
+
+def test_one_image_fewer_on_a_host_trains_nothing(root: Path, tmp_path: Path) -> None:
+    here, there = (tmp_path / name / "data" for name in ("here", "there"))
+    files.folder(here)
+    shutil.copytree(here, there)
+    next((there / "train" / "kind_1").iterdir()).unlink()
+    keys = {
+        **{"data.source": "folder", "data.kwargs": {}, "data.directory": str(here)},
+        **{"data.validation_folds": 5, "data.normalisation": "unit", "data.workers": 0},
+        **{"train_crop.name": "random_resized", "train_crop.kwargs": {"size": 16}},
+        **{"test_crop.name": "shorter_side", "test_crop.kwargs": {"size": 16, "shorter_side": 18}},
+    }
+    own = [[f"--workdir={tmp_path / 'run'}", f"--config.data.directory={d}"] for d in (here, there)]
+    for code, out in by_hand(root, tmp_path, own, keys=keys):
+        assert code == 2, out
+        assert "examples.train: 24 on process 0; 23 on process 1" in out
+    assert not (tmp_path / "run").exists()
+
+
+def test_other_code_on_a_host_trains_nothing(root: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    for name in ("cnn_jax", "experiments", "tests"):
+        shutil.copytree(root / name, other / name, ignore=shutil.ignore_patterns("__pycache__"))
+    with (other / "cnn_jax" / "models" / "mlp.py").open("a") as changed:
+        changed.write("# another version\n")
+    own = [[f"--workdir={tmp_path / 'run'}"]] * 2
+    for code, out in by_hand(root, tmp_path, own, roots={1: other}):
+        assert code == 2, out
+        assert "SHA-256 of the code of cnn_jax: " in out
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_number_that_is_given_twice_is_named_by_all(root: Path, tmp_path: Path) -> None:
+    own = [[f"--workdir={tmp_path / 'run'}"] for _ in range(3)]
+    own[2].append("--config.distributed.process_id=1")
+    for code, out in by_hand(root, tmp_path, own, keys={"train.batch_size": 6}):
+        assert code == 2, out
+        assert "config.distributed.process_id = 1 was given twice" in out
+    assert not (tmp_path / "run").exists()
 
 
 def test_hosts_that_share_no_directory_train_nothing(root: Path, tmp_path: Path) -> None:
