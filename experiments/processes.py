@@ -18,6 +18,7 @@ from cnn_jax.config.changes import changed, overridden
 from cnn_jax.config.problems import InputError
 from cnn_jax.config.validate import validate
 from experiments import command_line
+from experiments.faults import fault_of
 
 MEMBERS_ALONE = (
     "members train on the devices of one process; experiments.seeds and experiments.train join "
@@ -124,5 +125,6 @@ def joined(distributed: Any, command: str, *same: flags.FlagHolder[Any]) -> Iter
             yield lead
             others.gather_texts("done")  # one that went earlier would be missed by the others
         except Exception as error:
-            leave(error)
+            fault = fault_of(error)
+            leave(error if fault is None else InputError(fault))
             raise

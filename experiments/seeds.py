@@ -24,6 +24,7 @@ from cnn_jax.training.preemption import PREEMPTED, Preemption, PreemptionRequest
 from experiments import command_line
 from experiments.processes import joined, refuse
 
+DIVERGED = 3
 WORKDIR = flags.DEFINE_string(
     "workdir", None, "directory of all runs; default: runs/seeds-<config>"
 )
@@ -45,6 +46,7 @@ def main(argv: list[str]) -> int:
     together = joined(config.distributed, "seeds", SEEDS)
     with together as lead, Preemption(config.checkpoint.grace_seconds) as preemption:
         # Imported here: jax takes seconds, and a bad config need not wait for it.
+        from cnn_jax.training.guard import DivergedError
         from cnn_jax.training.session import train
 
         try:
@@ -58,6 +60,9 @@ def main(argv: list[str]) -> int:
         except PreemptionRequested:
             print(f"preempted in seed {seed}; run the same command again")
             return PREEMPTED
+        except DivergedError as error:
+            command_line.say(f"seed {seed}: {error}")
+            return DIVERGED
         from cnn_jax.inference.reports import seeds_table
 
         table = seeds_table(results, config_hash(to_tree(config)))

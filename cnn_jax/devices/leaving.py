@@ -31,6 +31,7 @@ from cnn_jax.config.problems import InputError
 from cnn_jax.devices.roll_call import address_of
 
 SECONDS_BETWEEN_LOOKS = 0.5  # at whether another process has left
+LOOKS_A_SECOND = 200  # at most, of all processes
 SECONDS_TO_LEAVE = 5.0  # that process 0, which keeps the store, waits for the others
 MORE_FOR_JAX = 20.0  # seconds beyond the heartbeat: it shall not be first
 WHY, LEFT, ALIVE = "cnn_jax/why", "cnn_jax/left", "cnn_jax/alive"
@@ -106,10 +107,12 @@ def watch(heartbeat_seconds: float) -> None:
     ending, heard, ticked = threading.Event(), [time.monotonic()], [time.monotonic()]
     _heartbeat[0] = heartbeat_seconds
     silence = Silence(count, heartbeat_seconds, time.monotonic())
+    # Process 0 answers all: of thousands each looks more seldom.
+    between = min(heartbeat_seconds / 5, max(SECONDS_BETWEEN_LOOKS, count / LOOKS_A_SECOND))
 
     def look() -> None:
         looks = 0
-        while not ending.wait(SECONDS_BETWEEN_LOOKS):
+        while not ending.wait(between):
             try:
                 told, looks = _told(), looks + 1
                 store().key_value_set(f"{ALIVE}/{me}", str(looks), allow_overwrite=True)

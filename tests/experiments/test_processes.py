@@ -1,12 +1,14 @@
 """Several processes are joined or refused, by every binary, before anything is touched."""
 
+import errno
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cnn_jax.config.problems import InputError
-from cnn_jax.devices import distributed, parallel
+from cnn_jax.devices import distributed, leaving, parallel
 from experiments import processes
 from tests.binaries import ROOT, run
 
@@ -101,3 +103,29 @@ def test_other_keys_stay_where_they_are() -> None:
     assert processes.taken(rest) == (rest, None)
     with pytest.raises(InputError, match=r"process_id = 5"):
         processes.taken(["evaluate", *TOGETHER, "--config.distributed.process_id=5"])
+
+
+@pytest.mark.parametrize("lead", [True, False])
+def test_one_process_speaks_and_all_hear_why_one_fails(
+    lead: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left: list[Exception] = []
+    for name in ("start", "gather_texts"):
+        monkeypatch.setattr(distributed, name, lambda _: None)
+    monkeypatch.setattr(distributed, "check_equal", lambda *_: None)
+    monkeypatch.setattr(distributed, "lead", lambda: lead)
+    monkeypatch.setattr(leaving, "leave", left.append)
+    section = processes.taken(["evaluate", *TOGETHER])[1]
+    with processes.joined(section, "evaluate") as speaks:
+        print("the error is 1 %")
+    assert speaks is lead
+    assert capsys.readouterr().out == ("the error is 1 %\n" if lead else "")
+    with pytest.raises(OSError), processes.joined(section, "evaluate"):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    (why,) = left
+    assert isinstance(why, InputError) and "No space left" in str(why)
+
+
+def test_alone_nothing_is_met() -> None:
+    with processes.joined(None, "evaluate") as speaks:
+        assert speaks
