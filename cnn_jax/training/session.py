@@ -15,6 +15,7 @@ from cnn_jax.config.problems import InputError
 from cnn_jax.config.schema import Config
 from cnn_jax.data.same_data import check_same_data as check_data_of_run
 from cnn_jax.devices.distributed import lead_says, text_from_lead, wait_for_all
+from cnn_jax.devices.kept_programs import programs_in_words
 from cnn_jax.devices.leaving import leave
 from cnn_jax.evaluation.errors_in_words import errors_in_words
 from cnn_jax.evaluation.exact import counted
@@ -28,6 +29,7 @@ from cnn_jax.storage.run_directory import RunDirectory, check_directory, origin,
 from cnn_jax.storage.unreadable_images import UnreadableImages
 from cnn_jax.storage.warm_start import FILE as WARM_START
 from cnn_jax.storage.warm_start import WarmStart, read_start, warm_start
+from cnn_jax.training import what_broke
 from cnn_jax.training.card import card
 from cnn_jax.training.data_dependent_init import check_section
 from cnn_jax.training.guard import DivergedError
@@ -198,7 +200,8 @@ def _train(
 
     def on_first_step() -> None:
         first_step_seconds.append(time.time() - began)
-        progress.say(f"first step after {first_step_seconds[0]:.1f} s")
+        told = ", ".join(filter(None, [f"{first_step_seconds[0]:.1f} s", programs_in_words()]))
+        progress.say(f"first step after {told}")
 
     training = Training(run, state, checkpoints, log, progress, preemption, on_first_step)
     with ExitStack() as at_the_end:
@@ -209,7 +212,10 @@ def _train(
             epoch = run.plan.epoch(training.step)
             test = _test_errors(training, log)
             log.write("test", training.step, epoch, test)
-        except DivergedError:
+        except DivergedError as error:
+            if config.guard.look_back and run.devices.processes == 1:
+                error.found = _look_back(training, error.step)
+                write_text(directory / what_broke.FILE, f"{error}\n")
             raise
         except Exception as error:
             leave(error)  # where others take part they do not wait for one another's files
@@ -235,6 +241,13 @@ def _train(
             "devices": run.devices.describe(),
         }
     )
+
+
+def _look_back(training: Training, stopped: int) -> str:
+    try:
+        return training.look_back(stopped)
+    except Exception as error:  # whatever it meets, that the run diverged is what must be said
+        return f"what it broke at could not be found: {error}"
 
 
 def _test_errors(training: Training, log: MetricsLog) -> dict[str, Any]:
