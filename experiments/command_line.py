@@ -1,7 +1,8 @@
 """Flags to a validated config, and errors to exit codes. Imports no jax.
 
-Exit codes: 0 done; 1 unexpected error; 2 bad configuration or input; 3 stopped by the guard; 75
-preempted with a checkpoint saved; 130 interrupted by Ctrl-C; 141 nobody reads the output any more.
+Exit codes: 0 done; 1 unexpected error, or another process was lost; 2 bad configuration or input; 3
+stopped by the guard; 75 preempted with a checkpoint saved; 130 interrupted by Ctrl-C; 141 nobody
+reads the output any more.
 """
 
 from __future__ import annotations
