@@ -193,6 +193,12 @@ class Devices:
         held = memory.argument_size_in_bytes + memory.output_size_in_bytes
         return held + memory.temp_size_in_bytes - memory.alias_size_in_bytes
 
+    def program_text(self, step: TrainStep, like: TrainState, batch: Examples) -> str:
+        """Returns the compiled step as the compiler prints it; not of `pmap`."""
+        placed = self._from_hosts(batch)
+        compiled = self._jit(step, self._outputs(like), donate=True).lower(like, placed).compile()
+        return str(compiled.as_text())
+
     def compile_eval_step(self, step: EvalStep) -> EvalStep:
         """Returns the compiled evaluation step; it takes the part that this process brings."""
         if self.mode == "pmap":
