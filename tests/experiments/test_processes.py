@@ -30,6 +30,7 @@ REFUSE = {
     "ablate": (f"--config={ROOT}/configs/ablations/init.py",),
     "search": (f"--config={ROOT}/configs/searches/digits_lenet5.py",),
     "signals": (CONFIG,),
+    "profile": (CONFIG,),
     "seeds together": (CONFIG, "--ensemble"),
     "reproduce weights": (CONFIG, "--weights=nowhere.npz", "--workdir=new"),
     "reproduce suite": ("--suite=mnist", "--data_directory=nowhere"),
@@ -55,6 +56,7 @@ def binaries() -> set[str]:
 
 
 def test_the_tables_hold_every_binary() -> None:
+    """A new one enters `processes.joined`, or calls `processes.refuse` as soon as it can."""
     assert {name.split()[0] for name in (*JOIN, *REFUSE)} == binaries()
 
 
