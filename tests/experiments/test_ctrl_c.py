@@ -51,6 +51,7 @@ COMMANDS = {
     "initial_loss": (),
     "predict": ("--workdir={}/nothing", "docs/images"),
     "prepare": ("--dataset=folder", "--folder=docs/images", "--data_dir={}/data"),
+    "profile": ("--config=configs/digits/lenet5.py", "--output={}/profile"),
     "reproduce": ("--config=configs/digits/lenet5.py", "--workdir={}/run"),
     "robustness": ("--only=config",),
     "runs": ("list", "{}"),
