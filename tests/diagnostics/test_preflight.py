@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import jax
 import numpy as np
@@ -29,6 +30,7 @@ from cnn_jax.storage.run_directory import read_json
 from cnn_jax.training import run as run_module
 from tests import configs
 from tests.binaries import run
+from tests.slow_but import slow_but
 
 SOUND: dict[str, Any] = {
     "data.kwargs.train": 240,
@@ -36,6 +38,7 @@ SOUND: dict[str, Any] = {
     "data.kwargs.size": 12,
     "model.kwargs": {"layers": (32, 16), "activation": "relu", "kernel_init": "he_normal"},
     "optim.learning_rate": 0.03,
+    "schedule.warmup_epochs": 0.0,
 }
 
 
@@ -82,7 +85,7 @@ def test_nothing_is_blamed_of_a_sound_config(tmp_path: Path) -> None:
     assert (tmp_path / "sheet.png").stat().st_size > 5000
 
 
-@pytest.mark.parametrize("where", ["activation", "loss"])
+@pytest.mark.parametrize("where", slow_but(["activation"], ["activation", "loss"]))
 def test_a_wrong_sign_in_a_gradient(
     where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,6 +151,13 @@ def test_labels_drawn_at_random_agree_by_chance(seed: int, classes: int, count: 
     assert found is None or found.deviations < 5
 
 
+@pytest.fixture
+def no_picture() -> Iterator[None]:
+    with mock.patch("cnn_jax.diagnostics.preflight.input_checks.draw_sheet"):
+        yield
+
+
+@pytest.mark.usefixtures("no_picture")
 def test_pixels_that_nobody_normalised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usual = run_module.preprocessing_for
     monkeypatch.setattr(
@@ -160,6 +170,7 @@ def test_pixels_that_nobody_normalised(tmp_path: Path, monkeypatch: pytest.Monke
     assert found.remedy == "--config.data.normalisation=standardise"
 
 
+@pytest.mark.usefixtures("no_picture")
 def test_a_mean_alone_is_no_fault(tmp_path: Path) -> None:
     (found,) = normalisation(subject_of(tmp_path, {"data.normalisation": "mean_image"}))
     assert found.level == OK and found.figures["std"][0] > 10
@@ -171,8 +182,12 @@ def test_a_rate_a_hundred_times_too_high(tmp_path: Path) -> None:
     assert found["learns"].level == OK, "a wrong rate is no bug"
     assert found["rate"].level == FAIL and "--config.optim.learning_rate=0." in found["rate"].remedy
     assert by_name(layers(subject))["updates"].level in (WARN, FAIL)
+    warming = subject_of(tmp_path, {"optim.learning_rate": 3.0, "schedule.warmup_epochs": 1.0})
+    found = by_name(learning(warming))
+    assert found["rate"].level == WARN and "warms up" in found["rate"].said
 
 
+@pytest.mark.slow
 def test_a_rate_far_too_low_is_told_from_a_fault(tmp_path: Path) -> None:
     found = by_name(learning(subject_of(tmp_path, {"optim.learning_rate": 3e-4})))
     assert found["learns"].level == OK
