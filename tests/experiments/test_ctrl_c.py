@@ -50,6 +50,7 @@ COMMANDS = {
     "figures": ("--data_directory={}/nothing", "--workdir={}/run"),
     "initial_loss": (),
     "predict": ("--workdir={}/nothing", "docs/images"),
+    "preflight": ("--config=configs/digits/lenet5.py", "--output={}/preflight"),
     "prepare": ("--dataset=folder", "--folder=docs/images", "--data_dir={}/data"),
     "profile": ("--config=configs/digits/lenet5.py", "--output={}/profile"),
     "reproduce": ("--config=configs/digits/lenet5.py", "--workdir={}/run"),
