@@ -31,6 +31,7 @@ from cnn_jax.ablation.factors import members_of
 from cnn_jax.config.ablation import Ablation
 from cnn_jax.training.preemption import PREEMPTED, Preemption, PreemptionRequested
 from experiments import command_line
+from experiments.processes import MEMBERS_ALONE, refuse
 
 WORKDIR = flags.DEFINE_string("workdir", None, "run directory; default: runs/ablation-<file>")
 STRATEGY = flags.DEFINE_string("strategy", strategies.AUTO, "how members share the machine")
@@ -47,6 +48,7 @@ def main(argv: list[str]) -> int:
     ablation.seeds = SEEDS.value or ablation.seeds
     strategies.check(STRATEGY.value)
     members = members_of(ablation)
+    refuse(members[0].config.distributed, MEMBERS_ALONE)
     print(f"{len(members)} members, every level and combination checked", flush=True)
     if LIST.value:
         from cnn_jax.ablation.groups import describe, groups_of

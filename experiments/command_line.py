@@ -1,7 +1,8 @@
 """Flags to a validated config, and errors to exit codes. Imports no jax.
 
-Exit codes: 0 done; 1 unexpected error; 2 bad configuration or input; 3 stopped by the guard; 75
-preempted with a checkpoint saved; 130 interrupted by Ctrl-C; 141 nobody reads the output any more.
+Exit codes: 0 done; 1 unexpected error, or another process was lost; 2 bad configuration or input; 3
+stopped by the guard; 75 preempted with a checkpoint saved; 130 interrupted by Ctrl-C; 141 nobody
+reads the output any more.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ EXAMPLES = {
     Ablation: "configs/ablations/init_x_batchnorm_x_dropout.py",
     Search: "configs/searches/digits_lenet5.py",
 }
+ALONE = "start it once, on one host, without config.distributed"
 BAD_INPUT, NOBODY_READS = 2, 141  # the second as a shell has it
 HELP = {"--help", "-h", "-help", "--helpfull"}
 CONFIG_HELP = """
@@ -133,8 +135,10 @@ def parse(
     except flags.UnrecognizedFlagError as error:
         modules = values.flags_by_module_dict()
         own = [flag.name for name in modules if "absl" not in name for flag in modules[name]]
-        near = hint(error.flagname, [*own, *others])
-        raise InputError(f"--{error.flagname} is unknown{near}") from error
+        near = f" is unknown{hint(error.flagname, [*own, *others])}"
+        if f"{error.flagname}.".startswith("config.distributed."):
+            near = f": this command takes no config and runs in one process; {ALONE}"
+        raise InputError(f"--{error.flagname}{near}") from error
     except Exception as error:  # absl and ml_collections raise many kinds; all are bad input
         raise InputError(" ".join(str(error).split()) or repr(error)) from error
     for name in values:
@@ -346,7 +350,7 @@ def run(main: Callable[[list[str]], int | None]) -> None:
     try:
         code = _code_of(main)
         if code == 0 and output.lost:
-            _say(f"error: standard output: {output.lost}; what was printed is not all there")
+            say(f"error: standard output: {output.lost}; what was printed is not all there")
             code = BAD_INPUT
     finally:
         sys.stderr.flush()
@@ -369,10 +373,10 @@ def _code_of(main: Callable[[list[str]], int | None]) -> int:
         return after_help.code if isinstance(after_help.code, int) else 0
     except InputError as error:
         for problem in error.problems:
-            _say(f"error: {problem}")
+            say(f"error: {problem}")
         return BAD_INPUT
     except KeyboardInterrupt:
-        _say(INTERRUPTION)
+        say(INTERRUPTION)
         return INTERRUPTED
     except BrokenPipeError:
         if not _nobody_reads():
@@ -381,12 +385,8 @@ def _code_of(main: Callable[[list[str]], int | None]) -> int:
     except Exception as error:
         if (fault := fault_of(error)) is None:
             raise
-        _say(f"error: {fault}")
+        say(f"error: {fault}")
         return BAD_INPUT
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr)
 
 
 def _nobody_reads() -> bool:

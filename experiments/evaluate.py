@@ -25,7 +25,7 @@ from typing import Any
 from absl import flags
 
 from cnn_jax import files
-from experiments import command_line
+from experiments import command_line, processes
 
 WORKDIR = flags.DEFINE_multi_string("workdir", None, "run directory; several: an ensemble")
 WEIGHTS = flags.DEFINE_string("weights", None, "state dict with torchvision's names, a file")
@@ -44,25 +44,26 @@ SAVE = flags.DEFINE_string("save_predictions", None, "write all probabilities in
 OUTPUT = flags.DEFINE_string("output", None, "also write the result into this JSON file")
 
 
-def main(argv: list[str]) -> int:
+def main(argv: list[str]) -> None:
     """Parses, restores, evaluates and reports."""
-    config, extra = command_line.parse_origin(argv, __doc__ or "")
+    config, extra, distributed = processes.parse_origin(argv, __doc__ or "")
     command_line.nothing_else(extra)
     files.check_output("--output", OUTPUT.value)
     files.check_output("--save_predictions", SAVE.value, (".npz",))
     views = PROTOCOL.value or SAVE.value or SET.value or AVERAGED.value or EXCLUDE.value
     several = PREDICTIONS.value or len(WORKDIR.value or ()) > 1
-    result = _by_views(config) if views or several else _by_counts(config)
-    if OUTPUT.value:
-        files.write_json(Path(OUTPUT.value), result)
-    return 0
+    if views or several or (WEIGHTS.value and WORKDIR.value):
+        processes.refuse(distributed, "one evaluates by views and ensembles, or keeps --weights")
+    with processes.joined(distributed, "evaluate", SPLIT, BATCH_SIZE) as lead:
+        result = _by_views(config) if views or several else _by_counts(config)
+        if OUTPUT.value and lead:
+            files.write_json(Path(OUTPUT.value), result)
 
 
 def _by_counts(config: command_line.Config) -> dict[str, Any]:
-    """One view, counted on the device; jax, which takes seconds, is imported here."""
     from cnn_jax.inference.reports import evaluate_one
 
-    restored = _network(WORKDIR.value[0] if WORKDIR.value else None, config)
+    restored = _network(next(iter(WORKDIR.value or ()), None), config)
     origin = Path(WEIGHTS.value).name if WEIGHTS.value else f"step {restored.step}"
     return evaluate_one(restored, SPLIT.value, BATCH_SIZE.value, origin, FORCE.value)
 

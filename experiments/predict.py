@@ -23,7 +23,7 @@ import numpy as np
 from absl import flags
 
 from cnn_jax.files import json_text
-from experiments import command_line
+from experiments import command_line, processes
 
 if TYPE_CHECKING:
     from cnn_jax.data.crops import CropRule
@@ -42,14 +42,14 @@ BATCH = 64
 
 def main(argv: list[str]) -> int:
     """Parses, restores, predicts and prints."""
-    config, paths = command_line.parse_origin(argv, __doc__ or "")
+    config, paths, distributed = processes.parse_origin(argv, __doc__ or "")
+    processes.refuse(distributed, "each image is classified once")
     if not paths:
         raise command_line.InputError("images are needed, as in --workdir=runs/digits seven.png")
     from cnn_jax.data.image_files import find_images
 
     files = find_images(paths, say=command_line.say)
-    # Only now: jax takes seconds, and a bad path need not wait for it.
-    from cnn_jax.data.cropping import rule_of
+    from cnn_jax.data.cropping import rule_of  # only now: jax takes seconds
     from cnn_jax.inference.trained_network import WeightsUse, trained_network
     from cnn_jax.training.progress import Waiting
 

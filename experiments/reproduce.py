@@ -26,6 +26,7 @@ from cnn_jax.config.identity import to_tree
 from cnn_jax.storage.run_directory import check_directory
 from cnn_jax.training.preemption import PREEMPTED, Preemption, PreemptionRequested
 from experiments import command_line, reproduce_suite
+from experiments.processes import joined, refuse
 from experiments.reproduce_one import evaluated, report
 
 BEGAN, DIVERGED = time.time(), 3
@@ -60,12 +61,16 @@ def main(argv: list[str]) -> int:
     path, _, word = file.partition(":")
     names = [*Path(path).with_suffix("").parts[-2:], word, WEIGHTS.value and "weights"]
     workdir = Path(WORKDIR.value or "-".join(["runs/reproduced", *filter(None, names)]))
+    if WEIGHTS.value and WORKDIR.value:
+        refuse(config.distributed, "--weights are kept in a --workdir by one process")
+    together = joined(config.distributed, "reproduce", CHECKPOINT)
     if WEIGHTS.value or CHECKPOINT.value:
         kept = workdir if WORKDIR.value or not WEIGHTS.value else None
-        found = evaluated(config, kept, CHECKPOINT.value or "", WEIGHTS.value)
-        return report(file, *found, workdir)
+        with together as lead:
+            found = evaluated(config, kept, CHECKPOINT.value or "", WEIGHTS.value)
+            return report(file, *found, workdir, lead)
     check_directory(workdir, to_tree(config))
-    with Preemption(config.checkpoint.grace_seconds) as preemption:
+    with together as lead, Preemption(config.checkpoint.grace_seconds) as preemption:
         # Imported here: jax takes seconds, and a bad config or a signal need not wait for it.
         from cnn_jax.training.guard import DivergedError
         from cnn_jax.training.session import train
@@ -79,7 +84,7 @@ def main(argv: list[str]) -> int:
         except DivergedError as error:
             command_line.say(str(error))
             return DIVERGED
-        return report(file, config, outcome.result, None, workdir) if outcome.lead else 0
+        return report(file, config, outcome.result, None, workdir, lead)
 
 
 if __name__ == "__main__":

@@ -35,8 +35,13 @@ def evaluated(
     return restored.config, measure(restored, config.evaluation.batch_size), restored
 
 
-def report(file: str, config: Config, result: dict[str, Any], restored: Any, workdir: Path) -> int:
-    """Evaluates by further protocols, prints the verdict and writes it into the run directory."""
+def report(
+    file: str, config: Config, result: dict[str, Any], restored: Any, workdir: Path, lead: bool
+) -> int:
+    """Evaluates by further protocols, prints the verdict and writes it into the run directory.
+
+    Of several processes all evaluate, which no protocol divides; the leading one writes.
+    """
     from cnn_jax.diagnostics import measurement, recognised_data, reproduction
 
     as_in_file = validate(fill_defaults(command_line.load_config_file(file)))
@@ -44,6 +49,8 @@ def report(file: str, config: Config, result: dict[str, Any], restored: Any, wor
     others = measurement.measure_others(file, config, workdir, restored, known.name)
     verdict = reproduction.judge(file, as_in_file, config, result, others, known)
     print(f"\n{verdict.markdown()}\nkept in {workdir}: reproduction.md and .json", flush=True)
+    if not lead:
+        return 0
     with closing(RunDirectory(workdir)) as directory:
         directory.write_text("reproduction.md", verdict.markdown())
         directory.write("reproduction.json", verdict.to_tree() | origin())

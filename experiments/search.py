@@ -32,6 +32,7 @@ from cnn_jax.training.preemption import PREEMPTED, Preemption, PreemptionRequest
 from experiments import command_line
 from experiments.config_files import made_by
 from experiments.plan_bases import near
+from experiments.processes import MEMBERS_ALONE, refuse
 
 DIVERGED = 3
 WORKDIR = flags.DEFINE_string("workdir", None, "its directory; default: runs/search-<file>")
@@ -43,6 +44,7 @@ def main(argv: list[str]) -> int:
     file, search = command_line.parse_plan(argv, __doc__ or "", Search)
     strategies.check(STRATEGY.value)
     start = check(search)
+    refuse(start.distributed, MEMBERS_ALONE)
     workdir = Path(WORKDIR.value or f"runs/search-{Path(file.partition(':')[0]).stem}")
     with Preemption(start.checkpoint.grace_seconds) as preemption:
         # Imported here: jax takes seconds, and a broken range or a signal need not wait for it.

@@ -22,9 +22,15 @@ from cnn_jax.config.identity import config_hash, to_tree
 from cnn_jax.config.validate import validate
 from cnn_jax.training.preemption import PREEMPTED, Preemption, PreemptionRequested
 from experiments import command_line
+from experiments.processes import joined, refuse
 
+DIVERGED = 3
 WORKDIR = flags.DEFINE_string(
     "workdir", None, "directory of all runs; default: runs/seeds-<config>"
+)
+ENSEMBLE_ALONE = (
+    "--ensemble is evaluated by one process: leave it out here, and add it to the same command on "
+    "one host, which trains nothing again"
 )
 SEEDS = flags.DEFINE_integer("seeds", 10, "how many seeds, counted from 0", lower_bound=1)
 ENSEMBLE = flags.DEFINE_bool("ensemble", False, "also evaluate the members together")
@@ -34,9 +40,13 @@ def main(argv: list[str]) -> int:
     """Parses, trains every seed and prints the table."""
     config_file, config = command_line.parse_config(argv, __doc__ or "")
     workdir = Path(WORKDIR.value or f"runs/seeds-{Path(config_file.partition(':')[0]).stem}")
+    if ENSEMBLE.value:
+        refuse(config.distributed, ENSEMBLE_ALONE)
     results = []
-    with Preemption(config.checkpoint.grace_seconds) as preemption:
+    together = joined(config.distributed, "seeds", SEEDS)
+    with together as lead, Preemption(config.checkpoint.grace_seconds) as preemption:
         # Imported here: jax takes seconds, and a bad config need not wait for it.
+        from cnn_jax.training.guard import DivergedError
         from cnn_jax.training.session import train
 
         try:
@@ -50,12 +60,17 @@ def main(argv: list[str]) -> int:
         except PreemptionRequested:
             print(f"preempted in seed {seed}; run the same command again")
             return PREEMPTED
+        except DivergedError as error:
+            command_line.say(f"seed {seed}: {error}")
+            return DIVERGED
         from cnn_jax.inference.reports import seeds_table
 
         table = seeds_table(results, config_hash(to_tree(config)))
         if ENSEMBLE.value:
             table += ensemble_of([workdir / f"seed-{seed}" for seed in range(SEEDS.value)])
         print(f"\n{table}", flush=True)
+        if not lead:
+            return 0
         files.write_text(workdir / "table.md", table)
         files.write_json(workdir / "seeds.json", results)
     print(f"written to {workdir}/table.md and seeds.json")

@@ -18,6 +18,7 @@ from absl import flags
 from cnn_jax import files
 from cnn_jax.config.identity import config_hash, to_tree
 from experiments import command_line
+from experiments.processes import refuse
 
 SCHEMES = flags.DEFINE_string(
     "schemes", "published,glorot_uniform,he_normal,orthogonal,lsuv", "initialisations, by commas"
@@ -31,6 +32,7 @@ STATISTICS = flags.DEFINE_string(
 def main(argv: list[str]) -> int:
     """Parses, measures, prints and draws."""
     config_file, config = command_line.parse_config(argv, __doc__ or "")
+    refuse(config.distributed, "the layers are measured on one batch")
     stem = Path(config_file.partition(":")[0]).stem
     output = Path(OUTPUT.value or f"runs/signals-{stem}.png")
     if not OUTPUT.value:

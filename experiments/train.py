@@ -27,6 +27,7 @@ from cnn_jax.config.identity import to_tree
 from cnn_jax.storage.run_directory import check_directory
 from cnn_jax.training.preemption import PREEMPTED, Preemption, PreemptionRequested
 from experiments import command_line
+from experiments.processes import joined
 
 BEGAN = time.time()
 DIVERGED = 3
@@ -57,16 +58,9 @@ def main(argv: list[str]) -> int:
         return 0
     workdir = Path(WORKDIR.value or default_workdir(config_file))
     check_directory(workdir, to_tree(config))
-    if config.distributed.detect or config.distributed.coordinator:
-        # Before the signals: a handler installed earlier would never run.
-        from cnn_jax.devices.distributed import start
-        from cnn_jax.training.progress import Waiting
-
-        with Waiting("waiting for the other processes"):
-            start(config.distributed)
-    with Preemption(config.checkpoint.grace_seconds) as preemption:
+    together = joined(config.distributed, "train")
+    with together, Preemption(config.checkpoint.grace_seconds) as preemption:
         # Imported here: jax takes seconds, and a bad config or a signal need not wait for it.
-        from cnn_jax.devices import distributed
         from cnn_jax.training.guard import DivergedError
         from cnn_jax.training.session import train
 
@@ -79,9 +73,6 @@ def main(argv: list[str]) -> int:
         except DivergedError as error:
             print(error, file=sys.stderr)
             return DIVERGED
-        except Exception as error:
-            distributed.leave(error)
-            raise
         if outcome.lead:
             print(outcome.describe(), flush=True)
     return 0

@@ -1,32 +1,26 @@
-"""Several processes as one run: how they meet, agree, wait for one another and leave together."""
+"""Several processes as one run: how they meet, agree and wait for one another."""
 
 from __future__ import annotations
 
-import atexit
-import contextlib
 import hashlib
 import itertools
 import json
 import os
 import socket
-import sys
-import threading
 import time
-import traceback
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from jax._src import distributed as jax_distributed  # where jax keeps the store of all processes
+from jax._src import clusters  # what jax knows of Slurm, pods and others
 from jax.experimental import multihost_utils
 
 from cnn_jax.config.problems import InputError
+from cnn_jax.devices.leaving import MORE_FOR_JAX, store, watch
 from cnn_jax.devices.roll_call import answer_roll, call_roll
 
-SECONDS_BETWEEN_LOOKS = 0.5  # at whether another process has left
-SECONDS_TO_LEAVE = 5.0  # that process 0, which keeps the store, waits for the others
-WHY, LEFT = "cnn_jax/why", "cnn_jax/left"  # a process leaves; those that have left
+MOST_NAMED = 8  # processes, in a message
 EXCHANGED = itertools.count()
 
 
@@ -41,50 +35,48 @@ def start(distributed: Any) -> None:
     Raises:
         InputError: the other processes did not come in time, or their numbers are wrong.
     """
-    if distributed.detect:
-        try:
-            jax.distributed.initialize(
-                initialization_timeout=int(distributed.timeout_seconds),
-                heartbeat_timeout_seconds=int(distributed.heartbeat_seconds),
-            )
-        except Exception as error:  # of every kind of cluster, and grpc's own
-            raise InputError(
-                "config.distributed.detect: jax could not find or meet the other processes: "
-                f"{' '.join(str(error).split()):.400}; it knows those of Slurm, Open MPI, "
-                "Kubernetes and TPU pods: elsewhere name them by config.distributed.coordinator, "
-                "processes and process_id, and alone leave detect unset"
-            ) from error
-        _watch()
+    if not distributed.detect and distributed.coordinator is None:
         return
-    if distributed.coordinator is None or distributed.processes == 1:
+    place = _found(distributed) if distributed.detect else distributed
+    if place.processes == 1:
         return
     began, listen_at = time.monotonic(), None
-    if distributed.process_id == 0:
-        listen_at = call_roll(distributed)
+    if place.process_id == 0:
+        listen_at = call_roll(place)
     else:
-        answer_roll(distributed)
-    left = max(5, int(distributed.timeout_seconds - (time.monotonic() - began)))
+        answer_roll(place)
+    left = max(5, int(place.timeout_seconds - (time.monotonic() - began)))
     try:
         jax.distributed.initialize(
-            distributed.coordinator,
-            distributed.processes,
-            distributed.process_id,
+            place.coordinator,
+            place.processes,
+            place.process_id,
             initialization_timeout=left,
-            heartbeat_timeout_seconds=int(distributed.heartbeat_seconds),
+            heartbeat_timeout_seconds=int(place.heartbeat_seconds + MORE_FOR_JAX),
             coordinator_bind_address=os.environ.get("JAX_COORDINATOR_BIND_ADDRESS", listen_at),
         )
     except Exception as error:  # grpc's own kinds
         raise InputError(
-            f"process {distributed.process_id} of {distributed.processes} waited "
-            f"{time.monotonic() - began:.0f} s at {distributed.coordinator} for the others: "
+            f"process {place.process_id} of {place.processes} waited "
+            f"{time.monotonic() - began:.0f} s at {place.coordinator} for the others: "
             f"{' '.join(str(error).split()):.400}"
         ) from error
-    _watch()
+    watch(place.heartbeat_seconds)
 
 
 def alone() -> bool:
     """Whether this process is the only one of the run."""
     return jax.process_count() == 1
+
+
+def which_process() -> tuple[int, int]:
+    """Returns the number of this process, and how many there are."""
+    return jax.process_index(), jax.process_count()
+
+
+def lead() -> bool:
+    """Whether this process speaks and writes for all."""
+    return jax.process_index() == 0
 
 
 def gather(values: list[int]) -> np.ndarray:
@@ -102,9 +94,9 @@ def gather_texts(text: str) -> list[str]:
     count = jax.process_count()
     if count == 1:
         return [text]
-    store, name = _store(), f"cnn_jax/texts/{next(EXCHANGED)}"
-    store.key_value_set(f"{name}/{jax.process_index()}", text)
-    return [_when_there(store, f"{name}/{process}") for process in range(count)]
+    kept, name = store(), f"cnn_jax/texts/{next(EXCHANGED)}"
+    kept.key_value_set(f"{name}/{jax.process_index()}", text)
+    return [_when_there(kept, f"{name}/{process}") for process in range(count)]
 
 
 def check_equal(what: str, facts: Mapping[str, Any]) -> None:
@@ -117,7 +109,12 @@ def check_equal(what: str, facts: Mapping[str, Any]) -> None:
     Raises:
         InputError: on all of them, name by name and process by process, where they do not.
     """
-    if lines := differences([json.loads(text) for text in gather_texts(json.dumps(facts))]):
+    told = [json.loads(t) for t in gather_texts(json.dumps([socket.gethostname(), facts]))]
+    hosts, said = zip(*told, strict=True)
+    if lines := differences(said):
+        if len(set(hosts)) > 1:
+            named = [f"process {process} runs on {host}" for process, host in enumerate(hosts)]
+            lines.append(", ".join(named[:MOST_NAMED]))
         raise InputError(
             f"the processes do not agree on {what}; nothing was begun:\n  " + "\n  ".join(lines)
         )
@@ -142,31 +139,9 @@ def differences(said: Sequence[Mapping[str, Any]]) -> list[str]:
     return lines
 
 
-def _some(numbers: Sequence[int], most: int = 8) -> str:
-    shown = ", ".join(map(str, numbers[:most]))
-    return shown if len(numbers) <= most else f"{shown} and {len(numbers) - most} more"
-
-
-def leave(error: Exception) -> None:
-    """Ends this process and all others, where others take part: they would wait for it.
-
-    They are told why and end as this one does. Python's own way out waits for the others to leave,
-    who may be waiting for this process.
-
-    Args:
-        error: why it cannot go on; printed.
-    """
-    if jax.process_count() == 1:
-        return
-    if isinstance(error, InputError):
-        text = "\n".join(f"error: {problem}" for problem in error.problems)
-    else:
-        text = "".join(traceback.format_exception(error)).rstrip()
-    code = 2 if isinstance(error, InputError) else 1
-    told = {"process": jax.process_index(), "code": code, "text": text}
-    with contextlib.suppress(Exception):  # another one was first: they have ended already
-        _store().key_value_set(WHY, json.dumps(told))
-    _end(code, text)
+def _some(numbers: Sequence[int]) -> str:
+    shown, more = ", ".join(map(str, numbers[:MOST_NAMED])), len(numbers) - MOST_NAMED
+    return shown if more <= 0 else f"{shown} and {more} more"
 
 
 def wait_for_all(name: str) -> None:
@@ -184,7 +159,7 @@ def lead_says(problem: str | None) -> None:
     Raises:
         InputError: process 0 found something wrong.
     """
-    said = gather_texts(json.dumps(problem if jax.process_index() == 0 else None))[0]
+    said = gather_texts(json.dumps(problem if lead() else None))[0]
     if (refusal := json.loads(said)) is not None:
         raise InputError(refusal)
 
@@ -199,61 +174,44 @@ def short_digest(content: Any) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
 
 
-def _store() -> Any:
-    """Returns the store of texts that process 0 keeps for all."""
-    store = jax_distributed.global_state.client
-    assert store is not None, "several processes, and jax.distributed has not met them"
-    return store
-
-
-def _when_there(store: Any, key: str) -> str:
+def _when_there(kept: Any, key: str) -> str:
     while True:
         try:
-            return str(store.blocking_key_value_get(key, 10_000))
+            return str(kept.blocking_key_value_get(key, 10_000))
         except jax.errors.JaxRuntimeError as error:
             if "DEADLINE_EXCEEDED" not in str(error):
                 raise  # the others may take long, as to read their data; one that is lost does not
 
 
-def _told() -> dict[str, Any] | None:
-    """Returns what a process said that has left; None while none has."""
+class Place(NamedTuple):
+    """Where a process stands among the others, as a cluster tells it."""
+
+    coordinator: str
+    processes: int
+    process_id: int
+    timeout_seconds: float
+    heartbeat_seconds: float
+
+
+def _found(distributed: Any) -> Place:
+    """Returns what jax finds out of a cluster; here, so that the roll is called there, too."""
+    elsewhere = (
+        "; it knows those of Slurm, Open MPI, Kubernetes and TPU pods: elsewhere name them by "
+        "config.distributed.coordinator, processes and process_id, and alone leave detect unset"
+    )
     try:
-        return dict(json.loads(_store().key_value_try_get(WHY)))
-    except jax.errors.JaxRuntimeError:  # nobody has left
-        return None
-
-
-def _watch() -> None:
-    """Ends this process as soon as another one has left, wherever it waits for it."""
-    ending = threading.Event()
-
-    def look() -> None:
-        while not ending.wait(SECONDS_BETWEEN_LOOKS):
-            if (told := _told()) is not None and told["process"] != jax.process_index():
-                _end(told["code"], f"process {told['process']} has ended the run:\n{told['text']}")
-
-    watcher = threading.Thread(target=look, name="others", daemon=True)
-    watcher.start()
-
-    def stop() -> None:
-        ending.set()
-        watcher.join(timeout=SECONDS_TO_LEAVE)
-
-    atexit.register(stop)  # before jax takes the store down: its own handler was registered earlier
-
-
-def _end(code: int, text: str) -> None:
-    """Prints and ends at once; process 0, which keeps the store, lets the others go first."""
-    with contextlib.suppress(OSError):  # nobody may listen any more
-        print(text, file=sys.stderr)
-        sys.stdout.flush()
-        sys.stderr.flush()
-    with contextlib.suppress(Exception):  # the store may be gone
-        me, store = jax.process_index(), _store()
-        store.key_value_set(f"{LEFT}/{me}", socket.gethostname())
-        until = time.monotonic() + SECONDS_TO_LEAVE
-        while me == 0 and time.monotonic() < until:
-            if len(store.key_value_dir_get(LEFT)) >= jax.process_count():
-                break
-            time.sleep(0.05)
-    os._exit(code)
+        address, count, number, _ = clusters.ClusterEnv.auto_detect_unset_distributed_params(
+            os.environ.get("JAX_COORDINATOR_ADDRESS"),
+            *(None, None, None, None),
+            int(distributed.timeout_seconds),
+        )
+    except Exception as error:  # of every kind of cluster
+        raise InputError(
+            "config.distributed.detect: jax could not find the other processes: "
+            f"{' '.join(str(error).split()):.400}{elsewhere}"
+        ) from error
+    if address is None or count is None or number is None:
+        raise InputError(
+            f"config.distributed.detect: jax finds no cluster around this process{elsewhere}"
+        )
+    return Place(address, count, number, distributed.timeout_seconds, distributed.heartbeat_seconds)

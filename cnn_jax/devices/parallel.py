@@ -50,7 +50,9 @@ class Devices:
 
     def __init__(self, mode: str = "jit", count: Chosen = None, shard_parameters: bool = False):
         devices = jax.devices()
-        if isinstance(count, jax.Device):
+        self.processes, self.process = jax.process_count(), jax.process_index()
+        if isinstance(count, jax.Device):  # of this process, which computes on it alone
+            self.processes, self.process = 1, 0
             devices, count = [count], 1
         if count is not None and count > len(devices):
             raise InputError(
@@ -58,8 +60,7 @@ class Devices:
                 f"({devices[0].platform})"
             )
         self.mode, self.devices = mode, devices[:count]
-        self.processes, self.process = jax.process_count(), jax.process_index()
-        here = [d for d in self.devices if d.process_index == self.process]
+        here = [d for d in self.devices if d.process_index == jax.process_index()]
         if len(here) * self.processes != len(self.devices):
             raise InputError(
                 f"config.parallel.devices = {count}: {self.processes} processes must take part "

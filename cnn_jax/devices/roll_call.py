@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import ipaddress
 import json
 import socket
 import time
@@ -163,7 +164,8 @@ def _listening(coordinator: str) -> socket.socket:
     """Returns a socket that listens at the coordinator's address, and at no other.
 
     An address that is not of this machine, as behind a translation of addresses, cannot be
-    listened at: then all of this machine are.
+    listened at: then all of this machine are. So they are where the machine calls itself by a name
+    that means the loop-back to it alone, as Debian has it.
     """
     host, port = address_of(coordinator)
     try:
@@ -172,7 +174,8 @@ def _listening(coordinator: str) -> socket.socket:
         raise InputError(f"config.distributed.coordinator = {coordinator}: {error}") from error
     # IPv4 first: `localhost` means both, and not every machine has the other.
     family, _, _, _, address = min(found, key=lambda one: one[0] != socket.AF_INET)
-    for where in (address, ("", port)):
+    only_here = host != "localhost" and not _is_number(host) and _is_loop_back(address[0])
+    for where in [("", port)] if only_here else [address, ("", port)]:
         server = socket.socket(family)
         server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -188,6 +191,18 @@ def _listening(coordinator: str) -> socket.socket:
                 "there, or was config.distributed.process_id = 0 given twice?"
             ) from error
     raise AssertionError
+
+
+def _is_number(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_loop_back(address: object) -> bool:
+    return ipaddress.ip_address(str(address).partition("%")[0]).is_loopback
 
 
 def _connected(distributed: Any, deadline: float) -> socket.socket:

@@ -9,7 +9,7 @@ from cnn_jax.config.problems import InputError
 from cnn_jax.config.schema import Config
 from cnn_jax.data import sources
 from cnn_jax.diagnostics.published_rows import CENTRE, Shown, recipe_of, rows_for
-from cnn_jax.evaluation.exact import evaluate
+from cnn_jax.evaluation.exact import evaluate_shared
 from cnn_jax.inference.multi_view import predict_split
 from cnn_jax.inference.restored import Restored, restore
 from cnn_jax.models.facts import METRICS
@@ -18,9 +18,9 @@ from cnn_jax.models.facts import METRICS
 def measure(restored: Restored, batch_size: int = 256) -> dict[str, Any]:
     """Returns the result of a trained network on the test split of its config."""
     split = sources.dataset_for(restored.config, resident=("test",)).split("test")
-    result = evaluate(restored.count_batch(), split, batch_size).to_tree()
+    result = evaluate_shared(restored.count_batch(), split, batch_size).to_tree()
     if restored.averaged:
-        beside = evaluate(restored.count_batch(averaged=True), split, batch_size).to_tree()
+        beside = evaluate_shared(restored.count_batch(averaged=True), split, batch_size).to_tree()
         result |= {f"averaged_{m}_error": beside[f"{m}_error"] for m in METRICS}
     return result | {"step": restored.step}
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from cnn_jax.config.problems import InputError
 from cnn_jax.data.dataset import AnySplit
 from cnn_jax.data.records import Request
 from cnn_jax.data.regular_files import printable
-from cnn_jax.devices.distributed import gather
+from cnn_jax.devices.distributed import gather, gather_texts, which_process
 from cnn_jax.step.counts import Counts
 
 CountBatch = Callable[[dict[str, np.ndarray]], Counts]
@@ -145,6 +146,35 @@ def evaluate(
     return _summed(counts, split, skipped, tuple(unreadable))
 
 
+def evaluate_shared(
+    count_batch: CountBatch,
+    split: AnySplit,
+    batch_size: int,
+    poll: Callable[[], object] = lambda: None,
+) -> Evaluation:
+    """Returns the errors over all of a split, of which each process counts a part by itself.
+
+    No device waits for another, and the sums are those of one process, bit for bit. All must call.
+
+    Args:
+        count_batch: batch -> `Counts` of it, on this process.
+        split: the examples, the same on every process.
+        batch_size: examples in one call.
+        poll: called between batches; may raise to end the evaluation.
+
+    Raises:
+        InputError, RuntimeError: as `evaluate`.
+    """
+    host, hosts = which_process()
+    unreadable: list[str] = []
+    batches = padded_batches(split, batch_size, host, hosts, unreadable)
+    mine = [{k: v.item() for k, v in one.items()} for one in _counted(count_batch, batches, poll)]
+    said = [json.loads(text) for text in gather_texts(json.dumps([mine, unreadable]))]
+    in_order = [one for turn in zip(*(counts for counts, _ in said), strict=True) for one in turn]
+    skipped = [name for _, names in said for name in names]
+    return _summed(in_order, split, len(skipped), tuple(skipped))
+
+
 def evaluate_members(
     count_batch: CountBatch,
     split: AnySplit,
@@ -184,7 +214,7 @@ def _counted(
 
 
 def _summed(
-    counts: list[dict[str, np.ndarray]], split: AnySplit, skipped: int, unreadable: tuple[str, ...]
+    counts: Sequence[Mapping[str, Any]], split: AnySplit, skipped: int, unreadable: tuple[str, ...]
 ) -> Evaluation:
     n, top1, top5 = (sum(int(one[name]) for one in counts) for name in ("n", "top1", "top5"))
     if n + skipped != len(split):

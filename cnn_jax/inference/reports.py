@@ -11,10 +11,11 @@ from cnn_jax.data import sources
 from cnn_jax.data.dataset import AnySplit
 from cnn_jax.data.regular_files import printable
 from cnn_jax.evaluation.errors_in_words import METRICS, errors_in_words, metrics_told
-from cnn_jax.evaluation.exact import Evaluation, counted, evaluate
+from cnn_jax.evaluation.exact import Evaluation, counted, evaluate_shared
 from cnn_jax.evaluation.predictions import Predictions, averaged
 from cnn_jax.inference.multi_view import check_record, say_other_data
 from cnn_jax.inference.restored import Restored
+from cnn_jax.inference.same_network import check_same_network
 from cnn_jax.training.progress import Waiting
 
 
@@ -39,6 +40,7 @@ def evaluate_one(
     split = dataset.split(split_name)
     shape = dataset.image_shape
     check_record(restored.preprocessing, dataset.class_names, shape[2], force, shape)
+    check_same_network(restored, dataset, split_name)
     say_other_data(restored, dataset)
     evaluation = _evaluated(restored, split, batch_size, averaged=False)
     result = evaluation.to_tree() | {"split": split_name, "step": restored.step}
@@ -54,7 +56,7 @@ def evaluate_one(
 def _evaluated(restored: Restored, split: AnySplit, batch_size: int, averaged: bool) -> Evaluation:
     begun = itertools.count(0, batch_size)
     with Waiting("evaluating") as waiting:
-        return evaluate(
+        return evaluate_shared(
             restored.count_batch(averaged),
             split,
             batch_size,

@@ -74,7 +74,7 @@ class Restored:
             averaged: whether the averaged parameters stand in for the last ones.
         """
         step = make_probability_step(self.model, self.preprocessing, mirrored, dense)
-        compiled = Devices(count=1).compile_inference(step)
+        compiled = Devices(count=jax.local_devices()[0]).compile_inference(step)
         params, batch_stats = self._weights(averaged)
         return lambda images: compiled(params, batch_stats, images)
 
@@ -85,7 +85,7 @@ class Restored:
             averaged: whether the averaged parameters stand in for the last ones.
         """
         step = make_eval_step(self.model, self.preprocessing)
-        compiled = Devices(count=1).compile_inference(step)
+        compiled = Devices(count=jax.local_devices()[0]).compile_inference(step)
         params, batch_stats = self._weights(averaged)
         return lambda batch: compiled(params, batch_stats, batch)
 

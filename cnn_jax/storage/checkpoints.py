@@ -25,7 +25,7 @@ from orbax.checkpoint import checkpoint_managers
 
 from cnn_jax import files
 from cnn_jax.config.problems import InputError
-from cnn_jax.devices import distributed
+from cnn_jax.devices.leaving import leave
 from cnn_jax.step.state import FORMAT_VERSION, TrainState
 from cnn_jax.storage.checkpoint_digest import SEALED, Digests, seal
 from cnn_jax.storage.resume_point import first_line, resume_point
@@ -132,7 +132,7 @@ class Checkpoints:
             lambda: _Manager(self.directory, options=options, item_handlers=handlers)
         )
         # Where others take part, all end at once: they would wait for minutes.
-        self._manager.failed = lambda problem: distributed.leave(self._cannot_write(problem))
+        self._manager.failed = lambda problem: leave(self._cannot_write(problem))
 
     @property
     def latest(self) -> int | None:

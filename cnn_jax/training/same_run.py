@@ -79,7 +79,7 @@ def check_same_data(run: Run) -> None:
     }
     facts["devices"] = len(run.devices.devices)
     for name in SPLITS:
-        facts |= _contents(name, getattr(run.dataset, name))
+        facts |= contents_of(name, getattr(run.dataset, name))
     check_equal("the data", facts)
 
 
@@ -136,7 +136,7 @@ def _sees(mark: Path, told: str) -> bool:
         time.sleep(0.1)
 
 
-def _contents(name: str, split: AnySplit) -> dict[str, str]:
+def contents_of(name: str, split: AnySplit) -> dict[str, str]:
     """Returns digests of what is in a split: all of it in memory, or some records in files."""
     if isinstance(split, Split):
         arrays = {"labels": split.labels, "pixels": split.images}

@@ -14,8 +14,9 @@ from cnn_jax.config.identity import config_hash, to_tree
 from cnn_jax.config.problems import InputError
 from cnn_jax.config.schema import Config
 from cnn_jax.data.same_data import check_same_data as check_data_of_run
-from cnn_jax.devices.distributed import lead_says, leave, text_from_lead, wait_for_all
+from cnn_jax.devices.distributed import lead_says, text_from_lead, wait_for_all
 from cnn_jax.devices.kept_programs import programs_in_words
+from cnn_jax.devices.leaving import leave
 from cnn_jax.evaluation.errors_in_words import errors_in_words
 from cnn_jax.evaluation.exact import counted
 from cnn_jax.files import with_nan_at, write_text

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 
 from cnn_jax.storage.metrics_log import read_metrics
 from cnn_jax.storage.run_directory import read_json
+from tests.data import files
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("time")]
 CONFIG = """
@@ -149,6 +151,27 @@ def child(launcher: subprocess.Popen[str], process_id: int) -> int:
     return int(line.split()[0])
 
 
+def goes_on(root: Path, words: list[str]) -> str:
+    """Returns what a command says that trains on, until its first step; it is stopped then."""
+    again = subprocess.Popen(
+        words,
+        cwd=root,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert again.stdout is not None
+    # The log of the first start is there already: what is said tells that the second one trains.
+    said = ""
+    while "first step after" not in said and (line := again.stdout.readline()):
+        said += line
+    again.send_signal(signal.SIGTERM)
+    said += again.communicate(timeout=60)[0]
+    assert again.returncode == 75, said
+    return said
+
+
 LONG = {"train.epochs": 3200.0, "schedule.name": "constant", "schedule.kwargs": {}}
 
 
@@ -185,36 +208,48 @@ def test_two_processes_continue_what_two_began(root: Path, tmp_path: Path) -> No
     out, _ = launcher.communicate(timeout=60)
     assert launcher.returncode == 75, out
     saved = int(re.findall(r"preempted: step (\d+) is saved", out)[0])
-    again = subprocess.Popen(
-        words,
-        cwd=root,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert again.stdout is not None
-    # The log of the first start is there already: what is said tells that the second one trains.
-    said = ""
-    while "first step after" not in said and (line := again.stdout.readline()):
-        said += line
-    assert f"resuming at step {saved}" in said, said
-    again.send_signal(signal.SIGTERM)
-    again.communicate(timeout=60)
-    assert again.returncode == 75
+    assert f"resuming at step {saved}" in goes_on(root, words)
     assert not (tmp_path / "run" / "damaged_checkpoints").exists()
 
 
-def test_a_lost_process_is_named_and_ends_the_others(root: Path, tmp_path: Path) -> None:
+REASON = {
+    0: "process 0 was lost: nobody listens at localhost:",
+    1: "process 1 was not heard of for 10 s (config.distributed.heartbeat_seconds): it was killed",
+}
+
+
+@pytest.mark.parametrize("lost", [0, 1])
+def test_a_lost_process_is_named_and_ends_the_others(lost: int, root: Path, tmp_path: Path) -> None:
     workdir = tmp_path / "run"
     launcher = started(root, command(tmp_path, workdir, 2, **LONG), workdir)
-    os.kill(child(launcher, 1), signal.SIGKILL)
+    os.kill(child(launcher, lost), signal.SIGKILL)
     began = time.monotonic()
     out, _ = launcher.communicate(timeout=60)
     assert time.monotonic() - began < 40  # heartbeat 10 s + 30 s
     assert launcher.returncode == 1
-    assert "process 1 was lost: killed by SIGKILL" in out
+    assert f"process {lost} was lost: killed by SIGKILL" in out
+    assert f"[{1 - lost}] error: {REASON[lost]}" in out, out
+    assert "the same command goes on" in out and f"process {1 - lost} was lost" not in out
     assert json.loads((workdir / "config.json").read_text())
+
+
+@pytest.mark.parametrize("stopped", [0, 1])
+def test_a_process_that_was_stopped_ends_all_and_the_command_goes_on(
+    stopped: int, root: Path, tmp_path: Path
+) -> None:
+    workdir = tmp_path / "run"
+    words = command(tmp_path, workdir, 2, **LONG)
+    launcher = started(root, words, workdir)
+    number = child(launcher, stopped)
+    os.kill(number, signal.SIGSTOP)
+    time.sleep(14)
+    os.kill(number, signal.SIGCONT)
+    out, _ = launcher.communicate(timeout=30)
+    assert launcher.returncode == 1, out
+    assert f"[{1 - stopped}] error: process {stopped} was not heard of for 10 s" in out
+    assert re.search(rf"\[{stopped}\] error: process {stopped} was stopped for 1\d s, longer", out)
+    assert "Check failure" not in out.partition(f"[{stopped}] error: process")[0], out
+    assert "resuming at step" in goes_on(root, words)
 
 
 def test_a_coordinator_that_does_not_come_is_named(root: Path) -> None:
@@ -231,7 +266,12 @@ def test_a_coordinator_that_does_not_come_is_named(root: Path) -> None:
 
 
 def by_hand(
-    root: Path, tmp_path: Path, own: list[list[str]], limits: dict[int, int] | None = None
+    root: Path,
+    tmp_path: Path,
+    own: list[list[str]],
+    limits: dict[int, int] | None = None,
+    roots: dict[int, Path] | None = None,
+    keys: dict[str, Any] | None = None,
 ) -> list[tuple[int, str]]:
     """Returns exit code and output of processes that are started one by one.
 
@@ -240,13 +280,16 @@ def by_hand(
         tmp_path: for the run.
         own: of each process, its flags.
         limits: process -> the longest file that it may write, in blocks.
+        roots: process -> where its code lies, in place of `root`.
+        keys: of the config; they stand in for those of the run.
     """
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         port = probe.getsockname()[1]
     file = tmp_path / "config.py"
     shared = {"train.batch_size": 8, "parallel.devices": None, "parallel.shard_parameters": True}
-    file.write_text(CONFIG.format(overrides=shared | {"model.kwargs.layers": (640,)}))
+    network = {"model.kwargs.layers": (640,)} if keys is None else keys
+    file.write_text(CONFIG.format(overrides=shared | network))
     environment_of = environment() | {"JAX_PLATFORMS": "cpu"}
     processes = []
     for i, flags in enumerate(own):
@@ -261,7 +304,7 @@ def by_hand(
         ]
         started = subprocess.Popen(
             words,
-            cwd=root,
+            cwd=(roots or {}).get(i, root),
             env=environment_of,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -276,14 +319,67 @@ def test_hosts_that_disagree_train_nothing(root: Path, tmp_path: Path) -> None:
     workdir = tmp_path / "run"
     own = [
         [f"--workdir={workdir}", "--config.seed.data=1", "--config.data.workers=1"],
-        [f"--workdir={workdir}", "--config.seed.data=2", "--config.optim.learning_rate=0.3"],
+        [
+            *(f"--workdir={workdir}", "--config.seed.data=2", "--config.optim.learning_rate=0.3"),
+            *("--config.model.kwargs.dropout_rate=0.4", "--config.evaluation.every_epochs=2.0"),
+        ],
     ]
     for code, out in by_hand(root, tmp_path, own):
         assert code == 2, out
         assert "config.seed.data: 1 on process 0; 2 on process 1" in out
         assert "config.optim.learning_rate: 0.02 on process 0; 0.3 on process 1" in out
+        assert "config.model.kwargs.dropout_rate: 0.3 on process 0; 0.4 on process 1" in out
+        assert "config.evaluation.every_epochs: 1.6 on process 0; 2.0 on process 1" in out
         assert "data.workers" not in out and "Check failure" not in out
     assert not workdir.exists()
+
+
+def test_another_network_on_a_host_trains_nothing(root: Path, tmp_path: Path) -> None:
+    own = [[f"--workdir={tmp_path / 'run'}"]] * 2
+    for code, out in by_hand(root, tmp_path, [own[0], [*own[1], "--config.model.name=linear"]]):
+        assert code == 2, out
+        assert "config.model.name: 'mlp' on process 0; 'linear' on process 1" in out
+    assert not (tmp_path / "run").exists()
+
+
+def test_one_image_fewer_on_a_host_trains_nothing(root: Path, tmp_path: Path) -> None:
+    here, there = (tmp_path / name / "data" for name in ("here", "there"))
+    files.folder(here)
+    shutil.copytree(here, there)
+    next((there / "train" / "kind_1").iterdir()).unlink()
+    keys = {
+        **{"data.source": "folder", "data.kwargs": {}, "data.directory": str(here)},
+        **{"data.validation_folds": 5, "data.normalisation": "unit", "data.workers": 0},
+        **{"train_crop.name": "random_resized", "train_crop.kwargs": {"size": 16}},
+        **{"test_crop.name": "shorter_side", "test_crop.kwargs": {"size": 16, "shorter_side": 18}},
+    }
+    own = [[f"--workdir={tmp_path / 'run'}", f"--config.data.directory={d}"] for d in (here, there)]
+    for code, out in by_hand(root, tmp_path, own, keys=keys):
+        assert code == 2, out
+        assert "examples.train: 24 on process 0; 23 on process 1" in out
+    assert not (tmp_path / "run").exists()
+
+
+def test_other_code_on_a_host_trains_nothing(root: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    for name in ("cnn_jax", "experiments", "tests"):
+        shutil.copytree(root / name, other / name, ignore=shutil.ignore_patterns("__pycache__"))
+    with (other / "cnn_jax" / "models" / "mlp.py").open("a") as changed:
+        changed.write("# another version\n")
+    own = [[f"--workdir={tmp_path / 'run'}"]] * 2
+    for code, out in by_hand(root, tmp_path, own, roots={1: other}):
+        assert code == 2, out
+        assert "SHA-256 of the code of cnn_jax: " in out
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_number_that_is_given_twice_is_named_by_all(root: Path, tmp_path: Path) -> None:
+    own = [[f"--workdir={tmp_path / 'run'}"] for _ in range(3)]
+    own[2].append("--config.distributed.process_id=1")
+    for code, out in by_hand(root, tmp_path, own, keys={"train.batch_size": 6}):
+        assert code == 2, out
+        assert "config.distributed.process_id = 1 was given twice" in out
+    assert not (tmp_path / "run").exists()
 
 
 def test_hosts_that_share_no_directory_train_nothing(root: Path, tmp_path: Path) -> None:

@@ -150,7 +150,7 @@ def test_localhost_is_listened_at_alone() -> None:
 def test_jax_is_told_to_listen_there(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     told: dict[str, Any] = {}
     monkeypatch.setattr(jax.distributed, "initialize", lambda *_, **how: told.update(how))
-    monkeypatch.setattr(distributed, "_watch", lambda: None)
+    monkeypatch.setattr(distributed, "watch", lambda heartbeat: None)
     port = free_port()
     mine, other = member(number, 2, port), member(1 - number, 2, port)
     mine.detect, mine.heartbeat_seconds = False, 10.0
@@ -160,6 +160,51 @@ def test_jax_is_told_to_listen_there(number: int, monkeypatch: pytest.MonkeyPatc
     thread.join(timeout=10)
     expected = f"127.0.0.1:{port}" if number == 0 else None
     assert told["coordinator_bind_address"] == expected
+
+
+CLUSTER = {
+    "SLURM_JOB_ID": "1",
+    "SLURM_STEP_NODELIST": "localhost",
+    "SLURM_NTASKS": "2",
+    "SLURM_PROCID": "0",
+    "SLURM_LOCALID": "0",
+}
+
+
+def detected(seconds: float) -> Any:
+    section = member(0, 0, 1, seconds)
+    section.detect, section.coordinator, section.heartbeat_seconds = True, None, 10.0
+    return section
+
+
+def test_an_absent_process_of_a_cluster_is_named_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """jax would end the process by an abort."""
+    for name, value in CLUSTER.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("JAX_COORDINATOR_PORT", str(free_port()))
+    with pytest.raises(InputError, match=r"process 1 of 2 did not come within 0\.4 s"):
+        distributed.start(detected(0.4))
+    monkeypatch.setenv("SLURM_PROCID", "1")
+    with pytest.raises(InputError, match=r"process 1 waited 0\.4 s for process 0 at localhost:"):
+        distributed.start(detected(0.4))
+
+
+def test_off_a_cluster_detection_says_so() -> None:
+    with pytest.raises(InputError, match=r"finds no cluster around this process; it knows"):
+        distributed.start(detected(0.4))
+
+
+def test_a_name_that_means_the_loop_back_here_is_listened_at_from_everywhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As where /etc/hosts gives the machine's own name 127.0.1.1."""
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.1.1", port := free_port()))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    alone = member(0, 1, port)
+    alone.coordinator = f"node7:{port}"
+    assert call_roll(alone) == f"0.0.0.0:{port}"
+    alone.coordinator = f"127.0.1.1:{port}"
+    assert call_roll(alone) == f"127.0.1.1:{port}"
 
 
 def test_a_port_in_use_is_named() -> None:

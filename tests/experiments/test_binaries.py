@@ -151,6 +151,12 @@ def test_sigterm_saves_and_the_same_command_continues(root: Path, tmp_path: Path
     assert process.returncode == 75
 
 
+def test_seeds_ends_in_a_sentence_where_the_guard_stops_one(tmp_path: Path) -> None:
+    rate = "--config.optim.learning_rate=1e30"
+    done = run("seeds", *CONFIG, rate, "--seeds=2", f"--workdir={tmp_path}")
+    assert done.returncode == 3 and done.stderr.lstrip().startswith("seed 0: "), done.stderr
+
+
 def test_seeds_reports_the_median(tmp_path: Path) -> None:
     arguments = [*CONFIG, "--config.train.epochs=1", "--seeds=2", f"--workdir={tmp_path}"]
     done = run("seeds", *arguments, "--ensemble")
