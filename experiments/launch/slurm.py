@@ -37,6 +37,7 @@ QOS = flags.DEFINE_string("qos", None, "quality of service")
 OPTION = flags.DEFINE_multi_string("option", [], "another of sbatch, as --option=--mem=0")
 SETUP = flags.DEFINE_string("setup", None, "file of shell lines that the script runs first")
 CONTAINER = flags.DEFINE_string("container", None, "image, by pyxis' srun --container-image")
+INSIDE = flags.DEFINE_string("container_workdir", None, "in the container, where the command runs")
 MOUNTS = flags.DEFINE_string("mounts", None, "of the container: source:target,...")
 LEAD = flags.DEFINE_integer(
     "lead_seconds",
@@ -105,10 +106,11 @@ def script(launched: launched_command.Launched) -> str:
     Raises:
         InputError: a flag has a value that cannot be used.
     """
-    for flag in (PARTITION, ACCOUNT, QOS, CONTAINER, MOUNTS):
+    for flag in (PARTITION, ACCOUNT, QOS, CONTAINER, MOUNTS, INSIDE):
         launched_command.one_word(flag.name, flag.value)
-    if MOUNTS.value and not CONTAINER.value:
-        raise InputError("--mounts are those of --container=IMAGE, which is not given")
+    if (MOUNTS.value or INSIDE.value) and not CONTAINER.value:
+        of = "--mounts" if MOUNTS.value else "--container_workdir"
+        raise InputError(f"{of} goes with --container=IMAGE, which is not given")
     lead = launched_command.lead(launched.grace_seconds, LEAD.value)
     limit = seconds(TIME.value)
     if 0 < limit <= lead:
@@ -138,6 +140,7 @@ def script(launched: launched_command.Launched) -> str:
         *([f"--cpus-per-task={CPUS.value}"] if CPUS.value else []),
         *([f"--container-image={CONTAINER.value}"] if CONTAINER.value else []),
         *([f"--container-mounts={MOUNTS.value}"] if MOUNTS.value else []),
+        *([f"--container-workdir={INSIDE.value}"] if INSIDE.value else []),
         *launched.words,
     ]
     setup = launched_command.lines_of(SETUP.value)

@@ -159,6 +159,14 @@ def test_what_the_driver_tells_of_gpus(
     assert finding.level == level and "process 4242 (python) holds a GPU" in finding.said
 
 
+def test_who_only_watches_a_gpu_is_no_fault() -> None:
+    held = accelerators.held
+    opened = accelerators.Holder(7, "some daemon", "/dev/nvidia0")
+    assert held([opened], [], ["/dev/nvidia0"]).level == WARN
+    assert held([opened._replace(computes=True, mebibytes=40000)], [], []).level == FAIL
+    assert held([opened._replace(device="/dev/accel0")], [], []).level == FAIL
+
+
 def test_an_accelerator_that_jax_passes_over() -> None:
     finding = accelerators.used("cpu", ["/dev/nvidia0"], None)
     assert finding is not None and finding.level == WARN and "cuda" in finding.remedy

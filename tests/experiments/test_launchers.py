@@ -65,7 +65,7 @@ REFUSED: list[tuple[str, tuple[str, ...], str]] = [
     ),
     ("slurm", ("--option=--mem=0\nrm", *TRAIN), "give one of sbatch, as in --option=--mem=0"),
     ("slurm", ("--option=--signal=KILL@9", *TRAIN), "--signal is set by the launcher's own flags"),
-    ("slurm", ("--mounts=a:b", *TRAIN), "--mounts are those of --container=IMAGE"),
+    ("slurm", ("--mounts=a:b", *TRAIN), "--mounts goes with --container=IMAGE"),
     ("slurm", ("--setup=no-such-file", *TRAIN), "--setup=no-such-file: No such file"),
     ("tpu", (*TPU[1:], *TRAIN, "--workdir=/x"), "--zone is missing, as in python -m experiments"),
     ("tpu", (*TPU, *TRAIN), "would lie on the disks of the hosts, which go with them"),
@@ -144,6 +144,15 @@ def test_one_process_needs_no_others(setup: Path) -> None:
     assert "distributed" not in printed("slurm", TRAIN, setup)
     evaluate = ("--", "python", "-m", "experiments.evaluate", "--workdir=runs/x")
     assert "-m experiments.evaluate --workdir=runs/x ||" in printed("slurm", evaluate, setup)
+
+
+def test_a_container_holds_the_tasks_and_not_the_script(setup: Path) -> None:
+    inside = ("--container=nvcr.io#nvidia/jax:25", "--mounts=/a:/b", "--container_workdir=/code")
+    text = printed("slurm", (*inside, *TRAIN), setup)
+    srun = next(line for line in text.splitlines() if line.startswith("srun"))
+    words = ["--container-image=nvcr.io#nvidia/jax:25", "--container-mounts=/a:/b"]
+    assert shlex.split(srun)[4:7] == [*words, "--container-workdir=/code"]
+    assert text.count("container-image") == 1
 
 
 def test_plans_are_checked_too(setup: Path) -> None:

@@ -16,6 +16,8 @@ from cnn_jax.diagnostics.doctor.finding import FAIL, OK, WARN, Finding
 TPUS: Final = ("/dev/accel[0-9]*", "/dev/vfio/[0-9]*")  # the second since v5
 GPUS: Final = ("/dev/nvidia[0-9]*",)
 MUCH: Final = 1024  # MiB of a GPU: jax takes three quarters of it at once
+# Of the driver and of those who watch it: they have a GPU open, and compute nothing.
+WATCH: Final = ("nvidia-persistenced", "nv-hostengine", "dcgm-exporter", "Xorg")
 CHECK: Final = "accelerator"
 
 
@@ -27,12 +29,21 @@ class Holder(NamedTuple):
         name: its command line.
         device: the file, or what the driver says.
         mebibytes: of the device's memory that it has; None: not known.
+        computes: whether the driver says so.
     """
 
     pid: int
     name: str
     device: str
     mebibytes: int | None = None
+    computes: bool = False
+
+    @property
+    def grave(self) -> bool:
+        """Whether a run could not use the device beside it: a TPU is one process's alone."""
+        if not self.computes and self.device.startswith("/dev/nvidia"):
+            return False
+        return self.mebibytes is None or self.mebibytes >= MUCH
 
 
 def present(patterns: Sequence[str] = (*TPUS, *GPUS)) -> list[str]:
@@ -58,15 +69,19 @@ def holders(devices: Collection[str], processes: Path = Path("/proc")) -> list[H
             words = (process / "cmdline").read_bytes().decode(errors="replace").split("\0")
         except OSError:  # another user's, or it has just ended
             continue
+        name = " ".join(words).strip()
         for device in sorted(opened & set(devices)):
-            found.append(Holder(int(process.name), " ".join(words).strip(), device))
-    known = {holder.pid for holder in found}
-    driver = {holder.pid: holder for holder in _of_the_driver()}
+            if not any(one in name for one in WATCH):
+                found.append(Holder(int(process.name), name, device))
+    driver = {holder.pid: holder for holder in _of_the_driver() if holder.pid != os.getpid()}
     told = [
-        holder._replace(mebibytes=driver[holder.pid].mebibytes) if holder.pid in driver else holder
+        holder._replace(mebibytes=driver[holder.pid].mebibytes, computes=True)
+        if holder.pid in driver
+        else holder
         for holder in found
     ]
-    return told + [holder for pid, holder in driver.items() if pid not in known | {os.getpid()}]
+    known = {holder.pid for holder in found}
+    return told + [holder for pid, holder in driver.items() if pid not in known]
 
 
 def _of_the_driver() -> list[Holder]:
@@ -85,7 +100,7 @@ def _of_the_driver() -> list[Holder]:
         parts = [part.strip() for part in line.split(",")]
         if len(parts) == 3 and parts[0].isdigit():
             memory = int(parts[2]) if parts[2].isdigit() else None
-            told.append(Holder(int(parts[0]), parts[1], "a GPU", memory))
+            told.append(Holder(int(parts[0]), parts[1], "a GPU", memory, True))
     return told
 
 
@@ -106,12 +121,7 @@ def held(found: Sequence[Holder], ours: Collection[int], devices: Sequence[str])
         + (f" with {one.mebibytes:,} MiB" if one.mebibytes is not None else "")
         for one in others
     ]
-    light = [
-        one.device.startswith("/dev/nvidia") or one.device == "a GPU"
-        for one in others
-        if one.mebibytes is not None and one.mebibytes < MUCH
-    ]
-    level = WARN if len(light) == len(others) and all(light) else FAIL
+    level = FAIL if any(one.grave for one in others) else WARN
     numbers = " ".join(str(one.pid) for one in others)
     return Finding(CHECK, level, "; ".join(lines), f"wait for it, or end it: kill {numbers}")
 
