@@ -11,7 +11,9 @@ the others go on.
 
 --config.section.key=value overrides a key of the base; --seeds the number of seeds. --list shows
 programs and members, and trains nothing. --strategy: sequential, vmap, scan or sharded; auto takes
-the one that was fastest where it was measured.
+the one that was fastest where it was measured. runs, which auto takes where members cannot share
+programs (streamed data, random crops, pmap, init_from, ...), trains them one after another as
+experiments.train does, each into a run directory of its own.
 
 Exit codes: 0 done; 2 bad configuration or input; 75 preempted, run the same command again.
 """

@@ -35,7 +35,7 @@ WEIGHTS = flags.DEFINE_string("weights", None, "only evaluate: torchvision's sta
 SUITE = flags.DEFINE_string("suite", None, "the data set whose published rows are all trained")
 DATA = flags.DEFINE_string("data_directory", None, "of --suite: where its official files lie")
 ROWS = flags.DEFINE_multi_string(
-    "rows", [], "of --suite: recipe, network or paper, with *; -NAME: without"
+    "rows", [], "of --suite: recipes, networks or papers, with *; -NAME: without"
 )
 SEEDS = flags.DEFINE_integer("seeds", None, "of --suite; default: 3, of LeNet-5 5", lower_bound=1)
 ESTIMATE = flags.DEFINE_bool("estimate", False, "of --suite: time a few steps of each row, and end")

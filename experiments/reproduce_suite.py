@@ -41,7 +41,7 @@ def suite(argv: list[str], usage: str) -> int:
     asked = Asked(
         suite=given.suite,
         data_directory=given.data_directory,
-        rows=given.rows,
+        rows=[row for rows in given.rows for row in rows.split(",")],
         seeds=given.seeds,
         overrides=words.overrides,
         workdir=Path(given.workdir or f"runs/suite-{given.suite}"),

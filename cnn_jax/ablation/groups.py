@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import jax
+from ml_collections import ConfigDict
 
 from cnn_jax.ablation.factors import Member
 from cnn_jax.config.identity import program_tree, to_tree
@@ -30,10 +31,12 @@ class Group:
 
     Attributes:
         run: of the first member, on the first device: what is in it is the same for all.
+        alone: why its members can only be runs of their own; None: they can share the program.
         members: that share it.
     """
 
     run: Run
+    alone: str | None = None
     members: list[Member] = field(default_factory=list)
 
     def on(self, device: jax.Device) -> Run:
@@ -107,7 +110,8 @@ def groups_of(members: Sequence[Member]) -> list[Group]:
             problems |= {f"{where}: {problem}": None for problem in error.problems}
             continue
         used = str(jax.tree.structure(hyper))
-        groups.setdefault((program, used), Group(run)).members.append(member)
+        alone = _alone(member.config, run)
+        groups.setdefault((program, used), Group(run, alone)).members.append(member)
     if problems:
         raise InputError(list(problems))
     return list(groups.values())
@@ -128,30 +132,40 @@ def _drawn_state(member: Member, run: Run) -> TrainState:
 
 
 def _run_of(member: Member, dataset: Dataset) -> Run:
-    run = prepare(member.config, dataset=dataset, devices=Devices(count=jax.devices()[0]))
-    if not run.dataset.train.resident:
-        raise InputError(
-            "config.data: members of a population train on data that is kept in memory; allowed: "
-            "data without random crops, no larger than config.data.resident_megabytes"
-        )
-    return run
+    config = member.config
+    if _alone_by_config(config):
+        return prepare(config, dataset=dataset)
+    return prepare(config, dataset=dataset, devices=Devices(count=jax.devices()[0]))
 
 
 def _check_member(member: Member) -> None:
     config = member.config
-    if config.parallel.mode != "jit":
-        raise InputError(
-            "config.parallel.mode = 'pmap': a member trains on one device; allowed: jit"
-        )
-    if config.train.dispatch != "chunk":
-        raise InputError(
-            f"config.train.dispatch = {config.train.dispatch!r}: members run compiled loops; "
-            "allowed: chunk"
-        )
     if config.distributed.coordinator or config.distributed.detect:
-        raise InputError("config.distributed: the members of a population train in one process")
+        raise InputError("config.distributed: all members train in one process")
+
+
+def _alone(config: ConfigDict, run: Run) -> str | None:
+    """Returns why a member can only be a run of its own, None where it can share a program."""
+    if (reason := _alone_by_config(config)) is not None:
+        return reason
+    if not run.dataset.train.resident:
+        return (
+            "config.data: train is streamed, for its crops are random or it is larger than "
+            "config.data.resident_megabytes, and members share data in memory alone"
+        )
+    return None
+
+
+def _alone_by_config(config: ConfigDict) -> str | None:
+    if config.parallel.mode != "jit":
+        return "config.parallel.mode = 'pmap' trains one member on all devices"
+    if config.parallel.shard_parameters:
+        return "config.parallel.shard_parameters divides one member over all devices"
+    if config.train.dispatch != "chunk":
+        return f"config.train.dispatch = {config.train.dispatch!r} sends single steps of one member"
     if config.init_from.workdir or config.init_from.weights:
-        raise InputError("config.init_from: the members of a population draw their own parameters")
+        return "config.init_from: members that share a program draw their own parameters"
+    return None
 
 
 def abstract_params(group: Group) -> Any:
@@ -164,6 +178,8 @@ def describe(groups: Sequence[Group]) -> str:
     lines = []
     for number, group in enumerate(groups, start=1):
         lines.append(f"program {number}: {len(group.members)} members")
+        if group.alone is not None:
+            lines.append(f"  runs of their own: {group.alone}")
         cells: dict[str, list[Member]] = {}
         for member in group.members:
             cells.setdefault(" x ".join(member.cell.values()), []).append(member)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,11 @@ import jax
 
 from cnn_jax.ablation.factors import Member
 from cnn_jax.ablation.groups import Group, abstract_params, groups_of
+from cnn_jax.ablation.own_runs import train_runs
 from cnn_jax.ablation.population_progress import PopulationProgress
 from cnn_jax.ablation.population_record import claim
 from cnn_jax.ablation.schedule import Schedule, Slot
-from cnn_jax.ablation.strategies import STRATEGIES, resolve
+from cnn_jax.ablation.strategies import RUNS, STRATEGIES, resolve
 from cnn_jax.ablation.wave import in_present_words
 from cnn_jax.ablation.wave_files import WaveFiles
 from cnn_jax.ablation.workers import Job, Worker, largest_wave, work
@@ -43,7 +45,8 @@ class MemberResult:
             `validation_error`, `validation_loss`.
         final: `train_error`, `train_loss`, `validation_error`, `validation_loss`, `test_error`,
             `test_loss` over whole splits in evaluation mode, and `n`, the number of test examples;
-            `averaged_test_...` where parameters are averaged; empty for a diverged member.
+            `averaged_test_...` where parameters are averaged; empty for a diverged member; without
+            those of train where members are runs of their own.
     """
 
     member: Member
@@ -67,7 +70,7 @@ def train_members(
     Args:
         members: with different indices.
         directory: everything is written below it; it belongs to these members from then on.
-        strategy: a key of `STRATEGIES`, or `auto`; what it came to is recorded, and kept.
+        strategy: a key of `STRATEGIES`, `runs`, or `auto`; what it came to is recorded, and kept.
         preemption: the signals, already listened to.
         say: prints a line.
         memory_bytes: of one device, for the members of a wave; None: what the device says it has.
@@ -82,8 +85,18 @@ def train_members(
     with Waiting("preparing the members"):
         groups = groups_of(members)
         devices = jax.devices()[: members[0].config.parallel.devices]
-        resolved = resolve(strategy, devices[0].platform, abstract_params(groups[0]))
+        alone = next((group.alone for group in groups if group.alone is not None), None)
+        resolved = resolve(strategy, devices[0].platform, abstract_params(groups[0]), alone)
         record = claim(directory, members, strategy, resolved)
+    if record.strategy == RUNS:
+        with ExitStack() as listening:
+            if preemption is None:
+                preemption = listening.enter_context(Preemption())
+            said = f"{len(members)} members, {len(groups)} programs, {RUNS}, one after another"
+            say(said if alone is None else f"{said}: {alone}")
+            records = list(train_runs(groups, members, directory, preemption, say))
+        return [_result(*pair) for pair in zip(members, records, strict=True)]
+    with Waiting("preparing the programs"):
         chosen = STRATEGIES[record.strategy]
         if preemption is not None:
             # From here on a signal finds everything that is finished on the disk.
@@ -130,8 +143,12 @@ def _results(members: Sequence[Member], jobs: dict[Slot, Job]) -> list[MemberRes
     results = {}
     for job in jobs.values():
         for member, record in zip(job.members, job.files.finished() or [], strict=True):
-            results[member.index] = MemberResult(member, **_with_nan(in_present_words(record)))
+            results[member.index] = _result(member, record)
     return [results[member.index] for member in members]
+
+
+def _result(member: Member, record: dict[str, Any]) -> MemberResult:
+    return MemberResult(member, **_with_nan(in_present_words(record)))
 
 
 def _with_nan(record: dict[str, Any]) -> dict[str, Any]:

@@ -241,7 +241,7 @@ def _trial(result: Any, drawn: Sequence[Values]) -> Trial:
     if result.state != "done":
         return Trial(index, drawn[index], result.state)
     judged = ("validation_error", "validation_loss", "train_error")
-    return Trial(index, drawn[index], result.state, *(result.final[name] for name in judged))
+    return Trial(index, drawn[index], result.state, *(result.final.get(name) for name in judged))
 
 
 def _claim(

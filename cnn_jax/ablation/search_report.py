@@ -32,7 +32,7 @@ def best_table(rounds: Sequence[Round], number: int) -> Table:
             *(_value(trial.values[key]) for key in keys),
             f"{100 * (trial.validation_error or 0.0):.2f}",
             f"{trial.validation_loss:.4f}",
-            f"{100 * (trial.train_error or 0.0):.2f}",
+            "" if trial.train_error is None else f"{100 * trial.train_error:.2f}",
         )
         for place, trial in enumerate(ranked[:SHOWN], start=1)
     )

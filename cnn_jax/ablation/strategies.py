@@ -32,6 +32,7 @@ STRATEGIES: Final = {
     "sharded": Strategy(None, all_devices=True),
 }
 AUTO: Final = "auto"
+RUNS: Final = "runs"  # every member is a run of its own
 # CPU: measured, docs/results/population.md. Accelerators: not measured; one member leaves most of
 # such a device idle.
 TABLE: Final = {
@@ -46,23 +47,28 @@ TABLE: Final = {
 
 def check(name: str) -> None:
     """Raises `InputError` if there is no such strategy."""
-    allowed = [AUTO, *STRATEGIES]
+    allowed = [AUTO, *STRATEGIES, RUNS]
     if name not in allowed:
         raise InputError(f"strategy {name!r} is unknown{hint(name, allowed)}")
 
 
-def resolve(name: str, platform: str, params: Any) -> str:
+def resolve(name: str, platform: str, params: Any, alone: str | None = None) -> str:
     """Returns the strategy that a name stands for.
 
     Args:
         name: of a strategy, or `auto`.
         platform: of the devices: `cpu`, `gpu`, `tpu`.
         params: the parameters of a member, or their shapes: kernels of rank 4 are convolutions.
+        alone: why the members can only be runs of their own; None: they can share programs.
 
     Raises:
-        InputError: there is no such strategy.
+        InputError: there is no such strategy, or it is none for these members.
     """
     check(name)
+    if alone is not None:
+        if name not in (AUTO, RUNS):
+            raise InputError(f"--strategy={name}: {alone}; allowed: {RUNS}, which {AUTO} takes")
+        return RUNS
     if name != AUTO:
         return name
     import jax

@@ -227,7 +227,7 @@ def diagonal_levenberg_marquardt(
 
         # A loop of one turn or none: unlike `cond` it leaves what it does not change in its place.
         due = (number < batches, state.curvature, state.gathered)
-        _, curvature, gathered = jax.lax.while_loop(lambda kept: kept[0], measured, due)
+        curvature, gathered = jax.lax.while_loop(lambda kept: kept[0], measured, due)[1:]
         known = state.step >= batches - 1
 
         def move(g: jax.Array, h: jax.Array) -> jax.Array:

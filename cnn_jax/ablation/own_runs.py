@@ -1,0 +1,149 @@
+"""Members that are runs of their own, one after another: any config that `experiments.train` takes.
+
+Streamed data and random crops, pmap, several devices or a host loop to a member, parameters to
+begin with: none of them fits into the programs that members of a population share. Such a member is
+trained by the engine of `experiments.train`, to the same numbers, into a run directory with
+checkpoints, and an interrupted call goes on in the middle of a member.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+from ml_collections import ConfigDict
+
+from cnn_jax.ablation.factors import Member
+from cnn_jax.ablation.groups import Group
+from cnn_jax.ablation.wave import CURVE, DIVERGED, DONE, TRAIN_CURVE
+from cnn_jax.ablation.wave_files import WaveFiles
+from cnn_jax.config.changes import changed
+from cnn_jax.config.identity import config_hash, to_tree
+from cnn_jax.config.problems import InputError
+from cnn_jax.config.validate import validate
+from cnn_jax.storage.metrics_log import read_metrics
+from cnn_jax.storage.warm_start import warm_start
+from cnn_jax.training.guard import DivergedError
+from cnn_jax.training.preemption import Preemption
+from cnn_jax.training.session import train
+
+Record = dict[str, Any]
+
+
+def train_runs(
+    groups: Sequence[Group],
+    members: Sequence[Member],
+    directory: Path,
+    preemption: Preemption,
+    say: Callable[[str], None],
+) -> Iterator[Record]:
+    """Trains members one after another, those that are finished aside; yields what became of each.
+
+    Args:
+        groups: of the members, checked.
+        members: in the order in which they train.
+        directory: of the population; each member has a run directory below it.
+        preemption: the signals, already listened to.
+        say: prints a line.
+
+    Yields:
+        Of each member `state`, `stopped_step`, `curve` and `final`, as a wave has them; `final`
+        without errors on all of train, which a run does not measure.
+
+    Raises:
+        InputError: a member cannot be trained; it is named.
+        PreemptionRequested: a signal came; a checkpoint is saved.
+    """
+    _check_sources(groups, directory)
+    for place, member in enumerate(members, start=1):
+        name = f"member-{member.index}"
+        files = WaveFiles(directory, name, [config_hash(to_tree(member.config))])
+        if (finished := files.finished()) is None:
+            say(f"\nmember {place} of {len(members)}: {member.title}, in {directory / name}")
+            finished = [_trained(member, directory / name, preemption)]
+            files.finish(finished)
+            preemption.poll()
+        yield finished[0]
+
+
+def _trained(member: Member, workdir: Path, preemption: Preemption) -> Record:
+    preemption.saved_step = preemption.saved_step or 0
+    record: Record = {"state": DONE, "stopped_step": None, "final": {}}
+    try:
+        result = train(_on_its_devices(member.config), workdir, preemption, time.time()).result
+    except DivergedError as error:
+        print(f"{error}; the other members go on", flush=True)
+        record |= {"state": DIVERGED, "stopped_step": error.step}
+    except InputError as error:
+        raise InputError([f"{member.title}: {text}" for text in error.problems]) from error
+    else:
+        if result.get("plateau_end"):
+            record["stopped_step"] = result["step"]
+        record["final"] = _test(result)
+    log = read_metrics(workdir / "metrics.jsonl")
+    record["curve"] = curve_of(log)
+    if record["final"] and (held_out := [line for line in log if line["kind"] == "validation"]):
+        last = held_out[-1]
+        record["final"] |= {"validation_error": last["top1_error"], "validation_loss": last["loss"]}
+    return record
+
+
+def _test(result: dict[str, Any]) -> dict[str, Any]:
+    final = {"test_error": result["top1_error"], "test_loss": result["loss"], "n": result["n"]}
+    if "averaged_loss" in result:
+        final["averaged_test_error"] = result["averaged_top1_error"]
+        final["averaged_test_loss"] = result["averaged_loss"]
+    return final
+
+
+def curve_of(log: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
+    """Returns the learning curves in the lines of a `metrics.jsonl`, as a wave keeps them."""
+    curve: dict[str, list[Any]] = {name: [] for name in CURVE}
+    for line in log:
+        if line["kind"] == "train":
+            curve["step"].append(line["step"])
+            curve["epoch"].append(round(line["epoch"], 6))
+            for name in TRAIN_CURVE:
+                curve[f"train_{name}"].append(line[name])
+        elif line["kind"] == "validation":
+            curve["validation_step"].append(line["step"])
+            curve["validation_error"].append(line["top1_error"])
+            curve["validation_loss"].append(line["loss"])
+    return curve
+
+
+def _on_its_devices(config: ConfigDict) -> ConfigDict:
+    """Returns the config as `experiments.train` would run it: a CPU, simulated or not, is one."""
+    simulated = "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", "")
+    if config.parallel.devices is None and jax.default_backend() == "cpu" and simulated:
+        return validate(changed(config, {"parallel.devices": 1}))
+    return config
+
+
+def _check_sources(groups: Sequence[Group], directory: Path) -> None:
+    """Reads what members begin with, before the first of them trains.
+
+    Raises:
+        InputError: something does not fit; the member is named.
+    """
+    problems: dict[str, None] = {}
+    for group in groups:
+        seen: set[str] = set()
+        for member in group.members:
+            given = str(member.config.init_from)
+            if given in seen:
+                continue
+            seen.add(given)
+            try:
+                where = directory / f"member-{member.index}"
+                run = group.run
+                warm_start(member.config.init_from, where, run.state_shapes, run.open_weights)
+            except InputError as error:
+                where_from = member.title.rpartition(", seed")[0]
+                problems |= {f"{where_from}: {problem}": None for problem in error.problems}
+    if problems:
+        raise InputError(list(problems))
