@@ -143,7 +143,7 @@ def script(launched: launched_command.Launched) -> str:
     for flag in (ZONE, PROJECT, ACCELERATOR, RUNTIME):
         launched_command.one_word(flag.name, flag.value, r"[\w.:-]+")
     workdir = _workdir(launched.words)
-    if workdir is not None and "://" not in workdir and not os.path.isabs(workdir):
+    if workdir is not None and not os.path.isabs(workdir):
         raise InputError(
             f"--workdir={workdir} would lie on the disks of the hosts, which go with them; give "
             "a directory that --setup mounts on all of them, as --workdir=/mnt/runs/fifty"

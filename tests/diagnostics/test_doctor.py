@@ -24,7 +24,7 @@ from tests.binaries import run
 
 CHECKS = ("processes", "versions", "config", "devices", "accelerator", "data", "workdir", "memory")
 CHECKS += ("disk", "signals", "clocks", "all-reduce")
-SMOKE = "--config=configs/smoke.py"
+SMOKE = f"--config={Path(__file__).parents[2] / 'configs' / 'smoke.py'}"
 
 
 def line_of(check: str, output: str) -> str:
@@ -72,6 +72,8 @@ def test_a_directory_that_cannot_be_the_run_s(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     done = run("doctor", SMOKE, f"--workdir={tmp_path / 'file' / 'run'}")
     assert done.returncode == 2 and line_of("workdir", done.stdout).startswith("fail")
+    done = run("doctor", SMOKE, "--workdir=gs://bucket/run", cwd=tmp_path)
+    assert done.returncode == 2 and "is an object store" in line_of("workdir", done.stdout)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").write_text("dear")
     done = run("doctor", SMOKE, f"--workdir={tmp_path / 'mine'}")
@@ -317,13 +319,18 @@ def test_what_jax_does_not_detect(root: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_two_processes_that_agree(root: Path, tmp_path: Path) -> None:
-    flags = [f"--workdir={tmp_path / 'run'}"]
-    (first, out), (second, silent) = together(root, tmp_path, [flags, flags])
-    assert first == second == 0, out + silent
-    assert [check for check in CHECKS if f"ok    {check}" in out] == list(CHECKS)
-    assert "2 have met" in line_of("processes", out)
-    assert "from each of 2 devices is right" in line_of("all-reduce", out)
-    assert "all-reduce " not in silent and not list(tmp_path.iterdir())
+    launch = [sys.executable, "-m", "experiments.launch.local", "--devices_per_process=2", "--"]
+    doctor = [sys.executable, "-m", "experiments.doctor", SMOKE, f"--workdir={tmp_path / 'run'}"]
+    environment = {k: v for k, v in os.environ.items() if k not in ("XLA_FLAGS", "JAX_PLATFORMS")}
+    done = subprocess.run(
+        launch + doctor, capture_output=True, text=True, cwd=root, env=environment, timeout=200
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    spoken = [line.split()[1:3] for line in done.stdout.splitlines() if line.startswith("[0] ok")]
+    assert spoken == [["ok", check] for check in CHECKS]
+    assert "2 have met at localhost:" in done.stdout
+    assert "from each of 4 devices is right" in done.stdout
+    assert "[1] ok" not in done.stdout and not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow

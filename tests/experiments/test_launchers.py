@@ -70,6 +70,7 @@ REFUSED: list[tuple[str, tuple[str, ...], str]] = [
     ("tpu", (*TPU[1:], *TRAIN, "--workdir=/x"), "--zone is missing, as in python -m experiments"),
     ("tpu", (*TPU, *TRAIN), "would lie on the disks of the hosts, which go with them"),
     ("tpu", (*TPU, *TRAIN, "--workdir=runs/x"), "--workdir=runs/x would lie on the disks"),
+    ("tpu", (*TPU, *TRAIN, "--workdir=gs://a/b"), "a directory that --setup mounts on all of them"),
     ("tpu", (*TPU, "--project=a;b", *TRAIN, "--workdir=/x"), "--project='a;b': allowed"),
     ("gke", (*GKE[1:], *TRAIN), "--image is missing, as in python -m experiments.launch.gke"),
     ("gke", (*GKE, "--tpu_type=a", *TRAIN), "--tpu_type and --tpu_topology go together"),
@@ -472,6 +473,15 @@ def test_the_manifest_has_fields_that_exist(golden: str) -> None:
     spec = job["template"]["spec"]
     mounted = {mount["name"] for mount in spec["containers"][0].get("volumeMounts", [])}
     assert mounted == {volume["name"] for volume in spec.get("volumes", [])}
+
+
+def test_the_page_gives_the_rights_that_jax_needs(root: Path) -> None:
+    page = (root / "docs" / "launching.md").read_text()
+    account, role, binding = yaml.safe_load_all(page.split("```yaml\n")[1].split("```")[0])
+    rights = {(kind, verb) for r in role["rules"] for kind in r["resources"] for verb in r["verbs"]}
+    assert rights >= {("pods", "list"), ("services", "list"), ("jobs", "get")}
+    assert account["metadata"] == role["metadata"] == {"name": binding["subjects"][0]["name"]}
+    assert binding["roleRef"]["name"] == role["metadata"]["name"]
 
 
 def test_the_words_pass_through_kubernetes() -> None:

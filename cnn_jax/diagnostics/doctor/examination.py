@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import socket
 import time
@@ -30,6 +31,7 @@ from cnn_jax.training.run import network_of, set_precision
 from cnn_jax.training.same_run import code_facts, config_facts, contents_of
 
 SECONDS_TO_MEET: Final = 30.0  # a run waits longer; a check is over in a minute
+STORE: Final = re.compile(r"[a-z0-9]+:/")  # pathlib makes one slash of two
 SPLITS: Final = ("train", "validation", "test")
 
 
@@ -187,6 +189,8 @@ def _workdir(config: Config, workdir: Path, count: int) -> Finding:
         check_directory(workdir, to_tree(config))
     except (InputError, OSError) as error:
         problem = str(error)
+    if STORE.match(str(workdir)):
+        problem = f"{workdir} is an object store, and would be a folder of that name here: mount it"
     problem = problem or disks.mark(workdir, token, me)
     problems = gather_texts(problem)  # afterwards all have written
     missing = [] if any(problems) else disks.unseen(workdir, token, count)
