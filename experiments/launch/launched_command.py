@@ -26,6 +26,7 @@ from experiments import command_line
 EXPERIMENTS = Path(command_line.__file__).parent
 DETECT = "--config.distributed.detect=True"
 SET_HERE = {f"distributed.{key}" for key in ("coordinator", "processes", "process_id", "detect")}
+JOIN = ("doctor", "train")  # binaries that join other processes
 RUNS = "command_line.run(main)"  # what a binary ends with
 GRACE_WITHOUT_A_CONFIG = 20.0
 SECONDS_TO_SAVE = 100  # for the checkpoint, after the running step was waited for
@@ -97,14 +98,13 @@ def checked(command: list[str], processes: int | None) -> Launched:
         if key in SET_HERE:
             raise InputError(f"--config.{key} is the launcher's to set: leave it out")
     config = _config(binary, words)
-    alone = processes == 1
-    if config is None and not alone:
+    if processes not in (None, 1) and binary not in JOIN:
         raise InputError(
-            f"experiments.{binary} without --config does not join other processes: each would do "
-            "all of it; launch it as one process"
+            f"experiments.{binary} runs in one process, and each of {processes} would do all of "
+            f"it; launch it as one, or one of those that join: {', '.join(JOIN)}"
         )
     return Launched(
-        [*command, *([] if alone else [DETECT])],
+        [*command, *([DETECT] if processes != 1 and binary in JOIN else [])],
         GRACE_WITHOUT_A_CONFIG if config is None else config.checkpoint.grace_seconds,
         _name(words.files[-1]) if words.files else binary.replace("_", "-"),
     )

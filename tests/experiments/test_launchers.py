@@ -53,7 +53,11 @@ REFUSED: list[tuple[str, tuple[str, ...], str]] = [
     ("slurm", (*TRAIN, "--config.optim.learning_rat=1"), "did you mean 'learning_rate'?"),
     ("slurm", (*TRAIN, "--config.train.batch_size=0"), "train.batch_size"),
     ("slurm", (*TRAIN, "--config.distributed.processes=2"), "is the launcher's to set"),
-    ("slurm", ("--nodes=2", "--", "python", "-m", "experiments.evaluate"), "does not join other"),
+    (
+        "slurm",
+        ("--nodes=2", "--", "python", "-m", "experiments.predict"),
+        "predict runs in one process",
+    ),
     ("slurm", ("--time=soon", *TRAIN), "--time=soon: allowed are minutes, minutes:seconds"),
     ("slurm", ("--time=2", *TRAIN), "--time=2 is 120 s, and the run is told to stop 120 s before"),
     ("slurm", ("--lead_seconds=20", *TRAIN), "is not above checkpoint.grace_seconds=20"),
@@ -141,8 +145,11 @@ def test_the_lead_follows_the_grace_of_the_config(setup: Path) -> None:
     assert pod["terminationGracePeriodSeconds"] == 301
 
 
-def test_one_process_needs_no_others(setup: Path) -> None:
+def test_others_are_looked_for_where_there_are_some(setup: Path) -> None:
     assert "distributed" not in printed("slurm", TRAIN, setup)
+    doctor = ("--nodes=2", "--", "python", "-m", "experiments.doctor")
+    text = printed("slurm", doctor, setup)
+    assert "-m experiments.doctor --config.distributed.detect=True ||" in text
     evaluate = ("--", "python", "-m", "experiments.evaluate", "--workdir=runs/x")
     assert "-m experiments.evaluate --workdir=runs/x ||" in printed("slurm", evaluate, setup)
 
