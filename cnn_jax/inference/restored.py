@@ -17,6 +17,7 @@ from cnn_jax.config.saved import complete
 from cnn_jax.config.schema import Config
 from cnn_jax.config.validate import validate
 from cnn_jax.data.preprocessing import Preprocessing
+from cnn_jax.devices.kept_programs import keep_programs
 from cnn_jax.devices.parallel import Devices
 from cnn_jax.evaluation.exact import CountBatch
 from cnn_jax.models import Network
@@ -114,6 +115,7 @@ def restore(workdir: str | Path, which: str = LATEST) -> Restored:
 def _read(checkpoints: Checkpoints, step: int) -> Restored:
     saved, completed = complete(checkpoints.read_record(step)["config"])
     config = validate(saved)
+    keep_programs()
     set_precision(config.precision)  # before the arrays: float64 would be read as float32
     arrays, record = checkpoints.read_arrays(step)
     preprocessing = Preprocessing.from_tree(record["preprocessing"])

@@ -20,6 +20,7 @@ from cnn_jax.data.class_names import read_class_names
 from cnn_jax.data.dataset import Dataset
 from cnn_jax.data.preprocessing import preprocessing_for
 from cnn_jax.data.regular_files import printable
+from cnn_jax.devices.kept_programs import keep_programs
 from cnn_jax.inference.restored import Restored, restore
 from cnn_jax.inference.weights_config import agreed_config, own_config
 from cnn_jax.storage.checkpoints import Checkpoints
@@ -148,6 +149,7 @@ def with_weights(
     dataset = _data_of(config, told, weights, use, seen is not None)
     size = dataset.image_shape
     set_precision(config.precision)
+    keep_programs()
     model = network_of(config, dataset.num_classes)
     taken = file.taken(expected_names(model, size), use.averaged)
     try:

@@ -21,6 +21,7 @@ from cnn_jax.data.colour import colour_of
 from cnn_jax.data.dataset import Dataset
 from cnn_jax.data.preprocessing import Preprocessing, preprocessing_for
 from cnn_jax.data.same_data import data_record
+from cnn_jax.devices.kept_programs import keep_programs
 from cnn_jax.devices.parallel import Devices, batch_view
 from cnn_jax.models import Network
 from cnn_jax.optim.averaging import AVERAGES
@@ -130,6 +131,7 @@ def prepare(
         InputError: the parts do not fit one another.
     """
     set_precision(config.precision)
+    keep_programs()
     if dataset is None:
         with Waiting(f"reading {config.data.directory or config.data.source}"):
             dataset = sources.dataset_for(config)

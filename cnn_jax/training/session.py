@@ -15,6 +15,7 @@ from cnn_jax.config.problems import InputError
 from cnn_jax.config.schema import Config
 from cnn_jax.data.same_data import check_same_data as check_data_of_run
 from cnn_jax.devices.distributed import lead_says, leave, text_from_lead, wait_for_all
+from cnn_jax.devices.kept_programs import programs_in_words
 from cnn_jax.evaluation.errors_in_words import errors_in_words
 from cnn_jax.evaluation.exact import counted
 from cnn_jax.files import with_nan_at, write_text
@@ -197,7 +198,8 @@ def _train(
 
     def on_first_step() -> None:
         first_step_seconds.append(time.time() - began)
-        progress.say(f"first step after {first_step_seconds[0]:.1f} s")
+        told = ", ".join(filter(None, [f"{first_step_seconds[0]:.1f} s", programs_in_words()]))
+        progress.say(f"first step after {told}")
 
     training = Training(run, state, checkpoints, log, progress, preemption, on_first_step)
     with ExitStack() as at_the_end:
