@@ -50,12 +50,17 @@ SCRIPT = """\
 #!/bin/bash
 failures=0
 fresh=yes
+errors=$(mktemp)
 
 tpus() {{ gcloud compute tpus queued-resources "$@" {where} --quiet < /dev/null; }}
 # Without --batch-size=all gcloud begins on 64 hosts, and the others after these have ended.
 on_all() {{ tpus ssh {name} --node=all --worker=all --batch-size=all --command="$1"; }}
-state() {{ tpus describe {name} --format='value(state.state)' 2> /dev/null; }}
 say() {{ echo "{name}: $1" >&2; }}
+
+state() {{ # nothing where it cannot be seen, as without a network
+  tpus describe {name} --format='value(state.state)' 2> "$errors" ||
+    if grep -q NOT_FOUND "$errors"; then echo ABSENT; fi
+}}
 
 create() {{
   say "asked for"
@@ -81,20 +86,23 @@ wait_until_active() {{
   local now before=""
   while :; do
     now=$(state)
-    if [ "$now" != "$before" ]; then say "${{now:-cannot be seen}}"; fi
+    if [ "$now" != "$before" ]; then say "${{now:-cannot be seen from here}}"; fi
     before=$now
     case "$now" in
       ACTIVE) return ;;
       SUSPENDED) delete; create || failed "cannot be asked for" 1 ;;
       FAILED) failed "the request has failed" 1; delete; create || failed "cannot be asked for" 1 ;;
-      "") failed "cannot be seen" 1 ;;
+      ABSENT) failed "somebody has deleted it" 1; create || failed "cannot be asked for" 1 ;;
       *) sleep {poll} ;;
     esac
   done
 }}
 
 trap 'say "no longer looked after; it costs money until: {by_hand}"; exit 130' INT TERM HUP
-if [ -z "$(state)" ]; then create || exit 2; fi
+case "$(state)" in
+  ABSENT) create || exit 2 ;;
+  "") cat "$errors" >&2; exit 2 ;;
+esac
 while :; do
   wait_until_active
   if [ "$fresh" = yes ]; then
@@ -157,6 +165,7 @@ def script(launched: launched_command.Launched) -> str:
     )
     resource = f"--accelerator-type={ACCELERATOR.value} --runtime-version={RUNTIME.value} {nodes}"
     setup = launched_command.lines_of(SETUP.value)
+    set_up = shlex.quote(f"set -e\n{setup}")
     by_hand = f"gcloud compute tpus queued-resources delete {name} --force {where}"
     # A connection that is lost leaves its command running: the next one waits until it has ended.
     run = (
@@ -171,7 +180,7 @@ def script(launched: launched_command.Launched) -> str:
         by_hand=by_hand,
         at_the_end=f'say "kept; it costs money until: {by_hand}"' if KEEP.value else "delete",
         set_up=(
-            f'say "is set up"; on_all {shlex.quote(setup)} || {{ failed "the setup" 1; continue; }}'
+            f'say "is set up"; on_all {set_up} || {{ failed "the setup" 1; continue; }}'
             if setup
             else ":  # --setup=FILE puts shell lines here"
         ),

@@ -330,7 +330,9 @@ def took(name):
 verb = sys.argv[4]
 if verb == "describe":
     state = took("states")
-    sys.exit("not found") if state == "absent" else print(state)
+    if state in ("absent", "unseen"):
+        sys.exit("NOT_FOUND: none" if state == "absent" else "no route to the service")
+    print(state)
 if verb == "ssh" and "module" not in sys.argv[-3]:
     sys.exit(int(took("codes")))
 """
@@ -355,6 +357,16 @@ RISES = "ACCEPTED WAITING_FOR_RESOURCES PROVISIONING ACTIVE"
         ("absent FAILED ACTIVE", "0", 0, "create delete create setup run delete"),
         # Another look after what is there already.
         ("ACTIVE", "0", 0, "setup run delete"),
+        # A network that is away for a while is no failure; at the beginning all is wrong.
+        (f"absent {'unseen ' * 9} ACTIVE", "0", 0, "create setup run delete"),
+        ("unseen", "0", 2, ""),
+        # Somebody else has deleted it.
+        (
+            "absent ACTIVE absent absent ACTIVE",
+            "255 0",
+            0,
+            "create setup run create setup run delete",
+        ),
     ],
 )
 def test_tpu_goes_through_the_states(

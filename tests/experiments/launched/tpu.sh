@@ -1,12 +1,17 @@
 #!/bin/bash
 failures=0
 fresh=yes
+errors=$(mktemp)
 
 tpus() { gcloud compute tpus queued-resources "$@" --zone=us-central2-b --quiet < /dev/null; }
 # Without --batch-size=all gcloud begins on 64 hosts, and the others after these have ended.
 on_all() { tpus ssh configs-smoke --node=all --worker=all --batch-size=all --command="$1"; }
-state() { tpus describe configs-smoke --format='value(state.state)' 2> /dev/null; }
 say() { echo "configs-smoke: $1" >&2; }
+
+state() { # nothing where it cannot be seen, as without a network
+  tpus describe configs-smoke --format='value(state.state)' 2> "$errors" ||
+    if grep -q NOT_FOUND "$errors"; then echo ABSENT; fi
+}
 
 create() {
   say "asked for"
@@ -32,24 +37,28 @@ wait_until_active() {
   local now before=""
   while :; do
     now=$(state)
-    if [ "$now" != "$before" ]; then say "${now:-cannot be seen}"; fi
+    if [ "$now" != "$before" ]; then say "${now:-cannot be seen from here}"; fi
     before=$now
     case "$now" in
       ACTIVE) return ;;
       SUSPENDED) delete; create || failed "cannot be asked for" 1 ;;
       FAILED) failed "the request has failed" 1; delete; create || failed "cannot be asked for" 1 ;;
-      "") failed "cannot be seen" 1 ;;
+      ABSENT) failed "somebody has deleted it" 1; create || failed "cannot be asked for" 1 ;;
       *) sleep 0 ;;
     esac
   done
 }
 
 trap 'say "no longer looked after; it costs money until: gcloud compute tpus queued-resources delete configs-smoke --force --zone=us-central2-b"; exit 130' INT TERM HUP
-if [ -z "$(state)" ]; then create || exit 2; fi
+case "$(state)" in
+  ABSENT) create || exit 2 ;;
+  "") cat "$errors" >&2; exit 2 ;;
+esac
 while :; do
   wait_until_active
   if [ "$fresh" = yes ]; then
-    say "is set up"; on_all 'module load python
+    say "is set up"; on_all 'set -e
+module load python
 export GREETING='"'"'it is'"'"'' || { failed "the setup" 1; continue; }
     fresh=no
   fi
