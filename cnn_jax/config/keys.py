@@ -247,6 +247,9 @@ SCHEMA: dict[str, Section] = {
         "explosion_factor": Key(
             3.0, RUN, "stop at a loss above factor x max(first loss, ln classes); 0: never", low=0.0
         ),
+        "look_back": Key(
+            True, RUN, "then make the steps since the checkpoint again, to say which layer broke"
+        ),
     },
     "log": {
         "every_steps": Key(10, RUN, "a line in metrics.jsonl every so many steps", low=1),

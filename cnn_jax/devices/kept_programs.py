@@ -36,7 +36,7 @@ def keep_programs() -> None:
     if not _listening:
         _listening = True
         jax.monitoring.register_event_listener(_listen)
-    if jax.config.jax_compilation_cache_dir or not jax.config.jax_enable_compilation_cache:
+    if _kept_in() or not jax.config.values["jax_enable_compilation_cache"]:
         return
     try:
         where = directory()
@@ -57,10 +57,15 @@ def directory() -> Path:
 
 def programs_in_words() -> str:
     """Returns how many programs this process has compiled and read; empty where none is kept."""
-    asked, read, where = _heard[_ASKED], _heard[_READ], jax.config.jax_compilation_cache_dir
-    if not asked or not where or not jax.config.jax_enable_compilation_cache:
+    asked, read, where = _heard[_ASKED], _heard[_READ], _kept_in()
+    if not asked or not where or not jax.config.values["jax_enable_compilation_cache"]:
         return ""
     return f"{asked - read} programs compiled, {read} read from {where}"
+
+
+def _kept_in() -> str | None:
+    where: str | None = jax.config.values["jax_compilation_cache_dir"]
+    return where
 
 
 def _listen(event: str, **_: object) -> None:

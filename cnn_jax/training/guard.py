@@ -14,12 +14,15 @@ class DivergedError(Exception):
         data_loss: without it.
         learning_rate: of that step.
         checkpoint: step of the newest checkpoint.
+
+    Attributes:
+        found: which layer and examples it broke at, in lines; empty where nobody has looked.
     """
 
     def __init__(
         self, step: int, loss: float, data_loss: float, learning_rate: float, checkpoint: int | None
     ):
-        self.step, self.checkpoint = step, checkpoint
+        self.step, self.checkpoint, self.found = step, checkpoint, ""
         what = "is not finite" if not math.isfinite(loss) else "has exploded"
         super().__init__(
             f"stopped by the guard at step {step}: the loss {what} "
@@ -33,3 +36,6 @@ class DivergedError(Exception):
             "  - weight decay or momentum is too large, or an input is not normalised\n"
             "config.guard.explosion_factor sets the limit; 0 leaves only the check of finiteness"
         )
+
+    def __str__(self) -> str:
+        return "\n".join(filter(None, [super().__str__(), self.found]))

@@ -24,6 +24,7 @@ from cnn_jax.training.layer_statistics import LayerStatistics
 from cnn_jax.training.preemption import Preemption, PreemptionRequested
 from cnn_jax.training.progress import ProgressReport
 from cnn_jax.training.run import Run
+from cnn_jax.training.what_broke import what_broke
 
 
 class Training(Engine):
@@ -160,6 +161,21 @@ class Training(Engine):
             values["learning_rate"],
             self.checkpoints.latest,
         )
+
+    def look_back(self, stopped: int) -> str:
+        """Returns which layer and examples a failed step broke at; gives up the state.
+
+        Args:
+            stopped: the step.
+        """
+        like = self.run.drawn_state()
+        restored = self.checkpoints.restore(like)
+        if restored is None:
+            return ""
+        self.state = restored.state.replace(hyper=like.hyper)
+        begin = int(self.state.step)
+        with self.progress.waiting(f"looking for what broke, again from step {begin} on"):
+            return what_broke(self.run, self.state, self._feed, stopped)
 
     def plateaus(self) -> list[Any]:
         """Returns the state of the only member."""

@@ -28,6 +28,7 @@ from cnn_jax.storage.run_directory import RunDirectory, check_directory, origin,
 from cnn_jax.storage.unreadable_images import UnreadableImages
 from cnn_jax.storage.warm_start import FILE as WARM_START
 from cnn_jax.storage.warm_start import WarmStart, read_start, warm_start
+from cnn_jax.training import what_broke
 from cnn_jax.training.card import card
 from cnn_jax.training.data_dependent_init import check_section
 from cnn_jax.training.guard import DivergedError
@@ -210,7 +211,10 @@ def _train(
             epoch = run.plan.epoch(training.step)
             test = _test_errors(training, log)
             log.write("test", training.step, epoch, test)
-        except DivergedError:
+        except DivergedError as error:
+            if config.guard.look_back and run.devices.processes == 1:
+                error.found = _look_back(training, error.step)
+                write_text(directory / what_broke.FILE, f"{error}\n")
             raise
         except Exception as error:
             leave(error)  # where others take part they do not wait for one another's files
@@ -236,6 +240,13 @@ def _train(
             "devices": run.devices.describe(),
         }
     )
+
+
+def _look_back(training: Training, stopped: int) -> str:
+    try:
+        return training.look_back(stopped)
+    except Exception as error:  # whatever it meets, that the run diverged is what must be said
+        return f"what it broke at could not be found: {error}"
 
 
 def _test_errors(training: Training, log: MetricsLog) -> dict[str, Any]:

@@ -28,6 +28,7 @@ def test_what_is_lacking_stands_at_its_default() -> None:
     assert whole.train.remat == "none" and whole.model.kwargs.pooling == "average"
     assert completed == [
         "guard.explosion_factor",
+        "guard.look_back",
         "model.kwargs.pooling",
         "optim.rate_multipliers",
         "train.remat",
