@@ -14,7 +14,7 @@ from cnn_jax import files
 from cnn_jax.config.problems import InputError
 from cnn_jax.diagnostics.doctor.finding import FAIL, OK, WARN, Finding
 
-SAMPLE: Final = 64 << 20  # bytes that are written to learn the speed
+SAMPLE: Final = 64 << 20  # bytes that are written at most to learn the speed
 SECONDS_UNTIL_SEEN: Final = 10.0  # a shared file system may show a new file late
 BESIDE: Final = 2  # checkpoints beside those kept: the best one, and one that is being written
 MARK: Final = ".doctor-"
@@ -118,8 +118,12 @@ def room(directory: Path, state_bytes: int, keep: int) -> Finding:
     return Finding("disk", WARN if free >= needed else FAIL, said, remedy)
 
 
-def bytes_per_second(directory: Path, size: int = SAMPLE) -> float:
+def bytes_per_second(directory: Path, size: int) -> float:
     """Returns how fast a directory takes bytes, down to the disk.
+
+    Args:
+        directory: that takes them.
+        size: how many.
 
     Raises:
         OSError: it does not take them.

@@ -236,7 +236,7 @@ def _sizes(
     place = next(p for p in (workdir, *workdir.absolute().parents) if p.is_dir())
     try:
         with Waiting(f"writing into {place}"):
-            speed = disks.bytes_per_second(place)
+            speed = disks.bytes_per_second(place, min(disks.SAMPLE, max(1 << 23, state_bytes)))
     except OSError as error:
         return [*found, Finding("signals", FAIL, f"{place}: {error.strerror}", "make it writable")]
     grace = config.checkpoint.grace_seconds
