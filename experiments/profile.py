@@ -18,7 +18,7 @@ from pathlib import Path
 from absl import flags
 
 from experiments import command_line
-from experiments.train import default_workdir
+from experiments.config_files import default_workdir
 
 STEPS = flags.DEFINE_integer("steps", 20, "that are traced", lower_bound=1)
 TOP = flags.DEFINE_integer("top", 15, "operations that are listed", lower_bound=1)
