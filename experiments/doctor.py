@@ -40,7 +40,7 @@ def main(argv: list[str]) -> int:
     config_file, config = command_line.parse_config(argv, __doc__ or "")
     workdir = Path(WORKDIR.value or default_workdir(config_file))
     # Imported here: jax takes seconds, and a bad config need not wait for it.
-    from cnn_jax.devices import distributed
+    from cnn_jax.devices.leaving import leave
     from cnn_jax.diagnostics.doctor.examination import examine
     from cnn_jax.diagnostics.doctor.finding import FAIL, table, worst
 
@@ -48,7 +48,7 @@ def main(argv: list[str]) -> int:
     try:
         examined = examine(config, workdir, ahead)
     except Exception as error:
-        distributed.leave(error)  # the others would wait for this process
+        leave(error)  # the others would wait for this process
         raise
     if examined.lead:
         print(table(examined.findings, colours=sys.stdout.isatty()), flush=True)
