@@ -29,6 +29,8 @@ from absl import flags
 
 from cnn_jax.files import check_output
 from experiments import command_line
+from experiments.config_files import default_workdir
+from experiments.processes import refuse
 
 FAILED = 2
 CHECKS = flags.DEFINE_list("checks", [], "which, by commas; default: all")
@@ -43,7 +45,8 @@ OUTPUT = flags.DEFINE_string(
 def main(argv: list[str]) -> int:
     """Parses, checks, prints the table."""
     config_file, config = command_line.parse_config(argv, __doc__ or "")
-    output = Path(OUTPUT.value or default_output(config_file))
+    refuse(config.distributed, "a sample is looked at on one device")
+    output = Path(OUTPUT.value or default_workdir(config_file) + "-preflight")
     # Imported here: jax takes seconds, and a bad config need not wait for it.
     from cnn_jax.diagnostics.preflight.session import FILE, chosen, preflight
 
@@ -57,12 +60,6 @@ def main(argv: list[str]) -> int:
     print(report.describe())
     print(f"all figures are in {output}/")
     return FAILED if report.level == "fail" else 0
-
-
-def default_output(config_file: str) -> str:
-    """Returns `runs/digits-lenet5-preflight` for `configs/digits/lenet5.py`."""
-    path = Path(config_file.partition(":")[0])
-    return str(Path("runs") / f"{path.parent.name}-{path.stem}-preflight")
 
 
 if __name__ == "__main__":

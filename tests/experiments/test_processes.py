@@ -30,6 +30,8 @@ REFUSE = {
     "ablate": (f"--config={ROOT}/configs/ablations/init.py",),
     "search": (f"--config={ROOT}/configs/searches/digits_lenet5.py",),
     "signals": (CONFIG,),
+    "profile": (CONFIG,),
+    "preflight": (CONFIG,),
     "seeds together": (CONFIG, "--ensemble"),
     "reproduce weights": (CONFIG, "--weights=nowhere.npz", "--workdir=new"),
     "reproduce suite": ("--suite=mnist", "--data_directory=nowhere"),
@@ -49,13 +51,16 @@ REFUSE = {
 }
 
 
+EXAMINES = ("doctor",)  # joins, and that it cannot is one of its findings
+
+
 def binaries() -> set[str]:
     files = (ROOT / "experiments").glob("*.py")
     return {f.stem for f in files if "command_line.run(main)" in f.read_text()}
 
 
 def test_the_tables_hold_every_binary() -> None:
-    assert {name.split()[0] for name in (*JOIN, *REFUSE)} == binaries()
+    assert {name.split()[0] for name in (*JOIN, *REFUSE, *EXAMINES)} == binaries()
 
 
 @pytest.fixture
