@@ -38,6 +38,12 @@ def load_config_file(value: str) -> ConfigDict:
     return made_by(value, ConfigDict)
 
 
+def default_workdir(config_file: str) -> str:
+    """Returns `runs/digits-lenet5` for `configs/digits/lenet5.py`."""
+    path = Path(config_file.partition(":")[0])
+    return str(Path("runs") / f"{path.parent.name}-{path.stem}")
+
+
 def made_by(value: str, expected: type[Described]) -> Described:
     """Returns what `get_config` of a file makes.
 

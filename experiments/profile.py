@@ -18,8 +18,8 @@ from pathlib import Path
 from absl import flags
 
 from experiments import command_line
+from experiments.config_files import default_workdir
 from experiments.processes import refuse
-from experiments.train import default_workdir
 
 STEPS = flags.DEFINE_integer("steps", 20, "that are traced", lower_bound=1)
 TOP = flags.DEFINE_integer("top", 15, "operations that are listed", lower_bound=1)
@@ -29,7 +29,7 @@ OUTPUT = flags.DEFINE_string("output", None, "directory; default: the run direct
 def main(argv: list[str]) -> int:
     """Parses, traces and reports."""
     config_file, config = command_line.parse_config(argv, __doc__ or "")
-    refuse(config.distributed, "the steps of one process are traced")
+    refuse(config.distributed, "the devices of one process are traced")
     if config.parallel.mode == "pmap":
         raise command_line.InputError(
             "config.parallel.mode = 'pmap': the text of its program cannot be had; the same step "

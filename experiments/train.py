@@ -27,6 +27,7 @@ from cnn_jax.config.identity import to_tree
 from cnn_jax.storage.run_directory import check_directory
 from cnn_jax.training.preemption import PREEMPTED, Preemption, PreemptionRequested
 from experiments import command_line
+from experiments.config_files import default_workdir
 from experiments.processes import joined
 
 BEGAN = time.time()
@@ -76,12 +77,6 @@ def main(argv: list[str]) -> int:
         if outcome.lead:
             print(outcome.describe(), flush=True)
     return 0
-
-
-def default_workdir(config_file: str) -> str:
-    """Returns `runs/digits-lenet5` for `configs/digits/lenet5.py`."""
-    path = Path(config_file.partition(":")[0])
-    return str(Path("runs") / f"{path.parent.name}-{path.stem}")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ SHORTER = (
     (r"experiments\.ablate .*/dropout\.py", "--seeds=2 --config.train.epochs=2"),
     (r"experiments\.signals", "--schemes=he_normal"),
     (r"imagenet/alexnet\.py .*IMAGES", "--config.model.kwargs.width=0.1 --config.train.epochs=1"),
+    (r"experiments\.launch\.(slurm|tpu|gke)", ""),  # they print
     (r"configs/digits/\S+ --estimate|--smoke|train\.epochs=|configs/smoke\.py", ""),
     (r"experiments\.(train|reproduce --config)|make train", "--config.train.epochs=2"),
 )

@@ -163,6 +163,8 @@ def _alone_by_config(config: ConfigDict) -> str | None:
         return "config.parallel.shard_parameters divides one member over all devices"
     if config.train.dispatch != "chunk":
         return f"config.train.dispatch = {config.train.dispatch!r} sends single steps of one member"
+    if config.guard.rollbacks:
+        return "config.guard.rollbacks: members that share a program do not go back"
     if config.init_from.workdir or config.init_from.weights:
         return "config.init_from: members that share a program draw their own parameters"
     return None

@@ -250,6 +250,12 @@ SCHEMA: dict[str, Section] = {
         "look_back": Key(
             True, RUN, "then make the steps since the checkpoint again, to say which layer broke"
         ),
+        "rollbacks": Key(
+            0, RUN, "so often go back to the checkpoint instead, and on past the batches", low=0
+        ),
+        "skip_steps": Key(
+            2, RUN, "batches left out after a rollback, that of the failed step the last", low=1
+        ),
     },
     "log": {
         "every_steps": Key(10, RUN, "a line in metrics.jsonl every so many steps", low=1),

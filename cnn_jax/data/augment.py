@@ -106,7 +106,7 @@ def shifted(image: jax.Array, offset: jax.Array, largest: int, border: str = "ed
     around = ((largest, largest), (largest, largest), (0, 0))
     padded = jnp.pad(image, around, mode="edge" if border == "edge" else "constant")
     top, left = largest - offset
-    return jax.lax.dynamic_slice(padded, (top, left, 0), image.shape)
+    return jax.lax.dynamic_slice(padded, (top, left, jnp.zeros_like(top)), image.shape)
 
 
 def affine(

@@ -22,7 +22,7 @@ class DivergedError(Exception):
     def __init__(
         self, step: int, loss: float, data_loss: float, learning_rate: float, checkpoint: int | None
     ):
-        self.step, self.checkpoint, self.found = step, checkpoint, ""
+        self.step, self.loss, self.checkpoint, self.found = step, loss, checkpoint, ""
         what = "is not finite" if not math.isfinite(loss) else "has exploded"
         super().__init__(
             f"stopped by the guard at step {step}: the loss {what} "

@@ -7,6 +7,7 @@ batches; a batch that the step divides into parts is taken as one.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -20,7 +21,7 @@ from cnn_jax.data.order import Order
 from cnn_jax.data.records import Request
 from cnn_jax.models.layer_table import layer_table
 from cnn_jax.models.layered import Layered
-from cnn_jax.step.objective import Examples, objective_of
+from cnn_jax.step.objective import Examples, batch_curvature, objective_of
 from cnn_jax.step.recipe import Recipe
 from cnn_jax.step.state import TrainState
 from cnn_jax.step.steps import learning_rate, updated
@@ -95,7 +96,8 @@ def make_statistics_step(
 
         gradient = jax.grad(heard, argnums=(0, 1), has_aux=True)
         (grads, signals), (taps, dead) = gradient(state.params, zeros)
-        new, _ = updated(recipe, state, grads, learning_rate(state, recipe.schedule))
+        second = functools.partial(batch_curvature, recipe, state, batch)
+        new, _ = updated(recipe, state, grads, learning_rate(state, recipe.schedule), second)
         weights = [_kernels(tree) for tree in (state.params, grads, new)]
         examples = len(batch["label"])
         return {

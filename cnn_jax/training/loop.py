@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Any
 
+import numpy as np
+
 from cnn_jax.config.problems import InputError
 from cnn_jax.data.dataset import AnySplit
 from cnn_jax.devices import distributed
@@ -23,6 +25,7 @@ from cnn_jax.training.guard import DivergedError
 from cnn_jax.training.layer_statistics import LayerStatistics
 from cnn_jax.training.preemption import Preemption, PreemptionRequested
 from cnn_jax.training.progress import ProgressReport
+from cnn_jax.training.rollback import Skipped
 from cnn_jax.training.run import Run
 from cnn_jax.training.what_broke import what_broke
 
@@ -37,6 +40,7 @@ class Training(Engine):
         log: of the run directory.
         progress: the screen.
         preemption: the signals.
+        skipped: the steps that are left out.
         on_first_step: called once, when the first step of this process is made.
     """
 
@@ -48,9 +52,11 @@ class Training(Engine):
         log: MetricsLog,
         progress: ProgressReport,
         preemption: Preemption,
+        skipped: Skipped,
         on_first_step: Callable[[], None] = lambda: None,
     ):
         super().__init__(run, state, int(state.step))
+        self._skipped = skipped
         self.checkpoints, self.log, self.progress = checkpoints, log, progress
         self.preemption = preemption
         self._on_first_step = on_first_step
@@ -175,7 +181,7 @@ class Training(Engine):
         self.state = restored.state.replace(hyper=like.hyper)
         begin = int(self.state.step)
         with self.progress.waiting(f"looking for what broke, again from step {begin} on"):
-            return what_broke(self.run, self.state, self._feed, stopped)
+            return what_broke(self.run, self.state, self._past_skipped, stopped)
 
     def plateaus(self) -> list[Any]:
         """Returns the state of the only member."""
@@ -232,10 +238,33 @@ class Training(Engine):
         self.preemption.saved_step = self.step
 
     def _make_steps(self, steps: int) -> None:
+        if (skipped := self._skipped.next(self.step)) == self.step:
+            self.state = self._one_step_on(self.state)
+            self.step += 1
+            return
         compiled = self.pace.compiled
-        super()._make_steps(steps)
+        super()._make_steps(steps if skipped is None else min(steps, skipped - self.step))
         if not compiled:
             self._on_first_step()
+
+    def _one_step_on(self, state: TrainState) -> TrainState:
+        """Returns the state after a step that is left out: the clock alone has moved."""
+        return state.replace(step=self.run.devices.place(np.asarray(state.step) + 1))
+
+    def _past_skipped(
+        self, state: TrainState, first: int, steps: int
+    ) -> tuple[TrainState, HostMetrics | None]:
+        """Makes steps as training has made them."""
+        metrics, end = None, first + steps
+        while first < end:
+            skipped = self._skipped.next(first)
+            if skipped == first:
+                state, first = self._one_step_on(state), first + 1
+                continue
+            here = min(end, skipped or end) - first
+            state, metrics = self._feed(state, first, here)
+            first += here
+        return state, metrics
 
     def _log_steps(self, member: int, first: int, metrics: HostMetrics) -> None:
         super()._log_steps(member, first, metrics)

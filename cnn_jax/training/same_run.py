@@ -53,12 +53,20 @@ def check_same_program(config: Config) -> None:
     Raises:
         InputError: on all of them, key by key, where they do not.
     """
-    if alone():
-        return
+    if not alone():
+        check_equal("what to run", config_facts(config) | code_facts())
+
+
+def config_facts(config: Config) -> dict[str, Any]:
+    """Returns the keys of a config that must be the same everywhere, by name."""
     keys = {name: value for name, value in _flat(to_tree(config)) if name not in OWN_KEYS}
-    facts = {f"config.{name}": value for name, value in keys.items()}
-    facts |= {f"version of {name}": version for name, version in origin()["versions"].items()}
-    check_equal("what to run", facts | {"SHA-256 of the code of cnn_jax": code_digest()})
+    return {f"config.{name}": value for name, value in keys.items()}
+
+
+def code_facts() -> dict[str, Any]:
+    """Returns the versions of what computes, by name."""
+    facts = {f"version of {name}": version for name, version in origin()["versions"].items()}
+    return facts | {"SHA-256 of the code of cnn_jax": code_digest()}
 
 
 def check_same_data(run: Run) -> None:

@@ -37,6 +37,7 @@ from cnn_jax.training.judged import NO_VALIDATION, judged, validation_in_words
 from cnn_jax.training.loop import Training
 from cnn_jax.training.preemption import Preemption
 from cnn_jax.training.progress import ProgressReport, Waiting
+from cnn_jax.training.rollback import read_skipped
 from cnn_jax.training.run import Run, prepare
 from cnn_jax.training.same_run import check_same_data, check_same_directory, check_same_program
 from cnn_jax.training.shape_check import check_shapes
@@ -68,6 +69,9 @@ class Outcome:
         beside, classes = "", result.get("classes")
         if "averaged_loss" in result:
             beside = f"averaged parameters: {errors_in_words(result, classes, 'averaged_')}\n"
+        if "skipped_steps" in result:
+            left_out = ", ".join(map(str, result["skipped_steps"]))
+            beside = f"left out after the guard went back: step {left_out}\n{beside}"
         return (
             f"{done}: step {result['step']}, epoch {result['epoch']:g}, "
             f"{result['seconds']:.1f} s, {result['images_per_second']:,.0f} images/s\n"
@@ -120,13 +124,18 @@ def train(config: Config, workdir: str | Path, preemption: Preemption, began: fl
         finished = read_result(Path(workdir))
         if finished and (finished["step"] == run.plan.total_steps or finished.get("plateau_end")):
             return Outcome(Path(workdir), finished, fresh=False, lead=run.devices.lead)
-        try:
-            result = _train(run, Path(workdir), preemption, began, start)
-        except DivergedError as error:
-            if directory is not None:  # the curves are what says how it came to that
-                log = read_metrics(directory.path / "metrics.jsonl")
-                draw(directory.path, config, log, f", stopped by the guard at step {error.step}")
-            raise
+        result = None
+        while result is None:
+            try:
+                result = _train(run, Path(workdir), preemption, began, start)
+            except DivergedError as error:
+                if _goes_back(run, Path(workdir), error):
+                    continue
+                if directory is not None:  # the curves are what says how it came to that
+                    log = read_metrics(directory.path / "metrics.jsonl")
+                    ended = f", stopped by the guard at step {error.step}"
+                    draw(directory.path, config, log, ended)
+                raise
         if directory is not None:
             log = read_metrics(directory.path / "metrics.jsonl")
             result |= judged(log)
@@ -203,7 +212,8 @@ def _train(
         told = ", ".join(filter(None, [f"{first_step_seconds[0]:.1f} s", programs_in_words()]))
         progress.say(f"first step after {told}")
 
-    training = Training(run, state, checkpoints, log, progress, preemption, on_first_step)
+    skipped = read_skipped(directory)
+    training = Training(run, state, checkpoints, log, progress, preemption, skipped, on_first_step)
     with ExitStack() as at_the_end:
         for close in (checkpoints.close, log.close, progress.close):
             at_the_end.callback(close)
@@ -226,6 +236,7 @@ def _train(
         test
         | ({"unreadable_images": met} if met else {})
         | _origin_of_parameters(directory)
+        | ({"skipped_steps": sorted(skipped.steps)} if skipped.steps else {})
         | {
             "split": "test",
             "step": training.step,
@@ -241,6 +252,26 @@ def _train(
             "devices": run.devices.describe(),
         }
     )
+
+
+def _goes_back(run: Run, directory: Path, error: DivergedError) -> bool:
+    """Whether a diverged run goes back to its checkpoint; then it is written what it leaves out."""
+    guard, before = run.config.guard, read_skipped(directory)
+    after = before.after(error, guard.skip_steps)
+    if after is None or len(before.rollbacks) >= guard.rollbacks:
+        return False
+    wait_for_all("what is left out read")
+    if run.devices.lead:
+        after.write(directory)
+        last = after.rollbacks[-1]
+        print(
+            f"{error}\ngoing back to the checkpoint of step {last['checkpoint']}, and on without "
+            f"step {', '.join(map(str, last['skipped']))}: rollback {len(after.rollbacks)} of at "
+            f"most {guard.rollbacks}",
+            flush=True,
+        )
+    wait_for_all("what is left out written")
+    return True
 
 
 def _look_back(training: Training, stopped: int) -> str:

@@ -27,6 +27,7 @@ from absl import flags
 
 from experiments import command_line
 from experiments.launch import tied
+from experiments.launch.launched_command import split_off
 
 PROCESSES = flags.DEFINE_integer("processes", 2, "how many processes", lower_bound=1)
 DEVICES = flags.DEFINE_integer("devices_per_process", 4, "simulated CPU devices", lower_bound=1)
@@ -46,16 +47,7 @@ MET = re.compile(
 
 def main(argv: list[str]) -> int:
     """Parses, starts, waits and names what was lost."""
-    split = argv.index("--") if "--" in argv else len(argv)
-    if split == len(argv) and not command_line.HELP & set(argv):
-        raise command_line.InputError(f"-- is missing before the command, as in {EXAMPLE}")
-    command = argv[split + 1 :]
-    extra = command_line.parse(argv[:split], __doc__ or "")
-    if extra:
-        what = " ".join(extra)
-        raise command_line.InputError(f"{what} stands before --, the command after it: {EXAMPLE}")
-    if not command:
-        raise command_line.InputError(f"there is no command after --, as in {EXAMPLE}")
+    command = split_off(argv, __doc__ or "", EXAMPLE)
     if shutil.which(command[0]) is None:
         raise command_line.InputError(f"{command[0]} is no program that is found here")
     processes = start(command, PROCESSES.value, DEVICES.value, HEARTBEAT.value)

@@ -186,6 +186,14 @@ def test_whole_shift_with_other_borders() -> None:
     assert (out[:2] == 0).all() and (out[:, -1] == 0).all()
 
 
+def test_a_whole_shift_in_float64() -> None:
+    x, offset = image(), np.array([2, -1], np.int32)
+    expected = np.asarray(shifted(jnp.asarray(x), jnp.asarray(offset), 3))
+    with jax.enable_x64(True):
+        wide = jnp.asarray(x, jnp.float64)
+        np.testing.assert_array_equal(shifted(wide, jnp.asarray(offset), 3), expected)
+
+
 def test_whole_offsets_are_equally_likely() -> None:
     draws = jax.random.uniform(jax.random.key(0), (9000,), float, -1.0, 1.0)
     counts = np.bincount(np.asarray(whole_offset(draws, 4)) + 4)

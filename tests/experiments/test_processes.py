@@ -31,6 +31,7 @@ REFUSE = {
     "search": (f"--config={ROOT}/configs/searches/digits_lenet5.py",),
     "signals": (CONFIG,),
     "profile": (CONFIG,),
+    "preflight": (CONFIG,),
     "seeds together": (CONFIG, "--ensemble"),
     "reproduce weights": (CONFIG, "--weights=nowhere.npz", "--workdir=new"),
     "reproduce suite": ("--suite=mnist", "--data_directory=nowhere"),
@@ -50,6 +51,9 @@ REFUSE = {
 }
 
 
+EXAMINES = ("doctor",)  # joins, and that it cannot is one of its findings
+
+
 def binaries() -> set[str]:
     files = (ROOT / "experiments").glob("*.py")
     return {f.stem for f in files if "command_line.run(main)" in f.read_text()}
@@ -57,7 +61,7 @@ def binaries() -> set[str]:
 
 def test_the_tables_hold_every_binary() -> None:
     """A new one enters `processes.joined`, or calls `processes.refuse` as soon as it can."""
-    assert {name.split()[0] for name in (*JOIN, *REFUSE)} == binaries()
+    assert {name.split()[0] for name in (*JOIN, *REFUSE, *EXAMINES)} == binaries()
 
 
 @pytest.fixture
