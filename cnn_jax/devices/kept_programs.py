@@ -10,19 +10,15 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-from collections import Counter
 from pathlib import Path
 
 import jax
 import jaxlib
 
+from cnn_jax.devices.parallel import count_programs
+
 LARGEST = 4 * 10**9  # bytes; beyond, the oldest half goes
 SECONDS = 0.0  # of compilation, from which on a program is kept: small ones are many
-_ASKED, _READ = (
-    f"/jax/compilation_cache/{event}" for event in ("compile_requests_use_cache", "cache_hits")
-)
-_heard: Counter[str] = Counter()
-_listening = False
 
 
 def keep_programs() -> None:
@@ -32,11 +28,9 @@ def keep_programs() -> None:
     another directory, `JAX_ENABLE_COMPILATION_CACHE=false` keeps none. Where nothing can be written
     none is kept: no run fails for it.
     """
-    global _listening
-    if not _listening:
-        _listening = True
-        jax.monitoring.register_event_listener(_listen)
-    if _kept_in() or not jax.config.values["jax_enable_compilation_cache"]:
+    count_programs()
+    values = jax.config.values
+    if values["jax_compilation_cache_dir"] or not values["jax_enable_compilation_cache"]:
         return
     try:
         where = directory()
@@ -53,24 +47,6 @@ def directory() -> Path:
     """Returns where programs for this version of jaxlib and this processor are kept."""
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(cache) / "cnn_jax" / f"programs-{jaxlib.__version__}-{_processor()}"
-
-
-def programs_in_words() -> str:
-    """Returns how many programs this process has compiled and read; empty where none is kept."""
-    asked, read, where = _heard[_ASKED], _heard[_READ], _kept_in()
-    if not asked or not where or not jax.config.values["jax_enable_compilation_cache"]:
-        return ""
-    return f"{asked - read} programs compiled, {read} read from {where}"
-
-
-def _kept_in() -> str | None:
-    where: str | None = jax.config.values["jax_compilation_cache_dir"]
-    return where
-
-
-def _listen(event: str, **_: object) -> None:
-    if event in (_ASKED, _READ):
-        _heard[event] += 1
 
 
 def _processor() -> str:

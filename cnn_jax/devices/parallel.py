@@ -7,6 +7,7 @@ part of the batch, and the step averages over the axis.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar
 
@@ -34,6 +35,11 @@ CPU_OPTIONS = {
     "xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT",
 }
 COMPILER_OPTIONS = {("cpu", (0, 10)): CPU_OPTIONS}
+ASKED, READ = (  # events of jax: a program is needed, and one that was kept is read
+    f"/jax/compilation_cache/{event}" for event in ("compile_requests_use_cache", "cache_hits")
+)
+_programs: Counter[str] = Counter()
+_counting = False
 
 
 class Devices:
@@ -295,3 +301,25 @@ def batch_view(train: Any, devices: Devices) -> BatchView:
 def compiler_options(platform: str) -> dict[str, Any] | None:
     """Returns the options of compilations for a platform, None where it has none of its own."""
     return COMPILER_OPTIONS.get((platform, JAX))
+
+
+def count_programs() -> None:
+    """Begins to count the programs that this process compiles, and reads as they were kept."""
+    global _counting
+    if not _counting:
+        _counting = True
+        jax.monitoring.register_event_listener(_count)
+
+
+def programs_in_words() -> str:
+    """Returns how many programs this process has compiled and read; empty where none is kept."""
+    asked, read, values = _programs[ASKED], _programs[READ], jax.config.values
+    where = values["jax_compilation_cache_dir"]
+    if not asked or not where or not values["jax_enable_compilation_cache"]:
+        return ""
+    return f"{asked - read} programs compiled, {read} read from {where}"
+
+
+def _count(event: str, **_: Any) -> None:
+    if event in (ASKED, READ):
+        _programs[event] += 1

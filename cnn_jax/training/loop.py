@@ -25,7 +25,6 @@ from cnn_jax.training.guard import DivergedError
 from cnn_jax.training.layer_statistics import LayerStatistics
 from cnn_jax.training.preemption import Preemption, PreemptionRequested
 from cnn_jax.training.progress import ProgressReport
-from cnn_jax.training.rollback import Skipped
 from cnn_jax.training.run import Run
 from cnn_jax.training.what_broke import what_broke
 
@@ -52,7 +51,7 @@ class Training(Engine):
         log: MetricsLog,
         progress: ProgressReport,
         preemption: Preemption,
-        skipped: Skipped,
+        skipped: frozenset[int],
         on_first_step: Callable[[], None] = lambda: None,
     ):
         super().__init__(run, state, int(state.step))
@@ -238,7 +237,7 @@ class Training(Engine):
         self.preemption.saved_step = self.step
 
     def _make_steps(self, steps: int) -> None:
-        if (skipped := self._skipped.next(self.step)) == self.step:
+        if (skipped := self._next_skipped(self.step)) == self.step:
             self.state = self._one_step_on(self.state)
             self.step += 1
             return
@@ -246,6 +245,9 @@ class Training(Engine):
         super()._make_steps(steps if skipped is None else min(steps, skipped - self.step))
         if not compiled:
             self._on_first_step()
+
+    def _next_skipped(self, step: int) -> int | None:
+        return min((skipped for skipped in self._skipped if skipped >= step), default=None)
 
     def _one_step_on(self, state: TrainState) -> TrainState:
         """Returns the state after a step that is left out: the clock alone has moved."""
@@ -257,7 +259,7 @@ class Training(Engine):
         """Makes steps as training has made them."""
         metrics, end = None, first + steps
         while first < end:
-            skipped = self._skipped.next(first)
+            skipped = self._next_skipped(first)
             if skipped == first:
                 state, first = self._one_step_on(state), first + 1
                 continue

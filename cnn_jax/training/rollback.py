@@ -34,10 +34,6 @@ class Skipped:
         """The steps that are left out, from 0."""
         return frozenset(step for one in self.rollbacks for step in one["skipped"])
 
-    def next(self, step: int) -> int | None:
-        """Returns the first step from this one on that is left out; None where there is none."""
-        return min((skipped for skipped in self.steps if skipped >= step), default=None)
-
     def after(self, error: DivergedError, count: int) -> Skipped | None:
         """Returns what is left out after a further rollback: the last steps that were made.
 

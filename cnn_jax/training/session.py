@@ -15,8 +15,8 @@ from cnn_jax.config.problems import InputError
 from cnn_jax.config.schema import Config
 from cnn_jax.data.same_data import check_same_data as check_data_of_run
 from cnn_jax.devices.distributed import lead_says, text_from_lead, wait_for_all
-from cnn_jax.devices.kept_programs import programs_in_words
 from cnn_jax.devices.leaving import leave
+from cnn_jax.devices.parallel import programs_in_words
 from cnn_jax.evaluation.errors_in_words import errors_in_words
 from cnn_jax.evaluation.exact import counted
 from cnn_jax.files import with_nan_at, write_text
@@ -213,7 +213,9 @@ def _train(
         progress.say(f"first step after {told}")
 
     skipped = read_skipped(directory)
-    training = Training(run, state, checkpoints, log, progress, preemption, skipped, on_first_step)
+    training = Training(
+        run, state, checkpoints, log, progress, preemption, skipped.steps, on_first_step
+    )
     with ExitStack() as at_the_end:
         for close in (checkpoints.close, log.close, progress.close):
             at_the_end.callback(close)

@@ -45,7 +45,6 @@ def test_ever_more_is_left_out_and_nothing_before_the_checkpoint(
         assert 1 <= len(new) <= count and skipped.steps < further.steps
         assert checkpoint <= min(new) and max(new) <= step
         skipped = further
-    assert skipped.next(step + 1) is None and skipped.next(0) == min(skipped.steps, default=None)
 
 
 @pytest.fixture
@@ -99,7 +98,7 @@ def test_killed_after_it_went_back_it_is_the_same_run(
     make_steps = loop.Training._make_steps
 
     def step_and_signal(self: loop.Training, steps: int) -> None:
-        if self.step >= BAD and self._skipped.steps:
+        if self.step >= BAD and self._skipped:
             os.kill(os.getpid(), signal.SIGTERM)
             time.sleep(0.2)
         make_steps(self, steps)
