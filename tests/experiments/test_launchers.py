@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from experiments.launch.launched_command import JOIN
 from experiments.launch.slurm_time import seconds
 from experiments.launch.yaml_text import yaml_text
 from tests.binaries import run
@@ -152,6 +154,15 @@ def test_others_are_looked_for_where_there_are_some(setup: Path) -> None:
     assert "-m experiments.doctor --config.distributed.detect=True ||" in text
     evaluate = ("--", "python", "-m", "experiments.evaluate", "--workdir=runs/x")
     assert "-m experiments.evaluate --workdir=runs/x ||" in printed("slurm", evaluate, setup)
+    text = printed("slurm", ("--nodes=2", *evaluate), setup)
+    assert "--workdir=runs/x --config.distributed.detect=True ||" in text
+
+
+def test_those_that_join_are_known(root: Path) -> None:
+    meets = re.compile(r"\bjoined\(|\bexamine\(config")
+    files = (root / "experiments").glob("*.py")
+    join = {file.stem for file in files if meets.search(file.read_text())} - {"processes"}
+    assert join == set(JOIN)
 
 
 def test_a_container_holds_the_tasks_and_not_the_script(setup: Path) -> None:
