@@ -1,4 +1,4 @@
-"""Launch a run on Kubernetes: prints a JobSet, and with --submit gives it to kubectl.
+r"""Launch a run on Kubernetes: prints a JobSet, and with --submit gives it to kubectl.
 
   python -m experiments.launch.gke --image=REGISTRY/cnn_jax:1 --hosts=4 --gpus_per_host=8 \
       --claim=runs:/runs --service_account=trainer -- \

@@ -1,4 +1,4 @@
-"""Start a run of several processes on this machine, each with its own simulated CPU devices.
+r"""Start a run of several processes on this machine, each with its own simulated CPU devices.
 
   python -m experiments.launch.local --processes=2 --devices_per_process=4 -- \
       python -m experiments.train --config=configs/digits/lenet5.py --workdir=runs/two

@@ -1,4 +1,4 @@
-"""Launch a run under Slurm: prints the batch script, and with --submit hands it to sbatch.
+r"""Launch a run under Slurm: prints the batch script, and with --submit hands it to sbatch.
 
   python -m experiments.launch.slurm --nodes=2 --gpus_per_node=8 --time=24:00:00 -- \
       python -m experiments.train --config=configs/imagenet/resnet.py:50 --workdir=/shared/runs/50

@@ -1,4 +1,4 @@
-"""Launch a run on TPU VMs: prints a script of gcloud commands, and with --submit runs it.
+r"""Launch a run on TPU VMs: prints a script of gcloud commands, and with --submit runs it.
 
   python -m experiments.launch.tpu --zone=us-central2-b --accelerator=v4-32 \
       --runtime=tpu-ubuntu2204-base --spot --setup=setup.sh -- \

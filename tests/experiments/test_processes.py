@@ -60,6 +60,7 @@ def binaries() -> set[str]:
 
 
 def test_the_tables_hold_every_binary() -> None:
+    """A new one enters `processes.joined`, or calls `processes.refuse` as soon as it can."""
     assert {name.split()[0] for name in (*JOIN, *REFUSE, *EXAMINES)} == binaries()
 
 
