@@ -70,6 +70,7 @@ def in_memory(subject: Subject) -> tuple[Dataset, Split, Split]:
     return dataset, dataset.train, dataset.test
 
 
+@pytest.mark.slow
 def test_nothing_is_blamed_of_a_sound_config(tmp_path: Path) -> None:
     report = preflight(configs.quick(SOUND), 32, tmp_path, list(CHECKS))
     assert {one.check: one.level for one in report.findings} == dict.fromkeys(
