@@ -38,6 +38,7 @@ WORKDIR = flags.DEFINE_string(
 ESTIMATE = flags.DEFINE_bool("estimate", False, "say what the run would need, and train nothing")
 SMOKE = flags.DEFINE_bool("smoke", False, "two steps in small, to see that all of it works")
 IMAGES_PER_SECOND = flags.DEFINE_float("images_per_second", None, "of --estimate, for the hours")
+ACCELERATOR = flags.DEFINE_string("accelerator", None, "of --estimate: h100, 8xv5e, ...")
 MEMORY_GIB = flags.DEFINE_float("memory_gib", None, "of --estimate: of a device, for the batch")
 
 
@@ -45,12 +46,16 @@ def main(argv: list[str]) -> int:
     """Parses, validates, trains and reports."""
     config_file, config = command_line.parse_config(argv, __doc__ or "")
     if ESTIMATE.value:
+        from cnn_jax.devices.accelerators import named
         from cnn_jax.diagnostics.estimate import estimate
         from cnn_jax.training.progress import Waiting
 
+        chosen = named(ACCELERATOR.value or "1xh100")
         with Waiting("compiling the step in two sizes, to learn its memory"):
             estimated = estimate(config)
         print(estimated.describe(IMAGES_PER_SECOND.value, MEMORY_GIB.value))
+        if ACCELERATOR.value:
+            print(estimated.on(*chosen))
         return 0
     if SMOKE.value:
         from cnn_jax.diagnostics.smoke import describe, smoke

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,23 +16,10 @@ from cnn_jax.config.aligned import aligned
 from cnn_jax.config.schema import Config
 from cnn_jax.data.order import Order
 from cnn_jax.data.records import Request
+from cnn_jax.devices.accelerators import accelerator_of
 from cnn_jax.models.layer_table import layer_table
 from cnn_jax.step.steps import make_train_step
 from cnn_jax.training.run import prepare
-
-# Operations a second in dense bfloat16 products that a maker states of one device, by the start of
-# jax's name of it; the first that fits. TPUs: docs.cloud.google.com/tpu/docs; GPUs: NVIDIA's data
-# sheets, which print twice as many, with sparsity.
-PEAKS: Mapping[str, float] = {
-    "TPU v4": 275e12,
-    "TPU v5 lite": 197e12,
-    "TPU v5": 459e12,
-    "TPU v6 lite": 918e12,
-    "NVIDIA A100": 312e12,
-    "NVIDIA H100 PCIe": 756e12,
-    "NVIDIA H100": 989e12,
-    "NVIDIA H200": 989e12,
-}
 
 
 @dataclass(frozen=True)
@@ -149,14 +135,13 @@ def profile_steps(config: Config, steps: int, where: Path) -> StepProfile:
     rows = layer_table(run.recipe.model, run.dataset.image_shape)
     operations = read_trace(where, known)
     devices = run.devices.devices
-    kind = devices[0].device_kind
-    peak = next((rate for name, rate in PEAKS.items() if kind.startswith(name)), None)
+    stated = accelerator_of(devices[0].device_kind)
     macs = sum(row.macs for row in rows)
     return StepProfile(
         steps,
         seconds,
         PASSES * FLOPS_A_MAC * macs * run.plan.batch_size,
-        None if peak is None else peak * len(devices),
+        None if stated is None else stated.rate(config.precision) * len(devices),
         operations,
         known,
         by_layer(operations, known, list(dict.fromkeys(row.name for row in rows))),

@@ -22,6 +22,7 @@ from cnn_jax.config.schema import Config
 from cnn_jax.config.validate import validate
 from cnn_jax.data.absent import known_data
 from cnn_jax.data.preprocessing import preprocessing_for
+from cnn_jax.devices.accelerators import ACCELERATORS, Accelerator
 from cnn_jax.diagnostics.network_report import in_bytes
 from cnn_jax.models.layer_table import Row, layer_table
 from cnn_jax.step.state import parameter_count
@@ -32,6 +33,10 @@ GIB = 2**30
 # Forward once, and in the backward pass once for the activations and once for the weights.
 TRAINING_OVER_FORWARD = 3
 KEPT_BY_REMAT = ("conv", "dense", "local")
+# How often a step moves an output through memory: written, read by the next layer, read again going
+# back, where its gradient is written and read. Parameters: read twice, their gradients written and
+# read; the optimizer's state: read and written.
+MOVED_OUTPUTS, MOVED_PARAMETERS, MOVED_OPTIMIZER = 5, 4, 2
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,7 @@ class Estimate:
         backend: that it was compiled for.
         forward_flops: of one image, 2 for each multiply-accumulate.
         images: passed through the network in training, an epoch and all of the run.
+        precision: `config.precision`.
     """
 
     title: str
@@ -70,6 +76,47 @@ class Estimate:
     backend: str
     forward_flops: int
     images: tuple[float, float]
+    precision: Any
+
+    def at_best(self, accelerator: Accelerator, count: int) -> tuple[float, str]:
+        """Returns the images/s that so many accelerators cannot pass, and what holds them.
+
+        A roofline: the products at the maker's rate, or the outputs of all layers through the
+        memory at its bandwidth, whichever takes longer. Communication and input take nothing.
+        """
+        images = self.batch_size / count
+        flops = TRAINING_OVER_FORWARD * self.forward_flops * images
+        moved = MOVED_OUTPUTS * self.image_bytes * images
+        moved += MOVED_PARAMETERS * self.parameter_bytes + MOVED_OPTIMIZER * self.optimizer_bytes
+        arithmetic = flops / accelerator.rate(self.precision)
+        memory = moved / accelerator.bandwidth
+        held = "arithmetic" if arithmetic >= memory else "memory"
+        return self.batch_size / max(arithmetic, memory), held
+
+    def on(self, name: str, count: int) -> str:
+        """Returns memory and hours on accelerators that need not be there, in lines.
+
+        Args:
+            name: a key of `ACCELERATORS`.
+            count: how many.
+        """
+        accelerator = ACCELERATORS[name]
+        rate, held = self.at_best(accelerator, count)
+        epoch, run = (in_time(n / rate) for n in self.images)
+        lines = [
+            f"{count} x {name}, {self.precision.compute}, by what its maker states: at best "
+            f"{rate:,.0f} images/s, held by {held}: {epoch} an epoch, {run} the run; real steps "
+            "reach a part of it"
+        ]
+        memory = accelerator.memory / GIB
+        if self.devices == 1:
+            largest = count * self.largest_batch(accelerator.memory)
+            fits = "fits" if largest >= self.batch_size else "does not fit"
+            lines.append(
+                f"  {memory:.4g} GiB each: the batch of {self.batch_size:,} {fits}, the largest "
+                f"is about {largest:,}, as compiled here for {self.backend}"
+            )
+        return "\n".join(lines)
 
     def needs(self, batch_size: int) -> float:
         """Returns what a batch needs on one device: a line through two compiled sizes.
@@ -190,6 +237,7 @@ def estimate(config: Config, compiled: bool = True) -> Estimate:
         backend=devices.devices[0].platform,
         forward_flops=2 * sum(row.macs for row in rows),
         images=(float(plan.train_examples), float(plan.total_steps * plan.batch_size)),
+        precision=config.precision,
     )
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cnn_jax.benchmark.step_profile import PEAKS, profile_steps
+from cnn_jax.benchmark.step_profile import profile_steps
 from cnn_jax.benchmark.trace import by_layer, instructions
 from cnn_jax.storage.run_directory import read_json
 from tests import configs
@@ -47,12 +47,6 @@ def test_a_traced_step(tmp_path: Path) -> None:
     text = profile.describe(top=3)
     assert "ms a step" in text and "of the stated peak" not in text, "of a CPU none is stated"
     assert len(text.splitlines()) == len(names) + 3 + 7
-
-
-def test_the_first_name_that_fits_is_the_longest() -> None:
-    names = list(PEAKS)
-    for place, name in enumerate(names):
-        assert not any(name.startswith(before) for before in names[:place])
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ from ml_collections import ConfigDict
 from cnn_jax.config.arguments import fill_defaults
 from cnn_jax.config.problems import InputError
 from cnn_jax.config.validate import validate
+from cnn_jax.devices.accelerators import ACCELERATORS
 from cnn_jax.diagnostics.estimate import GIB, estimate
 from experiments.config_files import load_config_file
 from tests import configs
@@ -44,6 +45,20 @@ def test_arithmetic_and_hours() -> None:
     text = found.describe(images_per_second=50 / 3600, memory_gib=None)
     assert "60 minutes an epoch, 10.2 hours the run" in text
     assert f"{3 * 2 * macs * 50:.3g} an epoch" in text and "by the layer table" in text
+
+
+def test_what_no_accelerator_betters() -> None:
+    found = estimate(configs.make(LENET), compiled=False)
+    h100 = ACCELERATORS["h100"]
+    one, eight = (found.at_best(h100, count)[0] for count in (1, 8))
+    assert one < eight < 8 * one, "the states are moved on each of them"
+    products = replace(found, image_bytes=0, parameter_bytes=0, optimizer_bytes=0)
+    rate, held = products.at_best(h100, 8)
+    assert held == "arithmetic"
+    assert rate == pytest.approx(8 * h100.exact / (3 * found.forward_flops))
+    rate, held = replace(products, forward_flops=0, image_bytes=100).at_best(h100, 2)
+    assert held == "memory" and rate == pytest.approx(2 * h100.bandwidth / 500)
+    assert "8 x v5e, float32" in found.on("v5e", 8)
 
 
 def test_the_largest_batch_is_the_largest_that_fits() -> None:
