@@ -121,7 +121,7 @@ def profile_steps(config: Config, steps: int, where: Path) -> StepProfile:
     ids = Order(config.seed.data, run.plan.train_examples, run.plan.batch_size).batch(0)
     images, labels, _ = next(run.dataset.train.batches([Request(ids, 0)], train=True))
     batch = {"image": images, "label": labels}
-    known = instructions(run.devices.program_text(step, state, batch))
+    known = instructions(run.devices.program_text(step, *run.step_shapes(run.plan.batch_size)))
     compiled = run.devices.compile_train_step(step, state)
     for _ in range(2):
         state, metrics = compiled(state, batch)

@@ -200,9 +200,8 @@ class Devices:
         return held + memory.temp_size_in_bytes - memory.alias_size_in_bytes
 
     def program_text(self, step: TrainStep, like: TrainState, batch: Examples) -> str:
-        """Returns the compiled step as the compiler prints it; not of `pmap`."""
-        placed = self._from_hosts(batch)
-        compiled = self._jit(step, self._outputs(like), donate=True).lower(like, placed).compile()
+        """Returns the compiled step as the compiler prints it; arrays may be shapes."""
+        compiled = self._jit(step, self._outputs(like), donate=True).lower(like, batch).compile()
         return str(compiled.as_text())
 
     def compile_eval_step(self, step: EvalStep) -> EvalStep:

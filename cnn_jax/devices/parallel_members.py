@@ -176,12 +176,20 @@ def _jit(function: Callable[..., Any], device: jax.Device, donate: bool) -> jax.
     )
 
 
-def simulate_cpu_devices() -> None:
+def simulate_cpu_devices(count: int | None = None) -> None:
     """Makes every core a device of the CPU, on which members can train side by side.
 
     Must be called before anything touches a device. Without effect on GPU and TPU, and where
     XLA_FLAGS says how many devices there are.
+
+    Args:
+        count: so many instead, and no other device is looked for.
     """
-    if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
+    if "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", ""):
+        return
+    if count is None:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        jax.config.update("jax_num_cpu_devices", min(cores or 1, MOST_CPU_DEVICES))
+        count = min(cores or 1, MOST_CPU_DEVICES)
+    else:
+        jax.config.update("jax_platforms", "cpu")
+    jax.config.update("jax_num_cpu_devices", count)

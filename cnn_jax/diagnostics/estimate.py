@@ -7,7 +7,6 @@ MNIST the sizes are known: they need not be there.
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -233,7 +232,7 @@ def estimate(config: Config, compiled: bool = True) -> Estimate:
         batch_size=plan.batch_size,
         batch_step=batch_step,
         image_bytes=_image_bytes(run, rows),
-        compiled=_compiled_bytes(run, state, batch_step) if compiled else {},
+        compiled=_compiled_bytes(run, batch_step) if compiled else {},
         backend=devices.devices[0].platform,
         forward_flops=2 * sum(row.macs for row in rows),
         images=(float(plan.train_examples), float(plan.total_steps * plan.batch_size)),
@@ -248,20 +247,15 @@ def _for_jit(config: Config) -> Config:
     return validate(changed)
 
 
-def _compiled_bytes(run: Run, state: Any, batch_step: int) -> dict[int, int]:
+def _compiled_bytes(run: Run, batch_step: int) -> dict[int, int]:
     """Returns what the step needs with its states at the run's batch size and at half of it."""
-    shape = functools.partial(jax.ShapeDtypeStruct, sharding=run.devices.by_example)
     devices = run.devices
-    state = jax.tree.map(lambda leaf: leaf.update(sharding=devices.sharding(leaf)), state)
     size, step = run.plan.batch_size, make_train_step(run.recipe)
     half = max(size // 2 // batch_step, 1) * batch_step
     by_batch_size = {}
     for batch_size in (size, half if half < size else 2 * size):
-        batch = {
-            "image": shape((batch_size, *run.dataset.image_shape), jnp.uint8),
-            "label": shape((batch_size,), jnp.int32),
-        }
-        needed = devices.peak_bytes(step, state, batch)
+        arguments = run.step_shapes(batch_size)
+        needed = devices.peak_bytes(step, *arguments)
         if needed is None:
             return {}
         by_batch_size[batch_size] = needed

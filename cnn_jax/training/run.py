@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from cnn_jax import models
 from cnn_jax.config.identity import to_tree
@@ -92,6 +93,22 @@ class Run:
     def state_shapes(self) -> TrainState:
         """Returns shapes and dtypes of the state; nothing is drawn."""
         return jax.eval_shape(self._create_state)
+
+    def step_shapes(self, batch_size: int) -> tuple[TrainState, dict[str, jax.ShapeDtypeStruct]]:
+        """Returns state and batch of a step, as shapes that know where they lie; not for `pmap`.
+
+        Args:
+            batch_size: examples, over all devices.
+        """
+        devices = self.devices
+        shape = functools.partial(jax.ShapeDtypeStruct, sharding=devices.by_example)
+        batch = {
+            "image": shape((batch_size, *self.dataset.image_shape), jnp.uint8),
+            "label": shape((batch_size,), jnp.int32),
+        }
+        state = self.state_shapes()
+        placed = jax.tree.map(lambda leaf: leaf.update(sharding=devices.sharding(leaf)), state)
+        return placed, batch
 
     def open_weights(self, path: Path) -> Opened:
         """Returns the arrays of a file of weights under the names of the network.

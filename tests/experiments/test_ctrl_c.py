@@ -56,6 +56,7 @@ COMMANDS = {
     "reproduce": ("--config=configs/digits/lenet5.py", "--workdir={}/run"),
     "robustness": ("--only=config",),
     "runs": ("list", "{}"),
+    "scale": ("--config=configs/digits/lenet5.py",),
     "search": ("--config=configs/searches/digits_lenet5.py", "--workdir={}/run"),
     "seeds": ("--config=configs/digits/lenet5.py", "--workdir={}/run"),
     "signals": ("--config=configs/digits/lenet5.py", "--output={}/signals.png"),

@@ -31,6 +31,7 @@ REFUSE = {
     "search": (f"--config={ROOT}/configs/searches/digits_lenet5.py",),
     "signals": (CONFIG,),
     "profile": (CONFIG,),
+    "scale": (CONFIG,),
     "preflight": (CONFIG,),
     "seeds together": (CONFIG, "--ensemble"),
     "reproduce weights": (CONFIG, "--weights=nowhere.npz", "--workdir=new"),
