@@ -10,16 +10,19 @@ PREPARE_READY := $(PREPARE_VENV)/.ready
 CONFIG ?= configs/digits/lenet5.py
 WORKERS ?= 2
 
-.PHONY: train test slow prepared lint types clean
+.PHONY: train test slow sweep prepared lint types clean
 
 train: $(READY)  ## LeNet-5 on real handwritten digits
 	$(BIN)/python -m experiments.train --config=$(CONFIG)
 
 test: $(READY)  ## all tests but the slow ones, some seven minutes on two cores
-	$(BIN)/python -m pytest -n $(WORKERS) --dist=loadgroup -m 'not slow and not prepare'
+	$(BIN)/python -m pytest -n $(WORKERS) --dist=loadgroup -m 'not slow and not sweep and not prepare'
 
 slow: $(READY)  ## the rest: runs of several processes, kills at random moments, all combinations
 	$(BIN)/python -m pytest -n $(WORKERS) --dist=loadgroup --no-loadscope-reorder -m slow
+
+sweep: $(READY)  ## every config through every check of preflight; an hour or two
+	$(BIN)/python -m pytest -n $(WORKERS) --no-loadscope-reorder -m sweep
 
 prepared: $(PREPARE_READY)  ## preparing data by TensorFlow Datasets, in an environment of its own
 	$(PREPARE_VENV)/bin/python -m pytest -m prepare

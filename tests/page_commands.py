@@ -23,7 +23,7 @@ SHORTER = (
 )
 # What is not run, and why; `test_readme.py` holds its flags and its config against the program.
 NOT_RUN = (
-    (r"make (test|slow|prepared|lint|types|parity)", "is what runs the tests"),
+    (r"make (test|slow|sweep|prepared|lint|types|parity)", "is what runs the tests"),
     (r"pip install .*", "needs the network"),
     (r"\. \.venv/bin/activate", "is no program"),
     (r"tensorboard .*", "is of an extra, and never ends"),

@@ -22,6 +22,7 @@ from cnn_jax.models.layered import PUBLISHED
 from cnn_jax.training.run import network_of
 from tests.test_configs import FILES, config_of, title
 
+AMONG_THE_SLOW = {"cifar10/convnetjs", "digits/linear", "digits/mlp", "mnist/lenet5"}
 # The gratings are grey in the mean, MNIST is black: unshifted they are three times as large, and a
 # rate that is right for MNIST is too high for them.
 STAND_IN = {**dict.fromkeys(RAW, "standardise"), "unit": "centred"}
@@ -36,8 +37,13 @@ def of_fixed_deviation(config: Any) -> bool:
     )
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("path", FILES, ids=title)
+def in_turn(path: Path) -> Any:
+    """All of them take an hour or two of a core: a few are among the slow tests."""
+    mark = pytest.mark.slow if title(path) in AMONG_THE_SLOW else pytest.mark.sweep
+    return pytest.param(path, marks=mark, id=title(path))
+
+
+@pytest.mark.parametrize("path", [in_turn(path) for path in FILES])
 def test_nothing_fails(path: Path, tmp_path: Path) -> None:
     small = in_small(config_of(path))
     changes = {"data.kwargs.train": 240, "data.kwargs.test": 120}
