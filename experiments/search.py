@@ -6,8 +6,9 @@ The file names a base config, a range for each key (log-uniform, uniform or a ch
 many short trials first; the best of them span the ranges of the next, longer ones. A trial whose
 loss explodes stops early (guard.explosion_factor). Ends with the best trials and the command that
 trains with the best values, in a directory beside the stages; all trials are in search.json and in
-search.png. Validation chooses; the test error of the best trial alone is reported, at the end. The
-same command again continues an interrupted search.
+search.png. With --folds=5 each trial is trained five times, each with another fold of train held
+out, and judged by the mean. Validation chooses; the test error of the best trial alone is
+reported, at the end. The same command again continues an interrupted search.
 --config.section.key=value overrides a key of the base.
 
 Exit codes: 0 done; 2 bad search or input; 3 all trials of a stage diverged; 75 preempted: run the
@@ -36,12 +37,14 @@ from experiments.processes import MEMBERS_ALONE, refuse
 
 DIVERGED = 3
 WORKDIR = flags.DEFINE_string("workdir", None, "its directory; default: runs/search-<file>")
+FOLDS = flags.DEFINE_integer("folds", None, "in place of the file's number", lower_bound=1)
 STRATEGY = flags.DEFINE_string("strategy", strategies.AUTO, "how trials share the machine")
 
 
 def main(argv: list[str]) -> int:
     """Parses, checks every range, runs the stages and reports."""
     file, search = command_line.parse_plan(argv, __doc__ or "", Search)
+    search.folds = FOLDS.value or search.folds
     strategies.check(STRATEGY.value)
     start = check(search)
     refuse(start.distributed, MEMBERS_ALONE)

@@ -26,7 +26,7 @@ from cnn_jax.ablation.ranges import Ranges, Values, draw_trials, edges, in_words
 from cnn_jax.config.changes import changed, values_at
 from cnn_jax.config.identity import difference, to_tree
 from cnn_jax.config.problems import InputError
-from cnn_jax.config.search import Search, Stage, Uniform
+from cnn_jax.config.search import FOLD, Search, Stage, Uniform
 from cnn_jax.config.validate import validate
 from cnn_jax.storage.run_directory import RunDirectory, origin
 
@@ -44,7 +44,8 @@ class Trial:
         state: `done`, or `diverged`.
         validation_error: a fraction; None if it diverged.
         validation_loss: mean, nats; None if it diverged.
-        train_error: a fraction; None if it diverged.
+        train_error: a fraction; None if it diverged, or was not measured.
+        fold_errors: `validation_error` of each fold, whose mean it is; empty of one fold.
     """
 
     index: int
@@ -53,6 +54,7 @@ class Trial:
     validation_error: float | None = None
     validation_loss: float | None = None
     train_error: float | None = None
+    fold_errors: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,12 @@ def check(search: Search) -> ConfigDict:
     base = _base(search)
     if validate(base).data.validation_folds == 0:
         raise InputError("a search is judged on validation: config.data.validation_folds is 0")
+    folds = validate(base).data.validation_folds
+    if not 1 <= search.folds <= folds:
+        raise InputError(
+            f"search.folds = {search.folds}: config.data.validation_folds divides train into "
+            f"{folds}; allowed: 1 to {folds}"
+        )
     problems = []
     for key in search.ranges:
         problems += [f"range of {key}: {problem}" for problem in _range_problems(search, key)]
@@ -147,12 +155,17 @@ def run_search(
         ranges = dict(search.ranges)
         for number, stage in enumerate(search.stages, start=1):
             drawn = draw_trials(search.seed, number, ranges, stage.trials)
-            members = [member_of(search, stage, i, values) for i, values in enumerate(drawn)]
+            members = [
+                member_of(search, stage, i, values, fold)
+                for i, values in enumerate(drawn)
+                for fold in range(search.folds)
+            ]
             if number == 1:
                 _claim(directory, search, members, say)
-            say(_opening(number, len(search.stages), stage, ranges))
+            say(_opening(number, search, stage, ranges))
             results = train(members, directory.path / f"stage-{number}")
-            rounds.append(Round(stage, ranges, [_trial(result, drawn) for result in results]))
+            trials = [_trial(i, values, _of(i, search, results)) for i, values in enumerate(drawn)]
+            rounds.append(Round(stage, ranges, trials))
             _record(directory, search, rounds)
             best = rounds[-1].ranked()
             if not best:
@@ -160,10 +173,8 @@ def run_search(
                 break
             if number == len(search.stages):
                 # Only now, when nothing is chosen any more.
-                won = next(
-                    result.final for result in results if result.member.index == best[0].index
-                )
-                told = {name: won.get(name) for name in ("test_error", "n")}
+                won = [one.final for one in _of(best[0].index, search, results)]
+                told = {"test_error": _mean(won, "test_error"), "n": won[0].get("n")}
                 rounds[-1] = replace(rounds[-1], test_of_best=told)
                 _record(directory, search, rounds)
             for warning in edges(ranges, best[0].values, search.ranges):
@@ -173,7 +184,9 @@ def run_search(
     return rounds
 
 
-def member_of(search: Search, stage: Stage, index: int, values: Values) -> Member:
+def member_of(
+    search: Search, stage: Stage, index: int, values: Values, fold: int | None = None
+) -> Member:
     """Returns a trial as a member of a population; all have the seeds of the base.
 
     Args:
@@ -181,10 +194,14 @@ def member_of(search: Search, stage: Stage, index: int, values: Values) -> Membe
         stage: whose epochs it has.
         index: place in the stage, from 0.
         values: dotted key -> value.
+        fold: that is held out, where the search goes over several; None: that of the base.
     """
     changes = {**values, "train.epochs": float(stage.epochs)}
     cell = {key: str(value) for key, value in values.items()}
-    return Member(index, cell, 0, validate(changed(_base(search), changes)))
+    if fold is not None and search.folds > 1:
+        changes[FOLD], cell["fold"] = fold, str(fold)
+    place = index * search.folds + (fold or 0)
+    return Member(place, cell, 0, validate(changed(_base(search), changes)))
 
 
 def to_record(search: Search) -> dict[str, Any]:
@@ -194,6 +211,7 @@ def to_record(search: Search) -> dict[str, Any]:
         "ranges": _plain(search.ranges),
         "stages": [asdict(stage) for stage in search.stages],
         "seed": search.seed,
+        "folds": search.folds,
     }
 
 
@@ -231,17 +249,33 @@ def _plain(ranges: Any) -> dict[str, Any]:
     return {key: {"kind": type(drawn).__name__} | asdict(drawn) for key, drawn in ranges.items()}
 
 
-def _opening(number: int, count: int, stage: Stage, ranges: Ranges) -> str:
-    lines = [f"stage {number} of {count}: {stage.trials} trials of {stage.epochs:g} epochs"]
+def _opening(number: int, search: Search, stage: Stage, ranges: Ranges) -> str:
+    count, folds = len(search.stages), f" on {search.folds} folds" * (search.folds > 1)
+    lines = [f"stage {number} of {count}: {stage.trials} trials of {stage.epochs:g} epochs{folds}"]
     return "\n".join([*lines, *(f"  {key}: {in_words(drawn)}" for key, drawn in ranges.items())])
 
 
-def _trial(result: Any, drawn: Sequence[Values]) -> Trial:
-    index = result.member.index
-    if result.state != "done":
-        return Trial(index, drawn[index], result.state)
-    judged = ("validation_error", "validation_loss", "train_error")
-    return Trial(index, drawn[index], result.state, *(result.final.get(name) for name in judged))
+def _of(trial: int, search: Search, results: Sequence[Any]) -> list[Any]:
+    """The results of a trial, one a fold."""
+    return sorted(
+        (one for one in results if one.member.index // search.folds == trial),
+        key=lambda one: one.member.index,
+    )
+
+
+def _trial(index: int, values: Values, results: Sequence[Any]) -> Trial:
+    """A trial of which a fold diverged has diverged."""
+    if states := [one.state for one in results if one.state != "done"]:
+        return Trial(index, values, states[0])
+    finals = [one.final for one in results]
+    error, loss = (_mean(finals, f"validation_{name}") for name in ("error", "loss"))
+    by_fold = tuple(final["validation_error"] for final in finals) if len(finals) > 1 else ()
+    return Trial(index, values, "done", error, loss, _mean(finals, "train_error"), by_fold)
+
+
+def _mean(finals: Sequence[Any], name: str) -> float | None:
+    measured = [final[name] for final in finals if final.get(name) is not None]
+    return sum(measured) / len(finals) if len(measured) == len(finals) else None
 
 
 def _claim(
@@ -269,7 +303,8 @@ def _claim(
 def _different(saved: dict[str, Any], asked: dict[str, Any]) -> list[str]:
     asked = json.loads(json.dumps(asked))  # tuples have become lists in the file
     lines = difference(saved["base"], asked["base"])
-    for key in ("ranges", "stages", "seed"):
+    saved = {"folds": 1} | saved  # an earlier version knew of one
+    for key in ("ranges", "stages", "seed", "folds"):
         if saved[key] != asked[key]:
             lines.append(f"{key}: {saved[key]} in the run directory, {asked[key]} now")
     return lines

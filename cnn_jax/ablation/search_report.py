@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cnn_jax.ablation.ranges import edges
-from cnn_jax.ablation.search import Round
+from cnn_jax.ablation.search import Round, Trial
 from cnn_jax.ablation.table import Table
 from cnn_jax.config.values import text_of
 
@@ -30,7 +30,7 @@ def best_table(rounds: Sequence[Round], number: int) -> Table:
         (
             str(place),
             *(_value(trial.values[key]) for key in keys),
-            f"{100 * (trial.validation_error or 0.0):.2f}",
+            f"{100 * (trial.validation_error or 0.0):.2f}{_between_folds(trial)}",
             f"{trial.validation_loss:.4f}",
             "" if trial.train_error is None else f"{100 * trial.train_error:.2f}",
         )
@@ -49,6 +49,14 @@ def best_table(rounds: Sequence[Round], number: int) -> Table:
             *_tested(round_),
         ),
     )
+
+
+def _between_folds(trial: Trial) -> str:
+    """The least and the largest error of a fold, where there are several."""
+    if not trial.fold_errors:
+        return ""
+    least, most = (100 * end(trial.fold_errors) for end in (min, max))
+    return f" ({least:.2f} to {most:.2f})"
 
 
 def _tested(round_: Round) -> list[str]:

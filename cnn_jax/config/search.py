@@ -13,6 +13,7 @@ from cnn_jax.config.problems import InputError, hint, shown
 from cnn_jax.config.values import Limits, Values, count
 
 SET_BY_A_STAGE = "train.epochs"
+FOLD = "data.validation_fold"
 TRIALS = count("every one is a run", high=10_000)
 SEED = count("that is the largest int32", low=0)
 
@@ -110,6 +111,8 @@ class Search:
         ranges: dotted key -> where its value is drawn from in the first stage.
         stages: one after another.
         seed: of the draws.
+        folds: how many each trial is trained on, each with another part of train held out; it is
+            judged by the mean of their validation errors.
     """
 
     base: str | ConfigDict = ""
@@ -117,6 +120,7 @@ class Search:
     ranges: Mapping[str, Range] = field(default_factory=dict)
     stages: tuple[Stage, ...] = (Stage(trials=20, epochs=2.0), Stage(trials=10, epochs=10.0))
     seed: int = 0
+    folds: int = 1
 
     def __setattr__(self, name: str, value: Any) -> None:
         names = [declared.name for declared in fields(self)]
@@ -128,7 +132,8 @@ class Search:
         """Returns the keys that it sets, each with what sets it."""
         ranges = dict.fromkeys(self.ranges, "a range of the search")
         changes = dict.fromkeys(self.trial_changes, "the search, for its trials,")
-        return {SET_BY_A_STAGE: "every stage of the search", **changes, **ranges}
+        folds = {FOLD: "the folds of the search"} if self.folds > 1 else {}
+        return {SET_BY_A_STAGE: "every stage of the search", **folds, **changes, **ranges}
 
     def problems(self) -> list[str]:
         """Returns what is wrong with the form of it, one sentence each."""
@@ -140,6 +145,8 @@ class Search:
             problems.append(f"search.base = {base!r}: a config, or the path of its file")
         if problem := SEED.problem(self.seed):
             problems.append(f"search.seed = {shown(self.seed)}{problem}")
+        if problem := TRIALS.problem(self.folds):
+            problems.append(f"search.folds = {shown(self.folds)}{problem}")
         if not isinstance(changes, Mapping):
             return [*problems, f"search.trial_changes = {changes!r}: a dict from keys to values"]
         if not isinstance(ranges, Mapping) or not ranges:

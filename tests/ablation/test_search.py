@@ -246,6 +246,40 @@ def test_real_trials(tmp_path: Path) -> None:
     assert rounds == run_search(made, tmp_path, train, lambda _: None), "read, not trained"
 
 
+def test_trials_go_over_folds_and_are_judged_by_the_mean(tmp_path: Path) -> None:
+    from cnn_jax.ablation.population import train_members
+
+    keys = {"model.kwargs": {"layers": (4,)}, "data.kwargs.size": 4, "data.validation_folds": 3}
+    made = search(
+        base=schema.ConfigDict(quick(keys)),
+        ranges={RATE: schema.LogUniform(1e-3, 1e-1)},
+        stages=(schema.Stage(2, 1.0, 1), schema.Stage(1, 1.0, 1)),
+        folds=3,
+    )
+    check(made)
+    seen: list[Member] = []
+
+    def train(members: list[Member], directory: Path) -> Sequence[Any]:
+        seen.extend(members)
+        return train_members(members, directory, strategy="sequential", say=lambda _: None)
+
+    first, last = run_search(made, tmp_path, train, lambda _: None)
+    assert [member.config.data.validation_fold for member in seen] == [0, 1, 2] * 3
+    assert [member.index for member in seen] == [*range(6), *range(3)]
+    rates = [member.config.optim.learning_rate for member in seen]
+    assert rates[0] == rates[1] == rates[2] != rates[3], "a trial has one choice of values"
+    for trial in (*first.trials, *last.trials):
+        assert len(trial.fold_errors) == 3
+        assert trial.validation_error == pytest.approx(sum(trial.fold_errors) / 3)
+    won = train(seen[6:], tmp_path / "stage-2")
+    mean = sum(one.final["test_error"] for one in won) / 3
+    assert last.test_of_best is not None and last.test_of_best["test_error"] == pytest.approx(mean)
+    with pytest.raises(InputError, match="folds: 3 in the run directory, 2 now"):
+        run_search(replace(made, folds=2), tmp_path, train, lambda _: None)
+    with pytest.raises(InputError, match="search.folds = 4: .* allowed: 1 to 3"):
+        check(replace(made, folds=4))
+
+
 def test_a_damaged_record_is_written_again(tmp_path: Path) -> None:
     one = run_search(search(), tmp_path, Bowl(), lambda _: None)
     whole = json.loads((tmp_path / "search.json").read_text())
