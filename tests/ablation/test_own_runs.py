@@ -97,6 +97,7 @@ def test_any_config_is_trained_and_another_strategy_has_a_reason(
     assert results[1].final["test_loss"] == outcome.result["loss"]
 
 
+@pytest.mark.slow
 def test_streamed_photographs_killed_amid_a_member(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -29,6 +29,8 @@ def test_what_is_lacking_stands_at_its_default() -> None:
     assert completed == [
         "guard.explosion_factor",
         "guard.look_back",
+        "guard.rollbacks",
+        "guard.skip_steps",
         "model.kwargs.pooling",
         "optim.rate_multipliers",
         "train.remat",

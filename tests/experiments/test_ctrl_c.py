@@ -46,6 +46,7 @@ COMMANDS = {
     "compare": ("{}",),
     "describe": ("--all",),
     "digits_svc": (),
+    "doctor": ("--config=configs/digits/lenet5.py", "--workdir={}/run"),
     "evaluate": ("--workdir={}/nothing",),
     "figures": ("--data_directory={}/nothing", "--workdir={}/run"),
     "initial_loss": (),

@@ -91,6 +91,7 @@ def test_a_run_goes_on_past_the_batch(ruinous: list[int], tmp_path: Path) -> Non
     assert again["loss"] == result["loss"], "the same config gives the same run"
 
 
+@pytest.mark.slow
 def test_killed_after_it_went_back_it_is_the_same_run(
     ruinous: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
