@@ -13,7 +13,7 @@ batches, `1998_softmax` that with a softmax output. `caffe` is Caffe's network w
 Expected, MNIST test, top-1 error: `1998` 0.95 %, `1998_distorted` 0.8 % (section III.B).
 
 Hardware and time: the paper took two to three days on a Silicon Graphics Origin 2000. Estimate: 1.2
-million steps take some fifteen minutes on one core of a CPU.
+million steps take some seven minutes on one core of a CPU.
 
 Known deviations:
 - `1998`, `1998_distorted`: weights are drawn from +-sqrt(3 / fan-in) (LeCun, Bottou, Orr and Müller
