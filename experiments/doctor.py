@@ -42,7 +42,8 @@ def main(argv: list[str]) -> int:
     # Imported here: jax takes seconds, and a bad config need not wait for it.
     from cnn_jax.devices.leaving import leave
     from cnn_jax.diagnostics.doctor.examination import examine
-    from cnn_jax.diagnostics.doctor.finding import FAIL, table, worst
+    from cnn_jax.diagnostics.doctor.finding import table
+    from cnn_jax.diagnostics.levels import FAIL, worst
 
     ahead = LEAD.value if LEAD.value is not None else lead(config.checkpoint.grace_seconds, None)
     try:

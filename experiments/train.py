@@ -50,11 +50,11 @@ def main(argv: list[str]) -> int:
         from cnn_jax.diagnostics.estimate import estimate
         from cnn_jax.training.progress import Waiting
 
-        chosen = named(ACCELERATOR.value or "1xh100")
+        chosen = named(ACCELERATOR.value) if ACCELERATOR.value else None
         with Waiting("compiling the step in two sizes, to learn its memory"):
             estimated = estimate(config)
         print(estimated.describe(IMAGES_PER_SECOND.value, MEMORY_GIB.value))
-        if ACCELERATOR.value:
+        if chosen is not None:
             print(estimated.on(*chosen))
         return 0
     if SMOKE.value:

@@ -102,20 +102,19 @@ class Estimate:
         accelerator = ACCELERATORS[name]
         rate, held = self.at_best(accelerator, count)
         epoch, run = (in_time(n / rate) for n in self.images)
-        lines = [
+        largest = count * self.largest_batch(accelerator.memory) // self.devices
+        fits = "fits" if largest >= self.batch_size else "does not fit"
+        return (
             f"{count} x {name}, {self.precision.compute}, by what its maker states: at best "
             f"{rate:,.0f} images/s, held by {held}: {epoch} an epoch, {run} the run; real steps "
-            "reach a part of it"
-        ]
-        memory = accelerator.memory / GIB
-        if self.devices == 1:
-            largest = count * self.largest_batch(accelerator.memory)
-            fits = "fits" if largest >= self.batch_size else "does not fit"
-            lines.append(
-                f"  {memory:.4g} GiB each: the batch of {self.batch_size:,} {fits}, the largest "
-                f"is about {largest:,}, as compiled here for {self.backend}"
-            )
-        return "\n".join(lines)
+            f"reach a part of it\n  {accelerator.memory / GIB:.4g} GiB each: the batch of "
+            f"{self.batch_size:,} {fits}, the largest is about {largest:,}, {self._source}"
+        )
+
+    @property
+    def _source(self) -> str:
+        """Where the memory of a step is known from."""
+        return f"as compiled for {self.backend}" if self.compiled else "by the layer table"
 
     def needs(self, batch_size: int) -> float:
         """Returns what a batch needs on one device: a line through two compiled sizes.
@@ -150,7 +149,6 @@ class Estimate:
             images_per_second: in training, over all devices, for the hours.
             memory_gib: of one device, for the largest batch.
         """
-        how = f"as compiled for {self.backend}" if self.compiled else "by the layer table"
         table = self.batch_size * self.image_bytes / self.devices
         epoch, run = (TRAINING_OVER_FORWARD * self.forward_flops * n for n in self.images)
         memory = {
@@ -160,7 +158,7 @@ class Estimate:
             "training images": self.data_bytes,
             "gradients": self.parameter_bytes,
             "outputs of all layers, by the layer table": table,
-            f"a step in all, {how}": self.needs(self.batch_size),
+            f"a step in all, {self._source}": self.needs(self.batch_size),
         }
         rows = [(what, *in_bytes(round(count)).split()) for what, count in memory.items() if count]
         giga = self.forward_flops >= 1e9

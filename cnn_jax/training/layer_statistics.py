@@ -17,14 +17,12 @@ import jax
 import jax.numpy as jnp
 from flax.traverse_util import flatten_dict
 
-from cnn_jax.data.order import Order
-from cnn_jax.data.records import Request
-from cnn_jax.models.layer_table import layer_table
 from cnn_jax.models.layered import Layered
 from cnn_jax.step.objective import Examples, batch_curvature, objective_of
 from cnn_jax.step.recipe import Recipe
 from cnn_jax.step.state import TrainState
 from cnn_jax.step.steps import learning_rate, updated
+from cnn_jax.training.probe import Probe
 from cnn_jax.training.run import Run
 
 # Statistics of a layer. "std" becomes a variance on the host: its square leaves float32 early.
@@ -49,11 +47,7 @@ class LayerStatistics:
     """
 
     def __init__(self, run: Run):
-        self.run = run
-        self._order = Order(run.config.seed.data, run.plan.train_examples, run.plan.batch_size)
-        rows = layer_table(run.recipe.model, run.dataset.image_shape)
-        self._names = list(dict.fromkeys(row.name for row in rows))
-        self._step = run.devices.compile_inference(make_statistics_step(run.recipe))
+        self._probe = Probe(run, make_statistics_step(run.recipe))
 
     def measure(self, state: TrainState, step: int) -> Statistics:
         """Returns the statistics of every layer with weights, in the order of the network.
@@ -62,12 +56,8 @@ class LayerStatistics:
             state: on the devices, as `step` steps have left it.
             step: which one is about to be made.
         """
-        request = Request(self._order.batch(step), step)
-        images, labels, _ = next(self.run.dataset.train.batches([request], train=True))
-        if self.run.devices.mode == "pmap":
-            state = self.run.devices.place(state)
-        layers = self._step(state, {"image": images, "label": labels})
-        return {name: _on_host(layers[name]) for name in self._names if name in layers}
+        _, layers = self._probe.at(state, step)
+        return {name: _on_host(layers[name]) for name in self._probe.layers if name in layers}
 
 
 def make_statistics_step(

@@ -73,7 +73,9 @@ def read_skipped(directory: Path) -> Skipped:
         return Skipped()
     try:
         skipped = Skipped(list(found["rollbacks"]))
-        assert all(isinstance(step, int) for step in skipped.steps)
-    except (KeyError, TypeError, AssertionError) as error:
-        raise InputError(f"{path} is damaged: it does not say which steps are left out") from error
+        sound = all(isinstance(step, int) for step in skipped.steps)
+    except (KeyError, TypeError):
+        sound = False
+    if not sound:
+        raise InputError(f"{path} is damaged: it does not say which steps are left out")
     return skipped

@@ -16,12 +16,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from cnn_jax.config.aligned import aligned
-from cnn_jax.data.order import Order
-from cnn_jax.data.records import Request
-from cnn_jax.models.layer_table import layer_table
 from cnn_jax.step.objective import Examples, objective_of
 from cnn_jax.step.recipe import Recipe
 from cnn_jax.step.state import TrainState
+from cnn_jax.training.probe import Probe
 from cnn_jax.training.run import Run
 
 FILE = "diverged.txt"
@@ -75,15 +73,15 @@ def what_broke(run: Run, state: TrainState, advance: Advance, stopped: int) -> s
         advance: the feed of the run, (state, first, steps) -> state, metrics; gives the state up.
         stopped: the step at which the guard ended the run, from 0.
     """
-    looker, step = _Looker(run), int(state.step)
-    looks = [looker.look(state, step)]
+    probe, step = Probe(run, _make_looking_step(run.recipe)), int(state.step)
+    looks = [_look(probe, state, step)]
     for wanted in (stopped - 1, stopped):
         while step < wanted:
             steps = min(wanted - step, run.config.train.chunk_steps)
             state, _ = advance(state, step, steps)
             step += steps
         if step > looks[-1].step:
-            looks.append(looker.look(state, step))
+            looks.append(_look(probe, state, step))
     return in_words(looks, run.dataset.train.name)
 
 
@@ -159,30 +157,18 @@ def _examples(at: Look, layer: str, name_of: Callable[[int], str]) -> str:
     return f"{len(chosen)} of {len(values)} examples are {why}: {', '.join(names)}{more}"
 
 
-class _Looker:
-    def __init__(self, run: Run):
-        self._run = run
-        self._order = Order(run.config.seed.data, run.plan.train_examples, run.plan.batch_size)
-        rows = layer_table(run.recipe.model, run.dataset.image_shape)
-        self._names = list(dict.fromkeys(row.name for row in rows))
-        self._step = run.devices.compile_inference(_make_looking_step(run.recipe))
-
-    def look(self, state: TrainState, step: int) -> Look:
-        ids = self._order.batch(step)
-        request = Request(ids, step)
-        images, labels, _ = next(self._run.dataset.train.batches([request], train=True))
-        if self._run.devices.mode == "pmap":
-            state = self._run.devices.place(state)
-        found = jax.device_get(self._step(state, {"image": images, "label": labels}))
-        names = [name for name in self._names if name in found["outputs"]]
-        return Look(
-            step,
-            ids,
-            {name: _on_host(found["outputs"][name]) for name in names},
-            {name: _on_host(found["gradients"][name]) for name in names},
-            {name: _on_host(values) for name, values in found["weights"].items()},
-            {name: np.asarray(found["by_example"][name]) for name in names},
-        )
+def _look(probe: Probe, state: TrainState, step: int) -> Look:
+    ids, found = probe.at(state, step)
+    found = jax.device_get(found)
+    names = [name for name in probe.layers if name in found["outputs"]]
+    return Look(
+        step,
+        ids,
+        {name: _on_host(found["outputs"][name]) for name in names},
+        {name: _on_host(found["gradients"][name]) for name in names},
+        {name: _on_host(values) for name, values in found["weights"].items()},
+        {name: np.asarray(found["by_example"][name]) for name in names},
+    )
 
 
 def _make_looking_step(recipe: Recipe) -> Callable[[TrainState, Examples], dict[str, Any]]:

@@ -19,7 +19,8 @@ from cnn_jax.config.problems import InputError
 from cnn_jax.devices.parallel import Devices
 from cnn_jax.diagnostics.doctor import accelerators, all_reduce, disks, meeting
 from cnn_jax.diagnostics.doctor.all_reduce import Summed
-from cnn_jax.diagnostics.doctor.finding import FAIL, OK, WARN, Finding, merged, table, worst
+from cnn_jax.diagnostics.doctor.finding import Finding, merged, table
+from cnn_jax.diagnostics.levels import FAIL, OK, WARN, worst
 from tests.binaries import run
 
 CHECKS = ("processes", "versions", "config", "devices", "accelerator", "data", "workdir", "memory")

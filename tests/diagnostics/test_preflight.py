@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from cnn_jax.config.problems import InputError
 from cnn_jax.data.dataset import Dataset, Split
+from cnn_jax.diagnostics.levels import FAIL, OK, WARN, worst
 from cnn_jax.diagnostics.preflight.data_checks import class_counts, duplicates
-from cnn_jax.diagnostics.preflight.finding import FAIL, OK, WARN, Finding, table, worst
+from cnn_jax.diagnostics.preflight.finding import Finding, table
 from cnn_jax.diagnostics.preflight.gradient_check import gradient
 from cnn_jax.diagnostics.preflight.input_checks import normalisation
 from cnn_jax.diagnostics.preflight.label_checks import agreement, label_agreement

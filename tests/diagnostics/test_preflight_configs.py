@@ -14,7 +14,7 @@ import pytest
 
 from cnn_jax.config.changes import changed
 from cnn_jax.config.validate import validate
-from cnn_jax.diagnostics.preflight.finding import FAIL, OK
+from cnn_jax.diagnostics.levels import FAIL, OK
 from cnn_jax.diagnostics.preflight.input_checks import RAW
 from cnn_jax.diagnostics.preflight.session import CHECKS, preflight
 from cnn_jax.diagnostics.smoke import in_small

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 import pytest
 
+from cnn_jax.data.order import Order
 from cnn_jax.storage.metrics_log import MetricsLog, read_metrics
 from cnn_jax.training.layer_statistics import STATISTICS, LayerStatistics
 from cnn_jax.training.preemption import Preemption
@@ -75,7 +76,11 @@ def test_every_statistic_is_that_of_numpy() -> None:
     }
     signals = LayerStatistics(run)
     found = signals.measure(state.replace(params=params), 2)
-    expected = by_hand(run, params, signals._order.batch(2))
+    expected = by_hand(
+        run,
+        params,
+        Order(run.config.seed.data, run.plan.train_examples, run.plan.batch_size).batch(2),
+    )
     assert list(found) == ["fc1", "fc2", "logits"], "in the order of the network"
     assert found["fc2"]["dead"] >= 1 / 9
     for name, values in expected.items():

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from cnn_jax.config.problems import brief
-from cnn_jax.diagnostics.doctor.finding import FAIL, OK, WARN, Finding
+from cnn_jax.diagnostics.doctor.finding import Finding
+from cnn_jax.diagnostics.levels import FAIL, OK, WARN
 
 TPUS: Final = ("/dev/accel[0-9]*", "/dev/vfio/[0-9]*")  # the second since v5
 GPUS: Final = ("/dev/nvidia[0-9]*",)

@@ -13,7 +13,8 @@ from jax.sharding import NamedSharding, PartitionSpec
 
 from cnn_jax.devices.parallel import AXIS, Devices
 from cnn_jax.diagnostics.doctor.disks import in_bytes
-from cnn_jax.diagnostics.doctor.finding import FAIL, OK, Finding
+from cnn_jax.diagnostics.doctor.finding import Finding
+from cnn_jax.diagnostics.levels import FAIL, OK
 
 ELEMENTS: Final = 1 << 20  # of float32 on each device
 PATIENCE: Final = 30.0  # seconds

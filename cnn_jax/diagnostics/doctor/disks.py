@@ -12,7 +12,8 @@ from typing import Final
 
 from cnn_jax import files
 from cnn_jax.config.problems import InputError
-from cnn_jax.diagnostics.doctor.finding import FAIL, OK, WARN, Finding
+from cnn_jax.diagnostics.doctor.finding import Finding
+from cnn_jax.diagnostics.levels import FAIL, OK, WARN
 
 SAMPLE: Final = 64 << 20  # bytes that are written at most to learn the speed
 SECONDS_UNTIL_SEEN: Final = 10.0  # a shared file system may show a new file late

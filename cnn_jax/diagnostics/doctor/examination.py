@@ -23,7 +23,8 @@ from cnn_jax.data.dataset import Dataset
 from cnn_jax.devices.distributed import gather_texts, start, text_from_lead
 from cnn_jax.devices.parallel import Devices
 from cnn_jax.diagnostics.doctor import accelerators, all_reduce, disks, meeting
-from cnn_jax.diagnostics.doctor.finding import FAIL, OK, WARN, Finding, merged
+from cnn_jax.diagnostics.doctor.finding import Finding, merged
+from cnn_jax.diagnostics.levels import FAIL, OK, WARN
 from cnn_jax.step.state import create_state
 from cnn_jax.storage.run_directory import check_directory
 from cnn_jax.training.progress import Waiting

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-OK, WARN, FAIL = "ok", "warn", "fail"
-LEVELS: Final = (OK, WARN, FAIL)
+from cnn_jax.diagnostics.levels import FAIL, OK, WARN, worst
+
 COLOURS: Final = {OK: "\x1b[32m", WARN: "\x1b[33m", FAIL: "\x1b[31m"}
 PLAIN: Final = "\x1b[0m"
 
@@ -55,11 +55,6 @@ def merged(of_processes: Sequence[Sequence[Finding]], hosts: Sequence[str]) -> l
                 if not several:
                     break
     return lines
-
-
-def worst(findings: Sequence[Finding]) -> str:
-    """Returns the level of the worst finding; `ok` of none."""
-    return max((finding.level for finding in findings), key=LEVELS.index, default=OK)
 
 
 def table(findings: Sequence[Finding], colours: bool = False) -> str:

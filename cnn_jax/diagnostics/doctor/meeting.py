@@ -10,7 +10,8 @@ from typing import Any, Final
 from cnn_jax.config.problems import InputError
 from cnn_jax.devices.distributed import differences
 from cnn_jax.devices.roll_call import address_of
-from cnn_jax.diagnostics.doctor.finding import FAIL, OK, WARN, Finding
+from cnn_jax.diagnostics.doctor.finding import Finding
+from cnn_jax.diagnostics.levels import FAIL, OK, WARN
 
 CLOSE: Final = 1.0  # second, between clocks: what is asked takes some of it
 FAR: Final = 60.0

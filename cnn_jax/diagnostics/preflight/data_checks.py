@@ -13,7 +13,8 @@ from cnn_jax.data.dataset import AnySplit, Dataset
 from cnn_jax.data.regular_files import printable
 from cnn_jax.data.streams import pixels_of
 from cnn_jax.data.unreadable import UnreadableError
-from cnn_jax.diagnostics.preflight.finding import FAIL, OK, WARN, Finding, named
+from cnn_jax.diagnostics.levels import FAIL, OK, WARN
+from cnn_jax.diagnostics.preflight.finding import Finding, named
 from cnn_jax.diagnostics.preflight.subject import Subject, read
 from cnn_jax.training.progress import Waiting
 

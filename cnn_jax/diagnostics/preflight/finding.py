@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from cnn_jax.config.aligned import aligned
-
-OK, WARN, FAIL = "ok", "warn", "fail"
-LEVELS: Final = (OK, WARN, FAIL)
 
 
 @dataclass(frozen=True)
@@ -35,11 +32,6 @@ class Finding:
     def to_tree(self) -> dict[str, Any]:
         """Returns the finding as JSON holds it."""
         return asdict(self)
-
-
-def worst(findings: Sequence[Finding]) -> str:
-    """Returns the level of the worst finding; `ok` of none."""
-    return max((finding.level for finding in findings), key=LEVELS.index, default=OK)
 
 
 def table(findings: Sequence[Finding]) -> str:

@@ -25,7 +25,8 @@ from cnn_jax.config.schema import Config
 from cnn_jax.config.validate import validate
 from cnn_jax.data.records import Batch
 from cnn_jax.devices.parallel import compiler_options
-from cnn_jax.diagnostics.preflight.finding import FAIL, OK, WARN, Finding, named
+from cnn_jax.diagnostics.levels import FAIL, OK, WARN
+from cnn_jax.diagnostics.preflight.finding import Finding, named
 from cnn_jax.diagnostics.preflight.subject import Subject, as_examples, bare, on_one_device, read
 from cnn_jax.diagnostics.smoke import in_small
 from cnn_jax.layers.batch_view import BatchView

@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 
 from cnn_jax.config.identity import config_hash, to_tree
 from cnn_jax.data.regular_files import printable
-from cnn_jax.diagnostics.preflight.finding import FAIL, OK, WARN, Finding
+from cnn_jax.diagnostics.levels import FAIL, OK, WARN
+from cnn_jax.diagnostics.preflight.finding import Finding
 from cnn_jax.diagnostics.preflight.subject import Subject, as_examples
 from cnn_jax.step.objective import prepare_images
 from cnn_jax.training.picture import SMALL_PRINT, new_picture, save

@@ -17,7 +17,8 @@ import cv2
 import numpy as np
 
 from cnn_jax.data.dataset import AnySplit
-from cnn_jax.diagnostics.preflight.finding import FAIL, OK, WARN, Finding
+from cnn_jax.diagnostics.levels import FAIL, OK, WARN
+from cnn_jax.diagnostics.preflight.finding import Finding
 from cnn_jax.diagnostics.preflight.subject import Subject, read
 
 CLASSES, EACH = 10, 60  # most of them, and most examples of a class

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import jax.numpy as jnp
 
-from cnn_jax.diagnostics.preflight.finding import FAIL, OK, WARN, Finding, named
+from cnn_jax.diagnostics.levels import FAIL, OK, WARN
+from cnn_jax.diagnostics.preflight.finding import Finding, named
 from cnn_jax.diagnostics.preflight.subject import Subject, as_examples, at_rate
 from cnn_jax.optim.parameter_rules import BIAS
 from cnn_jax.training.layer_statistics import make_statistics_step

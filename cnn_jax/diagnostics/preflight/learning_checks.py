@@ -18,7 +18,8 @@ from typing import Any, Final
 import numpy as np
 
 from cnn_jax.data.order import Order
-from cnn_jax.diagnostics.preflight.finding import FAIL, OK, WARN, Finding
+from cnn_jax.diagnostics.levels import FAIL, OK, WARN
+from cnn_jax.diagnostics.preflight.finding import Finding
 from cnn_jax.diagnostics.preflight.subject import (
     Subject,
     as_examples,

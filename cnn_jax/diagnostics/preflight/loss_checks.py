@@ -11,7 +11,8 @@ import jax
 import jax.numpy as jnp
 
 from cnn_jax.diagnostics.initial_loss import InitialLoss
-from cnn_jax.diagnostics.preflight.finding import FAIL, OK, WARN, Finding
+from cnn_jax.diagnostics.levels import FAIL, OK, WARN
+from cnn_jax.diagnostics.preflight.finding import Finding
 from cnn_jax.diagnostics.preflight.subject import Subject, as_examples, at_rate
 from cnn_jax.optim.parameter_rules import name_of
 from cnn_jax.step.objective import Examples, l2_penalty, objective_of

@@ -12,8 +12,9 @@ from cnn_jax import files
 from cnn_jax.config.identity import config_hash, to_tree
 from cnn_jax.config.problems import InputError, hint
 from cnn_jax.config.schema import Config
+from cnn_jax.diagnostics.levels import worst
 from cnn_jax.diagnostics.preflight.data_checks import class_counts, duplicates
-from cnn_jax.diagnostics.preflight.finding import Finding, table, worst
+from cnn_jax.diagnostics.preflight.finding import Finding, table
 from cnn_jax.diagnostics.preflight.gradient_check import gradient
 from cnn_jax.diagnostics.preflight.input_checks import normalisation
 from cnn_jax.diagnostics.preflight.label_checks import label_agreement
