@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from cnn_jax.storage.metrics_log import read_metrics
+from tests.devices import test_distributed
 from tests.training.test_resume import STEPS, assert_same_run
 
 RUN = "fake://bucket/runs/one"
@@ -64,3 +65,30 @@ def test_goes_on_on_other_devices_and_back(killed: Path, whole: Path) -> None:
     assert lines[0][-1]["step"] == STEPS
     losses = [[line["loss"] for line in one if line["kind"] == "train"] for one in lines]
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-3)
+
+
+@pytest.mark.xdist_group("time")
+def test_two_processes_without_a_shared_disk_are_killed_and_go_on(
+    root: Path, tmp_path: Path
+) -> None:
+    """Parameters lie spread over both: process 0 alone sends, and each fetches all of it."""
+    store = tmp_path / "root"
+
+    def words(kill_at: int) -> list[str]:
+        name = Path("at-a-store")
+        given = test_distributed.command(tmp_path, name, 2, **{"parallel.shard_parameters": True})
+        given[given.index(f"--workdir={name}")] = f"--workdir={RUN}"
+        module = ["tests.training.killed_train", str(kill_at)] if kill_at else ["experiments.train"]
+        at = given.index("experiments.train")
+        given[at : at + 1] = ["tests.storage.fake_store", str(store), *module]
+        return given
+
+    alone = test_distributed.run(root, test_distributed.command(tmp_path, tmp_path / "one", 1))
+    assert alone.returncode == 0, alone.stdout + alone.stderr
+    killed = test_distributed.run(root, words(kill_at=15))
+    assert killed.returncode == 1 and "was lost: killed by SIGKILL" in killed.stderr, killed.stderr
+    resumed = test_distributed.run(root, words(kill_at=0))
+    assert resumed.returncode == 0, resumed.stdout + resumed.stderr
+    assert "resuming at step" in resumed.stdout and RUN in resumed.stdout
+    one, two = (test_distributed.losses(run) for run in (tmp_path / "one", store / RUN[7:]))
+    np.testing.assert_allclose(one, two, rtol=1e-9)
