@@ -42,7 +42,8 @@ KINDS: Final = {
 
 def is_address(text: object) -> bool:
     """Whether a text is the address of a store, known or not, and no path of a disk."""
-    return isinstance(text, str) and ADDRESS.match(text) is not None
+    parts = ADDRESS.match(text) if isinstance(text, str) else None
+    return parts is not None and (bool(parts[2]) or parts[1] in KINDS)  # one slash: of pathlib
 
 
 def checked_address(where: str, text: str) -> Kind:
