@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import logging
 import os
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -49,6 +50,9 @@ class ObjectStore:
         self._where = where
         # Imported here: it takes a moment, and runs on a disk need not wait for it.
         import fsspec
+
+        for package in ("gcsfs", "s3fs"):
+            logging.getLogger(package).setLevel(logging.ERROR)  # it warns at each operation
 
         scheme, _, rest = self.address.partition("://")
         self._root = rest
