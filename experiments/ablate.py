@@ -29,6 +29,7 @@ from absl import flags
 from cnn_jax.ablation import strategies
 from cnn_jax.ablation.factors import members_of
 from cnn_jax.config.ablation import Ablation
+from cnn_jax.storage.working_copy import directory
 from cnn_jax.training.preemption import PREEMPTED, Preemption, PreemptionRequested
 from experiments import command_line
 from experiments.processes import MEMBERS_ALONE, refuse
@@ -59,7 +60,7 @@ def main(argv: list[str]) -> int:
         print(describe(groups))
         return 0
     name = Path(file.partition(":")[0]).stem
-    workdir = Path(WORKDIR.value or f"runs/ablation-{name}")
+    workdir = directory("--workdir", WORKDIR.value or f"runs/ablation-{name}")
     began = time.monotonic()
     with Preemption(members[0].config.checkpoint.grace_seconds) as preemption:
         # Imported here: jax takes seconds, and a broken level or a signal need not wait for it.

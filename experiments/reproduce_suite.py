@@ -9,6 +9,7 @@ from pathlib import Path
 
 from absl import flags
 
+from cnn_jax.storage.working_copy import directory
 from experiments import command_line
 from experiments.config_files import load_config_file
 from experiments.processes import MEMBERS_ALONE, refuse, taken
@@ -46,7 +47,7 @@ def suite(argv: list[str], usage: str) -> int:
         rows=[row for rows in given.rows for row in rows.split(",")],
         seeds=given.seeds,
         overrides=words.overrides,
-        workdir=Path(given.workdir or f"runs/suite-{given.suite}"),
+        workdir=directory("--workdir", given.workdir or f"runs/suite-{given.suite}"),
         page=Path(given.page) if given.page else None,
         estimate=given.estimate,
     )

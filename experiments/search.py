@@ -29,6 +29,7 @@ from cnn_jax.ablation.search_report import report
 from cnn_jax.config.identity import config_hash, to_tree
 from cnn_jax.config.search import Search
 from cnn_jax.config.validate import validate
+from cnn_jax.storage.working_copy import directory
 from cnn_jax.training.preemption import PREEMPTED, Preemption, PreemptionRequested
 from experiments import command_line
 from experiments.config_files import made_by
@@ -48,7 +49,8 @@ def main(argv: list[str]) -> int:
     strategies.check(STRATEGY.value)
     start = check(search)
     refuse(start.distributed, MEMBERS_ALONE)
-    workdir = Path(WORKDIR.value or f"runs/search-{Path(file.partition(':')[0]).stem}")
+    stem = Path(file.partition(":")[0]).stem
+    workdir = directory("--workdir", WORKDIR.value or f"runs/search-{stem}")
     with Preemption(start.checkpoint.grace_seconds) as preemption:
         # Imported here: jax takes seconds, and a broken range or a signal need not wait for it.
         from cnn_jax.ablation.population import train_members

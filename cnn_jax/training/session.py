@@ -29,6 +29,7 @@ from cnn_jax.storage.run_directory import RunDirectory, check_directory, origin,
 from cnn_jax.storage.unreadable_images import UnreadableImages
 from cnn_jax.storage.warm_start import FILE as WARM_START
 from cnn_jax.storage.warm_start import WarmStart, read_start, warm_start
+from cnn_jax.storage.working_copy import copy_of, settled
 from cnn_jax.training import what_broke
 from cnn_jax.training.card import card
 from cnn_jax.training.data_dependent_init import check_section
@@ -265,6 +266,7 @@ def _goes_back(run: Run, directory: Path, error: DivergedError) -> bool:
     wait_for_all("what is left out read")
     if run.devices.lead:
         after.write(directory)
+        settled(directory)
         last = after.rollbacks[-1]
         print(
             f"{error}\ngoing back to the checkpoint of step {last['checkpoint']}, and on without "
@@ -273,6 +275,9 @@ def _goes_back(run: Run, directory: Path, error: DivergedError) -> bool:
             flush=True,
         )
     wait_for_all("what is left out written")
+    copy = copy_of(directory)
+    if copy is not None and not copy.writes:
+        copy.fetch()
     return True
 
 
