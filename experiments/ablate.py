@@ -31,7 +31,7 @@ from cnn_jax.ablation.factors import members_of
 from cnn_jax.config.ablation import Ablation
 from cnn_jax.training.preemption import PREEMPTED, Preemption, PreemptionRequested
 from experiments import command_line
-from experiments.processes import MEMBERS_ALONE, refuse
+from experiments.processes import asked_for, joined
 
 WORKDIR = flags.DEFINE_string("workdir", None, "run directory; default: runs/ablation-<file>")
 STRATEGY = flags.DEFINE_string("strategy", strategies.AUTO, "how members share the machine")
@@ -48,7 +48,7 @@ def main(argv: list[str]) -> int:
     ablation.seeds = SEEDS.value or ablation.seeds
     strategies.check(STRATEGY.value)
     members = members_of(ablation)
-    refuse(members[0].config.distributed, MEMBERS_ALONE)
+    others = members[0].config.distributed
     print(f"{len(members)} members, every level and combination checked", flush=True)
     if LIST.value:
         from cnn_jax.ablation.groups import describe, groups_of
@@ -61,7 +61,8 @@ def main(argv: list[str]) -> int:
     name = Path(file.partition(":")[0]).stem
     workdir = Path(WORKDIR.value or f"runs/ablation-{name}")
     began = time.monotonic()
-    with Preemption(members[0].config.checkpoint.grace_seconds) as preemption:
+    together = joined(others, "ablate", STRATEGY, SEEDS)
+    with together as lead, Preemption(members[0].config.checkpoint.grace_seconds) as preemption:
         # Imported here: jax takes seconds, and a broken level or a signal need not wait for it.
         from cnn_jax.training.progress import Waiting
 
@@ -70,7 +71,8 @@ def main(argv: list[str]) -> int:
             from cnn_jax.ablation.session import run_ablation
             from cnn_jax.devices.parallel_members import simulate_cpu_devices
 
-        simulate_cpu_devices()
+        if not asked_for(others):
+            simulate_cpu_devices()
         memory = None if MEMORY.value is None else int(MEMORY.value * 2**30)
         how: dict[str, Any] = {"strategy": STRATEGY.value, "memory_bytes": memory}
         try:
@@ -79,6 +81,8 @@ def main(argv: list[str]) -> int:
         except PreemptionRequested:
             print(f"preempted: what is trained is saved in {workdir}; run the same command again")
             return PREEMPTED
+        if not lead:
+            return 0
         minutes = (time.monotonic() - began) / 60
         with Waiting("statistics and figures"):
             write_report(workdir, say=lambda tables: print(f"\n{tables}", flush=True))

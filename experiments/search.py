@@ -33,7 +33,7 @@ from cnn_jax.training.preemption import PREEMPTED, Preemption, PreemptionRequest
 from experiments import command_line
 from experiments.config_files import made_by
 from experiments.plan_bases import near
-from experiments.processes import MEMBERS_ALONE, refuse
+from experiments.processes import asked_for, joined
 
 DIVERGED = 3
 WORKDIR = flags.DEFINE_string("workdir", None, "its directory; default: runs/search-<file>")
@@ -47,16 +47,17 @@ def main(argv: list[str]) -> int:
     search.folds = FOLDS.value or search.folds
     strategies.check(STRATEGY.value)
     start = check(search)
-    refuse(start.distributed, MEMBERS_ALONE)
     workdir = Path(WORKDIR.value or f"runs/search-{Path(file.partition(':')[0]).stem}")
-    with Preemption(start.checkpoint.grace_seconds) as preemption:
+    together = joined(start.distributed, "search", STRATEGY, FOLDS)
+    with together as lead, Preemption(start.checkpoint.grace_seconds) as preemption:
         # Imported here: jax takes seconds, and a broken range or a signal need not wait for it.
         from cnn_jax.ablation.population import train_members
         from cnn_jax.ablation.search_picture import draw_search
         from cnn_jax.devices.parallel_members import simulate_cpu_devices
         from cnn_jax.training.progress import Waiting
 
-        simulate_cpu_devices()
+        if not asked_for(start.distributed):
+            simulate_cpu_devices()
 
         def train(members: list[Any], directory: Path) -> list[Any]:
             how: dict[str, Any] = {"strategy": STRATEGY.value, "preemption": preemption}
@@ -73,9 +74,12 @@ def main(argv: list[str]) -> int:
         named = near(base, file) if isinstance(base, str) else ""
         tables, command = report(rounds, named, overrides, workdir)
         print("\n" + "\n\n".join(table.text() for table in tables), flush=True)
-        hashed = config_hash(to_tree(validate(start)))
-        with Waiting("drawing the trials"):
-            draw_search(rounds, f"{workdir.name}: every trial", workdir / "search.png", hashed)
+        if lead:
+            hashed = config_hash(to_tree(validate(start)))
+            with Waiting("drawing the trials"):
+                draw_search(rounds, f"{workdir.name}: every trial", workdir / "search.png", hashed)
+    if not lead:
+        return DIVERGED if command is None else 0
     if command is None:
         print("all trials of the last stage diverged", file=sys.stderr)
         return DIVERGED

@@ -4,10 +4,14 @@ Streamed data and random crops, pmap, several devices or a host loop to a member
 begin with: none of them fits into the programs that members of a population share. Such a member is
 trained by the engine of `experiments.train`, to the same numbers, into a run directory with
 checkpoints, and an interrupted call goes on in the middle of a member.
+
+Several processes walk the same list. Process 0 alone reads what is finished and writes what became
+of a member, and tells the others.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +29,7 @@ from cnn_jax.config.changes import changed
 from cnn_jax.config.identity import config_hash, to_tree
 from cnn_jax.config.problems import InputError
 from cnn_jax.config.validate import validate
+from cnn_jax.devices.distributed import alone, gather_texts, lead, text_from_lead
 from cnn_jax.storage.metrics_log import read_metrics
 from cnn_jax.storage.warm_start import warm_start
 from cnn_jax.training.guard import DivergedError
@@ -52,7 +57,7 @@ def train_runs(
 
     Yields:
         Of each member `state`, `stopped_step`, `curve` and `final`, as a wave has them; `final`
-        without errors on all of train, which a run does not measure.
+        without errors on all of train, which a run does not measure. Process 0 alone has a `curve`.
 
     Raises:
         InputError: a member cannot be trained; it is named.
@@ -62,12 +67,13 @@ def train_runs(
     for place, member in enumerate(members, start=1):
         name = f"member-{member.index}"
         files = WaveFiles(directory, name, [config_hash(to_tree(member.config))])
-        if (finished := files.finished()) is None:
+        if (record := _from_lead(_finished(files) if lead() else None)) is None:
             say(f"\nmember {place} of {len(members)}: {member.title}, in {directory / name}")
-            finished = [_trained(member, directory / name, preemption)]
-            files.finish(finished)
-            preemption.poll()
-        yield finished[0]
+            record = _trained(member, directory / name, preemption)
+            if lead():
+                files.finish([record])
+            _poll(preemption)
+        yield record
 
 
 def _trained(member: Member, workdir: Path, preemption: Preemption) -> Record:
@@ -84,12 +90,38 @@ def _trained(member: Member, workdir: Path, preemption: Preemption) -> Record:
         if result.get("plateau_end"):
             record["stopped_step"] = result["step"]
         record["final"] = _test(result)
+    told = _from_lead(_with_curve(record, workdir) if lead() else None)
+    assert told is not None, "it has ended"
+    return told
+
+
+def _finished(files: WaveFiles) -> Record | None:
+    records = files.finished()
+    return None if records is None else records[0]
+
+
+def _with_curve(record: Record, workdir: Path) -> Record:
+    """Returns the record of a member with what its log holds."""
     log = read_metrics(workdir / "metrics.jsonl")
-    record["curve"] = curve_of(log)
-    if record["final"] and (held_out := [line for line in log if line["kind"] == "validation"]):
+    held_out = [line for line in log if line["kind"] == "validation"]
+    if record["final"] and held_out:
         last = held_out[-1]
         record["final"] |= {"validation_error": last["top1_error"], "validation_loss": last["loss"]}
-    return record
+    return record | {"curve": curve_of(log)}
+
+
+def _from_lead(record: Record | None) -> Record | None:
+    """Returns the record that process 0 has; a curve, which may be long, is left with it."""
+    if alone():
+        return record
+    told = text_from_lead(json.dumps(record and record | {"curve": {}}))
+    return record if lead() else json.loads(told)
+
+
+def _poll(preemption: Preemption) -> None:
+    """Raises `PreemptionRequested` on all processes if a signal has come to one of them."""
+    if str(True) in gather_texts(str(preemption.requested)):
+        preemption.answer()
 
 
 def _test(result: dict[str, Any]) -> dict[str, Any]:
@@ -119,6 +151,8 @@ def curve_of(log: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
 def _on_its_devices(config: ConfigDict) -> ConfigDict:
     """Returns the config as `experiments.train` would run it: a CPU, simulated or not, is one."""
     simulated = "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", "")
+    if not alone():
+        return config
     if config.parallel.devices is None and jax.default_backend() == "cpu" and simulated:
         return validate(changed(config, {"parallel.devices": 1}))
     return config

@@ -19,13 +19,15 @@ from cnn_jax.ablation.factors import Member
 from cnn_jax.ablation.groups import Group, abstract_params, groups_of
 from cnn_jax.ablation.own_runs import train_runs
 from cnn_jax.ablation.population_progress import PopulationProgress
-from cnn_jax.ablation.population_record import claim
+from cnn_jax.ablation.population_record import PopulationRecord, claim
 from cnn_jax.ablation.schedule import Schedule, Slot
 from cnn_jax.ablation.strategies import RUNS, STRATEGIES, resolve
 from cnn_jax.ablation.wave import in_present_words
 from cnn_jax.ablation.wave_files import WaveFiles
 from cnn_jax.ablation.workers import Job, Worker, largest_wave, work
 from cnn_jax.config.identity import config_hash, to_tree
+from cnn_jax.config.problems import InputError
+from cnn_jax.devices.distributed import alone, lead, text_from_lead
 from cnn_jax.files import with_nan
 from cnn_jax.training.preemption import Preemption
 from cnn_jax.training.progress import Waiting
@@ -85,15 +87,15 @@ def train_members(
     with Waiting("preparing the members"):
         groups = groups_of(members)
         devices = jax.devices()[: members[0].config.parallel.devices]
-        alone = next((group.alone for group in groups if group.alone is not None), None)
-        resolved = resolve(strategy, devices[0].platform, abstract_params(groups[0]), alone)
-        record = claim(directory, members, strategy, resolved)
+        why = next((group.alone for group in groups if group.alone is not None), None)
+        resolved = resolve(strategy, devices[0].platform, abstract_params(groups[0]), why)
+        record = _claimed(directory, members, strategy, resolved)
     if record.strategy == RUNS:
         with ExitStack() as listening:
             if preemption is None:
                 preemption = listening.enter_context(Preemption())
             said = f"{len(members)} members, {len(groups)} programs, {RUNS}, one after another"
-            say(said if alone is None else f"{said}: {alone}")
+            say(said if why is None else f"{said}: {why}")
             records = list(train_runs(groups, members, directory, preemption, say))
         return [_result(*pair) for pair in zip(members, records, strict=True)]
     with Waiting("preparing the programs"):
@@ -126,6 +128,26 @@ def train_members(
     finally:
         progress.close()
     return _results(members, jobs)
+
+
+def _claimed(
+    directory: Path, members: Sequence[Member], asked: str, resolved: str
+) -> PopulationRecord:
+    """Returns the record of a directory, which process 0 alone reads and writes.
+
+    Raises:
+        InputError: as `claim`; or it was begun by a strategy that several processes cannot follow.
+    """
+    if alone():
+        return claim(directory, members, asked, resolved)
+    record = claim(directory, members, asked, resolved) if lead() else None
+    strategy = text_from_lead(record.strategy if record else "")
+    if strategy != RUNS:
+        raise InputError(
+            f"{directory} was begun with --strategy={strategy}, whose members train in one "
+            "process; go on without config.distributed, or choose another --workdir"
+        )
+    return PopulationRecord(directory, [], strategy)
 
 
 def _jobs(groups: list[Group], at_once: list[int], directory: Path) -> dict[Slot, Job]:

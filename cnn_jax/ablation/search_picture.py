@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from matplotlib.lines import Line2D
 
-from cnn_jax.ablation.search import Round, Trial
+from cnn_jax.ablation.trials import Round, Trial
 from cnn_jax.config.search import Choice, LogUniform, Range
 from cnn_jax.training.picture import COLOURS, legend_below, new_picture, save
 from cnn_jax.training.picture_axes import error_axis

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from cnn_jax.ablation.ranges import edges
-from cnn_jax.ablation.search import Round, Trial
 from cnn_jax.ablation.table import Table
+from cnn_jax.ablation.trials import Round, Trial
 from cnn_jax.config.values import text_of
 
 SHOWN = 10

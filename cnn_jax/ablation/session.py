@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,11 @@ from cnn_jax.config.ablation import Ablation
 from cnn_jax.config.identity import config_hash, difference, to_tree
 from cnn_jax.config.problems import InputError
 from cnn_jax.config.saved import complete
+from cnn_jax.devices.distributed import lead
 from cnn_jax.storage.run_directory import RunDirectory, origin
 from cnn_jax.training.preemption import Preemption
 from cnn_jax.training.progress import Waiting
+from cnn_jax.training.same_run import check_same_program
 
 PLAN, RESULT, POPULATION = "plan.json", "ablation.json", "population"
 SIGNALS = "signals.json"
@@ -38,6 +40,8 @@ def run_ablation(
 ) -> list[MemberResult]:
     """Trains all members, or goes on where an earlier call was ended, and writes `ablation.json`.
 
+    All processes of a run must call; process 0 writes.
+
     `signals.json` holds activations and gradients at step 0, where factors change the
     initialisation.
 
@@ -52,12 +56,17 @@ def run_ablation(
         say: prints a line.
 
     Raises:
-        InputError: the directory holds another ablation, or a member cannot be trained.
+        InputError: the directory holds another ablation, a member cannot be trained, or the
+            processes do not agree.
         PreemptionRequested: a signal came; everything is saved.
     """
-    with closing(RunDirectory(workdir)) as directory:
-        where = workdir / POPULATION
-        _claim(directory, ablation, members, say)
+    plan = {name: told for name, told in to_record(ablation).items() if name != "base"}
+    check_same_program(members[0].config, {"ablation": plan})
+    with ExitStack() as at_the_end:
+        where, directory = workdir / POPULATION, None
+        if lead():
+            directory = at_the_end.enter_context(closing(RunDirectory(workdir)))
+            _claim(directory, ablation, members, say)
         results = train_members(
             members,
             where,
@@ -66,6 +75,8 @@ def run_ablation(
             say=say,
             memory_bytes=memory_bytes,
         )
+        if directory is None:
+            return results
         used = files.read_json(where / population_record.NAME)["strategy"]
         directory.write_text(RESULT, _as_text(_tree(name, ablation, used, results)))
         if not (workdir / SIGNALS).exists():
