@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from ml_collections import ConfigDict
 
 from cnn_jax.ablation.factors import Member
 from cnn_jax.ablation.groups import Group
+from cnn_jax.ablation.shares import Share
 from cnn_jax.ablation.wave import CURVE, DIVERGED, DONE, TRAIN_CURVE
 from cnn_jax.ablation.wave_files import WaveFiles
 from cnn_jax.config.changes import changed
@@ -45,8 +46,9 @@ def train_runs(
     directory: Path,
     preemption: Preemption,
     say: Callable[[str], None],
-) -> Iterator[Record]:
-    """Trains members one after another, those that are finished aside; yields what became of each.
+    share: Share,
+) -> list[Record | None]:
+    """Trains members one after another, those that are finished aside.
 
     Args:
         groups: of the members, checked.
@@ -54,26 +56,38 @@ def train_runs(
         directory: of the population; each member has a run directory below it.
         preemption: the signals, already listened to.
         say: prints a line.
+        share: of the members, that this call trains.
 
-    Yields:
+    Returns:
         Of each member `state`, `stopped_step`, `curve` and `final`, as a wave has them; `final`
         without errors on all of train, which a run does not measure. Process 0 alone has a `curve`.
+        None for a member of another share that is not finished.
 
     Raises:
         InputError: a member cannot be trained; it is named.
         PreemptionRequested: a signal came; a checkpoint is saved.
     """
     _check_sources(groups, directory)
-    for place, member in enumerate(members, start=1):
-        name = f"member-{member.index}"
-        files = WaveFiles(directory, name, [config_hash(to_tree(member.config))])
+    own = [member for member in members if share.has(member.index)]
+    trained: dict[int, Record | None] = {}
+    for place, member in enumerate(own, start=1):
+        where, files = directory / f"member-{member.index}", _files(member, directory)
         if (record := _from_lead(_finished(files) if lead() else None)) is None:
-            say(f"\nmember {place} of {len(members)}: {member.title}, in {directory / name}")
-            record = _trained(member, directory / name, preemption)
+            say(f"\nmember {place} of {len(own)}: {member.title}, in {where}")
+            record = _trained(member, where, preemption)
             if lead():
                 files.finish([record])
             _poll(preemption)
-        yield record
+        trained[member.index] = record
+    for member in members:  # only now: the other shares were training meanwhile
+        if member.index not in trained:
+            there = _finished(_files(member, directory)) if lead() else None
+            trained[member.index] = _from_lead(there)
+    return [trained[member.index] for member in members]
+
+
+def _files(member: Member, directory: Path) -> WaveFiles:
+    return WaveFiles(directory, f"member-{member.index}", [config_hash(to_tree(member.config))])
 
 
 def _trained(member: Member, workdir: Path, preemption: Preemption) -> Record:

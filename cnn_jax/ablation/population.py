@@ -21,6 +21,7 @@ from cnn_jax.ablation.own_runs import train_runs
 from cnn_jax.ablation.population_progress import PopulationProgress
 from cnn_jax.ablation.population_record import PopulationRecord, claim
 from cnn_jax.ablation.schedule import Schedule, Slot
+from cnn_jax.ablation.shares import WHOLE, Share
 from cnn_jax.ablation.strategies import RUNS, STRATEGIES, resolve
 from cnn_jax.ablation.wave import in_present_words
 from cnn_jax.ablation.wave_files import WaveFiles
@@ -66,6 +67,7 @@ def train_members(
     preemption: Preemption | None = None,
     say: Callable[[str], None] = print,
     memory_bytes: int | None = None,
+    share: Share = WHOLE,
 ) -> list[MemberResult]:
     """Trains members, or goes on where an earlier call was ended.
 
@@ -76,9 +78,10 @@ def train_members(
         preemption: the signals, already listened to.
         say: prints a line.
         memory_bytes: of one device, for the members of a wave; None: what the device says it has.
+        share: of the members, that this call trains; a part of them is trained by `runs`.
 
     Returns:
-        One result a member, in their order.
+        One result a member, in their order; those of other shares where they are finished.
 
     Raises:
         InputError: a member cannot be trained as such, or the directory holds other members.
@@ -88,16 +91,22 @@ def train_members(
         groups = groups_of(members)
         devices = jax.devices()[: members[0].config.parallel.devices]
         why = next((group.alone for group in groups if group.alone is not None), None)
+        if not share.whole:
+            why = why or "--share: other calls train the other members, and share no programs"
         resolved = resolve(strategy, devices[0].platform, abstract_params(groups[0]), why)
-        record = _claimed(directory, members, strategy, resolved)
+        with share.alone_in(directory):
+            record = _claimed(directory, members, strategy, resolved)
     if record.strategy == RUNS:
         with ExitStack() as listening:
             if preemption is None:
                 preemption = listening.enter_context(Preemption())
             said = f"{len(members)} members, {len(groups)} programs, {RUNS}, one after another"
+            if not share.whole:
+                said += f", of which share {share.number} of {share.count} trains every n-th"
             say(said if why is None else f"{said}: {why}")
-            records = list(train_runs(groups, members, directory, preemption, say))
-        return [_result(*pair) for pair in zip(members, records, strict=True)]
+            records = train_runs(groups, members, directory, preemption, say, share)
+        pairs = zip(members, records, strict=True)
+        return [_result(member, record) for member, record in pairs if record is not None]
     with Waiting("preparing the programs"):
         chosen = STRATEGIES[record.strategy]
         if preemption is not None:

@@ -13,6 +13,7 @@ from cnn_jax.ablation import population_record
 from cnn_jax.ablation.factors import Member, to_record
 from cnn_jax.ablation.initial_signals import initial_signals
 from cnn_jax.ablation.population import MemberResult, train_members
+from cnn_jax.ablation.shares import WHOLE, Share
 from cnn_jax.config.ablation import Ablation
 from cnn_jax.config.identity import config_hash, difference, to_tree
 from cnn_jax.config.problems import InputError
@@ -36,6 +37,7 @@ def run_ablation(
     *,
     strategy: str = "auto",
     memory_bytes: int | None = None,
+    share: Share = WHOLE,
     say: Callable[[str], None] = print,
 ) -> list[MemberResult]:
     """Trains all members, or goes on where an earlier call was ended, and writes `ablation.json`.
@@ -53,7 +55,12 @@ def run_ablation(
         preemption: the signals, already listened to.
         strategy: as of `train_members`.
         memory_bytes: as of `train_members`.
+        share: of the members, that this call trains; only the call that finds all of them finished
+            writes `ablation.json`.
         say: prints a line.
+
+    Returns:
+        As `train_members`.
 
     Raises:
         InputError: the directory holds another ablation, a member cannot be trained, or the
@@ -62,11 +69,14 @@ def run_ablation(
     """
     plan = {name: told for name, told in to_record(ablation).items() if name != "base"}
     check_same_program(members[0].config, {"ablation": plan})
+    where = workdir / POPULATION
     with ExitStack() as at_the_end:
-        where, directory = workdir / POPULATION, None
         if lead():
-            directory = at_the_end.enter_context(closing(RunDirectory(workdir)))
-            _claim(directory, ablation, members, say)
+            with share.alone_in(workdir):
+                directory = at_the_end.enter_context(closing(RunDirectory(workdir)))
+                _claim(directory, ablation, members, say)
+                if not share.whole:
+                    at_the_end.close()  # the others want to claim it, too
         results = train_members(
             members,
             where,
@@ -74,9 +84,11 @@ def run_ablation(
             preemption=preemption,
             say=say,
             memory_bytes=memory_bytes,
+            share=share,
         )
-        if directory is None:
+        if not lead() or len(results) < len(members):
             return results
+        at_the_end.enter_context(share.alone_in(workdir))
         used = files.read_json(where / population_record.NAME)["strategy"]
         directory.write_text(RESULT, _as_text(_tree(name, ablation, used, results)))
         if not (workdir / SIGNALS).exists():
