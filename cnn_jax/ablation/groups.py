@@ -63,6 +63,10 @@ class Group:
         except InputError as error:
             raise InputError([f"{member.title}: {text}" for text in error.problems]) from error
 
+    def plan_of(self, member: Member) -> RunPlan:
+        """Returns the plan of a member: of that of its group it has another warm-up at most."""
+        return _plan_of(member, self.run)
+
     def drawn_state(self, member: Member) -> TrainState:
         """Returns a state of the same shapes, its parameters as the network draws them."""
         return _drawn_state(member, self.run)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,8 @@ from ml_collections import ConfigDict
 from cnn_jax.ablation.factors import Member
 from cnn_jax.ablation.groups import Group
 from cnn_jax.ablation.shares import Share
-from cnn_jax.ablation.wave import CURVE, DIVERGED, DONE, TRAIN_CURVE
+from cnn_jax.ablation.states import DIVERGED, DONE, PAUSED
+from cnn_jax.ablation.wave import CURVE, TRAIN_CURVE
 from cnn_jax.ablation.wave_files import WaveFiles
 from cnn_jax.config.changes import changed
 from cnn_jax.config.identity import config_hash, to_tree
@@ -34,6 +35,7 @@ from cnn_jax.devices.distributed import alone, gather_texts, lead, text_from_lea
 from cnn_jax.storage.metrics_log import read_metrics
 from cnn_jax.storage.warm_start import warm_start
 from cnn_jax.training.guard import DivergedError
+from cnn_jax.training.pause import PausedError
 from cnn_jax.training.preemption import Preemption
 from cnn_jax.training.session import train
 
@@ -47,6 +49,7 @@ def train_runs(
     preemption: Preemption,
     say: Callable[[str], None],
     share: Share,
+    until: Mapping[int, int],
 ) -> list[Record | None]:
     """Trains members one after another, those that are finished aside.
 
@@ -57,11 +60,12 @@ def train_runs(
         preemption: the signals, already listened to.
         say: prints a line.
         share: of the members, that this call trains.
+        until: index of a member -> steps after which it pauses.
 
     Returns:
         Of each member `state`, `stopped_step`, `curve` and `final`, as a wave has them; `final`
-        without errors on all of train, which a run does not measure. Process 0 alone has a `curve`.
-        None for a member of another share that is not finished.
+        without errors on all of train, which a run does not measure. Process 0 alone has the
+        `curve` of train. None for a member of another share that is not finished.
 
     Raises:
         InputError: a member cannot be trained; it is named.
@@ -72,10 +76,11 @@ def train_runs(
     trained: dict[int, Record | None] = {}
     for place, member in enumerate(own, start=1):
         where, files = directory / f"member-{member.index}", _files(member, directory)
-        if (record := _from_lead(_finished(files) if lead() else None)) is None:
+        pause = until.get(member.index)
+        if (record := _from_lead(_so_far(files, where, pause) if lead() else None)) is None:
             say(f"\nmember {place} of {len(own)}: {member.title}, in {where}")
-            record = _trained(member, where, preemption)
-            if lead():
+            record = _trained(member, where, preemption, pause)
+            if lead() and record["state"] != PAUSED:
                 files.finish([record])
             _poll(preemption)
         trained[member.index] = record
@@ -90,11 +95,24 @@ def _files(member: Member, directory: Path) -> WaveFiles:
     return WaveFiles(directory, f"member-{member.index}", [config_hash(to_tree(member.config))])
 
 
-def _trained(member: Member, workdir: Path, preemption: Preemption) -> Record:
+def _so_far(files: WaveFiles, workdir: Path, until: int | None) -> Record | None:
+    """Returns the record of a member that has come to its end or to its pause, before."""
+    if (finished := _finished(files)) is not None or until is None:
+        return finished
+    record: Record = {"state": PAUSED, "stopped_step": None, "final": {}}
+    record = _with_curve(record, workdir)
+    return record if until in record["curve"]["validation_step"] else None
+
+
+def _trained(member: Member, workdir: Path, preemption: Preemption, until: int | None) -> Record:
     preemption.saved_step = preemption.saved_step or 0
     record: Record = {"state": DONE, "stopped_step": None, "final": {}}
     try:
-        result = train(_on_its_devices(member.config), workdir, preemption, time.time()).result
+        config = _on_its_devices(member.config)
+        result = train(config, workdir, preemption, time.time(), until).result
+    except PausedError as paused:
+        print(f"{paused}, to be judged", flush=True)
+        record["state"] = PAUSED
     except DivergedError as error:
         print(f"{error}; the other members go on", flush=True)
         record |= {"state": DIVERGED, "stopped_step": error.step}
@@ -125,11 +143,15 @@ def _with_curve(record: Record, workdir: Path) -> Record:
 
 
 def _from_lead(record: Record | None) -> Record | None:
-    """Returns the record that process 0 has; a curve, which may be long, is left with it."""
+    """Returns the record that process 0 has; the curve of train, which may be long, stays there."""
     if alone():
         return record
-    told = text_from_lead(json.dumps(record and record | {"curve": {}}))
-    return record if lead() else json.loads(told)
+    told = record
+    if record is not None:
+        curve = {k: v if k.startswith("validation") else [] for k, v in record["curve"].items()}
+        told = record | {"curve": curve}
+    said = text_from_lead(json.dumps(told))
+    return record if lead() else json.loads(said)
 
 
 def _poll(preemption: Preemption) -> None:

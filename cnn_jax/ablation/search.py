@@ -5,12 +5,12 @@ optimization), after J. Bergstra & Y. Bengio (2012), Random search for hyper-par
 values are drawn, not taken from a grid; rates on a logarithmic scale; each stage looks closer
 around the best of the one before. Validation alone judges; when all is chosen, the error on test is
 reported, of the best trial and of no other. A trial whose loss explodes is stopped by the guard,
-and cannot win.
+and cannot win; others may stop early by successive halving.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
@@ -19,16 +19,20 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from cnn_jax.ablation.factors import Member
+from cnn_jax.ablation.halving import Rung, hopeless, rungs_of
+from cnn_jax.ablation.pauses import Pauses
 from cnn_jax.ablation.ranges import Ranges, Values, draw_trials, edges, in_words, narrowed
 from cnn_jax.ablation.search_record import SearchRecord, to_record
+from cnn_jax.ablation.states import DIVERGED, DONE, PAUSED
 from cnn_jax.ablation.trials import Round, Trial
 from cnn_jax.config.changes import changed, values_at
+from cnn_jax.config.plan import evaluation_epochs
 from cnn_jax.config.problems import InputError
 from cnn_jax.config.search import FOLD, Search, Stage, Uniform
 from cnn_jax.config.validate import validate
 from cnn_jax.storage.run_directory import RunDirectory
 
-Train = Callable[[list[Member], Path], Sequence[Any]]
+Train = Callable[..., Sequence[Any]]  # (members, directory), and `Pauses` where trials stop early
 
 
 def check(search: Search) -> ConfigDict:
@@ -111,9 +115,12 @@ def run_search(
             ]
             if number == 1:
                 record.claim(members, say)
-            say(_opening(number, search, stage, ranges))
-            results = train(members, workdir / f"stage-{number}")
-            trials = [_trial(i, values, _of(i, search, results)) for i, values in enumerate(drawn)]
+            rungs = rungs_of(stage, search.halving, evaluation_epochs(validate(base)))
+            say(_opening(number, search, stage, ranges, rungs))
+            trainer = _Trainer(search, members, drawn, train, workdir / f"stage-{number}")
+            stopped = hopeless(len(drawn), rungs, trainer.judged, say)
+            results = trainer.trained(stopped, final=True)
+            trials = trainer.trials(results, stopped)
             rounds.append(Round(stage, ranges, trials))
             record.write(rounds)
             best = rounds[-1].ranked()
@@ -128,7 +135,7 @@ def run_search(
                 record.write(rounds)
             for warning in edges(ranges, best[0].values, search.ranges):
                 say(f"note: {warning}")
-            values = [trial.values for trial in best[: stage.kept]]
+            values = [trial.values for trial in rounds[-1].in_order()[: stage.kept]]
             ranges = narrowed(ranges, values, stage.trials, search.ranges)
     return rounds
 
@@ -183,10 +190,50 @@ def _base(search: Search) -> ConfigDict:
     return changed(search.base, search.trial_changes)
 
 
-def _opening(number: int, search: Search, stage: Stage, ranges: Ranges) -> str:
+def _opening(
+    number: int, search: Search, stage: Stage, ranges: Ranges, rungs: Sequence[Rung]
+) -> str:
     count, folds = len(search.stages), f" on {search.folds} folds" * (search.folds > 1)
     lines = [f"stage {number} of {count}: {stage.trials} trials of {stage.epochs:g} epochs{folds}"]
-    return "\n".join([*lines, *(f"  {key}: {in_words(drawn)}" for key, drawn in ranges.items())])
+    lines += [f"  {key}: {in_words(drawn)}" for key, drawn in ranges.items()]
+    lines += [f"  {rung.kept} go on after {rung.epochs:g} epochs" for rung in rungs]
+    if search.halving > 1 and not rungs:
+        lines.append("  no trial stops early: there are too few, or too few evaluations in them")
+    return "\n".join(lines)
+
+
+class _Trainer:
+    """The trials of a stage in training, each on one fold or on several."""
+
+    def __init__(
+        self,
+        search: Search,
+        members: list[Member],
+        drawn: Sequence[Values],
+        train: Train,
+        where: Path,
+    ):
+        self._search, self._members, self._drawn = search, members, drawn
+        self._train, self._where = train, where
+
+    def trained(self, until: Mapping[int, float], final: bool) -> Sequence[Any]:
+        """Trains so far as it is told, trial -> epochs; the others to their end."""
+        if not until:
+            return self._train(self._members, self._where)
+        trial_of = {one.index: one.index // self._search.folds for one in self._members}
+        epochs = {i: until[trial] for i, trial in trial_of.items() if trial in until}
+        return self._train(self._members, self._where, Pauses(epochs, final))
+
+    def trials(self, results: Sequence[Any], until: Mapping[int, float]) -> list[Trial]:
+        """Returns what became of the trials."""
+        return [
+            _trial(i, values, _of(i, self._search, results), until.get(i))
+            for i, values in enumerate(self._drawn)
+        ]
+
+    def judged(self, until: Mapping[int, float]) -> list[Trial]:
+        """Trains so far as it is told, and returns the trials with their figures by then."""
+        return self.trials(self.trained(until, final=False), until)
 
 
 def _of(trial: int, search: Search, results: Sequence[Any]) -> list[Any]:
@@ -197,14 +244,19 @@ def _of(trial: int, search: Search, results: Sequence[Any]) -> list[Any]:
     )
 
 
-def _trial(index: int, values: Values, results: Sequence[Any]) -> Trial:
-    """A trial of which a fold diverged has diverged."""
-    if states := [one.state for one in results if one.state != "done"]:
-        return Trial(index, values, states[0])
+def _trial(
+    index: int, values: Values, results: Sequence[Any], epochs: float | None = None
+) -> Trial:
+    """A trial of which a fold diverged has diverged; it has paused after so many epochs, if any."""
+    states = {one.state for one in results}
+    if DIVERGED in states:
+        return Trial(index, values, DIVERGED)
     finals = [one.final for one in results]
     error, loss = (_mean(finals, f"validation_{name}") for name in ("error", "loss"))
     by_fold = tuple(final["validation_error"] for final in finals) if len(finals) > 1 else ()
-    return Trial(index, values, "done", error, loss, _mean(finals, "train_error"), by_fold)
+    if PAUSED in states:
+        return Trial(index, values, "stopped", error, loss, None, by_fold, epochs)
+    return Trial(index, values, DONE, error, loss, _mean(finals, "train_error"), by_fold)
 
 
 def _mean(finals: Sequence[Any], name: str) -> float | None:

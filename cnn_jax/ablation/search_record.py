@@ -88,14 +88,15 @@ def to_record(search: Search, base: ConfigDict) -> dict[str, Any]:
         "stages": [asdict(stage) for stage in search.stages],
         "seed": search.seed,
         "folds": search.folds,
+        "halving": search.halving,
     }
 
 
 def _different(saved: dict[str, Any], asked: dict[str, Any]) -> list[str]:
     asked = json.loads(json.dumps(asked))  # tuples have become lists in the file
     lines = difference(saved["base"], asked["base"])
-    saved = {"folds": 1} | saved  # an earlier version knew of one
-    for key in ("ranges", "stages", "seed", "folds"):
+    saved = {"folds": 1, "halving": 1} | saved  # an earlier version knew of neither
+    for key in ("ranges", "stages", "seed", "folds", "halving"):
         if saved[key] != asked[key]:
             lines.append(f"{key}: {saved[key]} in the run directory, {asked[key]} now")
     return lines

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,11 +18,12 @@ class Trial:
     Attributes:
         index: place in the stage, from 0.
         values: dotted key -> value.
-        state: `done`, or `diverged`.
+        state: `done`, `diverged`, or `stopped`: others were better by then.
         validation_error: a fraction; None if it diverged.
         validation_loss: mean, nats; None if it diverged.
         train_error: a fraction; None if it diverged, or was not measured.
         fold_errors: `validation_error` of each fold, whose mean it is; empty of one fold.
+        epochs: after which it was stopped; None if it was not.
     """
 
     index: int
@@ -31,6 +33,7 @@ class Trial:
     validation_loss: float | None = None
     train_error: float | None = None
     fold_errors: tuple[float, ...] = ()
+    epochs: float | None = None
 
 
 @dataclass(frozen=True)
@@ -51,16 +54,25 @@ class Round:
     test_of_best: dict[str, Any] | None = None
 
     def ranked(self) -> list[Trial]:
-        """Returns the trials that came to the end, the best on validation first.
+        """Returns the trials that came to the end, the best on validation first."""
+        return best_first([trial for trial in self.trials if trial.state == "done"])
 
-        Errors are counts and often equal: the loss on validation then decides.
-        """
-        done = [trial for trial in self.trials if trial.state == "done"]
+    def in_order(self) -> list[Trial]:
+        """Returns those, then the stopped ones, of which those that came furthest are first."""
+        stopped = best_first([trial for trial in self.trials if trial.state == "stopped"])
+        return self.ranked() + sorted(stopped, key=lambda trial: -(trial.epochs or 0.0))
 
-        def key(trial: Trial) -> tuple[float, float, int]:
-            return _last(trial.validation_error), _last(trial.validation_loss), trial.index
 
-        return sorted(done, key=key)
+def best_first(trials: Sequence[Trial]) -> list[Trial]:
+    """Returns trials by their errors on validation.
+
+    Errors are counts and often equal: the loss on validation then decides.
+    """
+
+    def key(trial: Trial) -> tuple[float, float, int]:
+        return _last(trial.validation_error), _last(trial.validation_loss), trial.index
+
+    return sorted(trials, key=key)
 
 
 def _last(value: float | None) -> float:

@@ -24,6 +24,7 @@ SEARCH = """
     plan = schema.base_search()
     plan.ranges = {"optim.learning_rate": schema.LogUniform(1e-3, 1e-1)}
     plan.stages = (schema.Stage(2, 0.8, 1), schema.Stage(1, 0.8, 1))
+    plan.halving = 2
 """
 
 
@@ -71,13 +72,15 @@ def test_a_search_is_that_of_one_process(root: Path, tmp_path: Path) -> None:
     records = []
     for count in (1, 2):
         workdir = tmp_path / f"run{count}"
-        words = planned("search", SEARCH, tmp_path, workdir, count, **SHORT)
+        often = {"evaluation.every_epochs": 0.32}  # two of five steps
+        words = planned("search", SEARCH, tmp_path, workdir, count, **SHORT | often)
         said = done(root, [*words, "--strategy=runs"] if count == 1 else words)
-        assert said.count("every trial is in") == 1, said
+        assert said.count("every trial is in") == said.count("1 of 2 trials go on") == 1, said
         found = read_json(workdir / "search.json")
         records.append([found["stages_run"], found["test_of_best"]])
     one, two = records
     assert len(two[0]) == 2 and two[0][0]["trials"][0]["values"][RATE] > 0
+    assert sorted(trial["state"] for trial in two[0][0]["trials"]) == ["done", "stopped"]
     assert close(one, two), json.dumps(records)
 
 
