@@ -7,8 +7,9 @@ many short trials first; the best of them span the ranges of the next, longer on
 loss explodes stops early (guard.explosion_factor). Ends with the best trials and the command that
 trains with the best values, in a directory beside the stages; all trials are in search.json and in
 search.png. With --folds=5 each trial is trained five times, each with another fold of train held
-out, and judged by the mean. Validation chooses; the test error of the best trial alone is
-reported, at the end. The same command again continues an interrupted search.
+out, and judged by the mean. With --halving=3 a third of the trials goes on from each of some rungs,
+the best on validation; the others stop early. Validation chooses; the test error of the best trial
+alone is reported, at the end. The same command again continues an interrupted search.
 --config.section.key=value overrides a key of the base.
 
 Exit codes: 0 done; 2 bad search or input; 3 all trials of a stage diverged; 75 preempted: run the
@@ -24,6 +25,7 @@ from typing import Any
 from absl import flags
 
 from cnn_jax.ablation import strategies
+from cnn_jax.ablation.pauses import NONE, Pauses
 from cnn_jax.ablation.search import check, run_search
 from cnn_jax.ablation.search_report import report
 from cnn_jax.config.identity import config_hash, to_tree
@@ -34,11 +36,12 @@ from cnn_jax.training.preemption import PREEMPTED, Preemption, PreemptionRequest
 from experiments import command_line
 from experiments.config_files import made_by
 from experiments.plan_bases import near
-from experiments.processes import MEMBERS_ALONE, refuse
+from experiments.processes import asked_for, joined
 
 DIVERGED = 3
 WORKDIR = flags.DEFINE_string("workdir", None, "its directory; default: runs/search-<file>")
 FOLDS = flags.DEFINE_integer("folds", None, "in place of the file's number", lower_bound=1)
+HALVING = flags.DEFINE_integer("halving", None, "in place of the file's number", lower_bound=1)
 STRATEGY = flags.DEFINE_string("strategy", strategies.AUTO, "how trials share the machine")
 
 
@@ -46,22 +49,25 @@ def main(argv: list[str]) -> int:
     """Parses, checks every range, runs the stages and reports."""
     file, search = command_line.parse_plan(argv, __doc__ or "", Search)
     search.folds = FOLDS.value or search.folds
+    search.halving = HALVING.value or search.halving
     strategies.check(STRATEGY.value)
     start = check(search)
-    refuse(start.distributed, MEMBERS_ALONE)
     stem = Path(file.partition(":")[0]).stem
     workdir = directory("--workdir", WORKDIR.value or f"runs/search-{stem}")
-    with Preemption(start.checkpoint.grace_seconds) as preemption:
+    together = joined(start.distributed, "search", STRATEGY, FOLDS, HALVING)
+    with together as lead, Preemption(start.checkpoint.grace_seconds) as preemption:
         # Imported here: jax takes seconds, and a broken range or a signal need not wait for it.
         from cnn_jax.ablation.population import train_members
         from cnn_jax.ablation.search_picture import draw_search
         from cnn_jax.devices.parallel_members import simulate_cpu_devices
         from cnn_jax.training.progress import Waiting
 
-        simulate_cpu_devices()
+        if not asked_for(start.distributed):
+            simulate_cpu_devices()
 
-        def train(members: list[Any], directory: Path) -> list[Any]:
+        def train(members: list[Any], directory: Path, pauses: Pauses = NONE) -> list[Any]:
             how: dict[str, Any] = {"strategy": STRATEGY.value, "preemption": preemption}
+            how["pauses"] = pauses
             return train_members(members, directory, **how)
 
         try:
@@ -75,9 +81,12 @@ def main(argv: list[str]) -> int:
         named = near(base, file) if isinstance(base, str) else ""
         tables, command = report(rounds, named, overrides, workdir)
         print("\n" + "\n\n".join(table.text() for table in tables), flush=True)
-        hashed = config_hash(to_tree(validate(start)))
-        with Waiting("drawing the trials"):
-            draw_search(rounds, f"{workdir.name}: every trial", workdir / "search.png", hashed)
+        if lead:
+            hashed = config_hash(to_tree(validate(start)))
+            with Waiting("drawing the trials"):
+                draw_search(rounds, f"{workdir.name}: every trial", workdir / "search.png", hashed)
+    if not lead:
+        return DIVERGED if command is None else 0
     if command is None:
         print("all trials of the last stage diverged", file=sys.stderr)
         return DIVERGED
