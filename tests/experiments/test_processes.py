@@ -46,7 +46,17 @@ REFUSE = {
     "checkpoint": ("show", "nowhere"),
     "compare": ("nowhere",),
     **dict.fromkeys(
-        ("chaos", "describe", "digits_svc", "figures", "initial_loss", "robustness", "runs"), ()
+        (
+            "chaos",
+            "describe",
+            "digits_svc",
+            "figures",
+            "initial_loss",
+            "report",
+            "robustness",
+            "runs",
+        ),
+        (),
     ),
     "prepare": (),
 }

@@ -1,0 +1,121 @@
+"""The parts of a run's page that its network tells: confusion, mistakes, layers, parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from cnn_jax.ablation.table import Table
+from cnn_jax.diagnostics.network_report import NUMBERS, WORDS, cells
+from cnn_jax.evaluation.predictions import Predictions
+from cnn_jax.inference.restored import Restored
+from cnn_jax.models.layer_table import layer_table
+from cnn_jax.optim.parameter_rules import name_of
+from cnn_jax.report import page
+from cnn_jax.report.page import Section
+from cnn_jax.seeing.confusion import confident_mistakes, confused_pairs, worst_classes
+from cnn_jax.seeing.mistakes import caption, pictured
+from cnn_jax.seeing.thumbnails import png
+
+WHOLE_MATRIX = 26  # classes up to which the matrix is shown in full
+PAIRS, WORST, PICTURES = 10, 10, 24
+Tree = Mapping[str, Any]
+
+
+def confusion(restored: Restored, predictions: Predictions, split: str) -> Section:
+    """Returns which classes are taken for which: matrix, pairs, and errors of the classes."""
+    matrix, names = predictions.confusion(), [str(name) for name in predictions.class_names]
+    wrong = int(matrix.sum() - np.trace(matrix))
+    told = (
+        f"{wrong} of {matrix.sum():,} images of {split} are taken for another class. A row is a "
+        "class, a column what it was taken for; colour is the share of the class."
+    )
+    parts = [page.paragraph(told)]
+    if len(names) <= WHOLE_MATRIX:
+        parts.append(page.heat_table(matrix.tolist(), names))
+    pairs = tuple(
+        (names[a], names[b], f"{count}", f"{100 * count / matrix[a].sum():.1f}")
+        for a, b, count in confused_pairs(matrix, PAIRS)
+    )
+    if pairs:
+        heads = ("class", "taken for", "times", "% of the class")
+        parts.append(page.table(Table("Most frequent confusions", heads, pairs, words=2)))
+    rows = tuple(
+        (
+            one["class"],
+            f"{100 * one['error']:.2f} ({100 * one['interval'][0]:.1f} to "
+            f"{100 * one['interval'][1]:.1f})",
+            f"{one['n']}",
+        )
+        for one in worst_classes(predictions, WORST)
+    )
+    columns = ("class", "top-1 error, %, with Wilson's interval of 95 %", "n")
+    parts.append(page.table(Table("Classes with the largest errors", columns, rows)))
+    return Section("Confusion", parts)
+
+
+def mistakes(restored: Restored, predictions: Predictions, split: str) -> Section:
+    """Returns the images that the network is surest of, and wrong in."""
+    found = confident_mistakes(predictions, PICTURES)
+    if not found:
+        return Section("Most confident mistakes", [page.paragraph(f"None: all of {split} right.")])
+    names = [str(name) for name in predictions.class_names]
+    images = pictured(restored, split, found)
+    shown = [(png(image), caption(m, names)) for image, m in zip(images, found, strict=True)]
+    told = (
+        f"The {len(found)} images of {split} of whose wrong class the network is surest, as it "
+        "saw them; look here for wrong labels first."
+    )
+    return Section("Most confident mistakes", [page.paragraph(told), page.sheet(shown)])
+
+
+def layers(restored: Restored) -> Section:
+    """Returns the layer table of the network at its own size of images."""
+    record = restored.preprocessing
+    size = (record.height, record.width, record.channels)
+    rows = layer_table(restored.model, size)
+    lines = tuple(tuple(cells(row)) for row in rows)
+    totals = [sum(getattr(row, what) for row in rows) for what in ("parameters", "macs")]
+    end = ("total", *[""] * 6, *(f"{total:,}" for total in totals), "")
+    caption = f"Images of {'x'.join(map(str, size))}, {len(record.class_names)} classes"
+    content = Table(caption, (*WORDS, *NUMBERS), (*lines, end), words=len(WORDS))
+    return Section("Layers", [page.table(content)])
+
+
+def parameters(restored: Restored, treatment: str) -> Section:
+    """Returns what the numbers of every array look like at the end.
+
+    Args:
+        restored: the network.
+        treatment: content of `parameters.txt`: decay, multiplier and freezing of each.
+    """
+    arrays = {"": restored.params, "running ": restored.batch_stats}
+    rows = tuple(
+        _statistics(kind + name_of(path), np.asarray(leaf))
+        for kind, tree in arrays.items()
+        for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
+    )
+    heads = ("array", "shape", "mean", "deviation", "least", "greatest", "norm", "zero, %")
+    note = (
+        "Deviation is about the mean; norm is Euclidean. Zero counts what is exactly 0. An array "
+        "that is not finite says so."
+    )
+    caption = f"Parameters after step {restored.step:,}"
+    parts = [page.table(Table(caption, heads, rows, words=2, notes=(note,)))]
+    if treatment:
+        folded = page.folded("decay, rate and freezing of each", page.code(treatment))
+        parts.append(folded)
+    return Section("Parameters", parts)
+
+
+def _statistics(name: str, array: np.ndarray) -> tuple[str, ...]:
+    values = array.astype(np.float64).ravel()
+    shape = "x".join(map(str, array.shape)) or "scalar"
+    if not np.isfinite(values).all():
+        return (name, shape, "not finite", *[""] * 5)
+    norm = np.linalg.norm(values)
+    figures = (values.mean(), values.std(), values.min(), values.max(), norm)
+    return (name, shape, *(f"{x:.4g}" for x in figures), f"{100 * (values == 0).mean():.1f}")
