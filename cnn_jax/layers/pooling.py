@@ -45,7 +45,7 @@ def max_pool(
         >>> max_pool(jnp.arange(16.0).reshape(1, 4, 4, 1), 2)[0, :, :, 0].tolist()
         [[5.0, 7.0], [13.0, 15.0]]
     """
-    size, steps, borders, _ = _place(x, window, strides, padding, rounding)
+    size, steps, borders, _ = place(x, window, strides, padding, rounding)
     if formulation.current() == formulation.PLAIN:
         return lax.reduce_window(
             x, -jnp.inf, lax.max, (1, *size, 1), (1, *steps, 1), ((0, 0), *borders, (0, 0))
@@ -90,7 +90,7 @@ def average_pool(
         raise ValueError(
             f"count_padding = {count_padding!r} is unknown{hint(count_padding, DIVISORS)}"
         )
-    size, steps, borders, output = _place(x, window, strides, padding, rounding)
+    size, steps, borders, output = place(x, window, strides, padding, rounding)
     wide = jnp.asarray(x, jnp.promote_types(x.dtype, jnp.float32))
     if _is_tiling(size, steps, borders) and formulation.current() != formulation.PLAIN:
         tiles = wide[:, : output[0] * size[0], : output[1] * size[1]].reshape(
@@ -127,13 +127,14 @@ def global_average_pool(x: jax.Array) -> jax.Array:
     return jnp.mean(x, (1, 2), dtype=jnp.promote_types(x.dtype, jnp.float32)).astype(x.dtype)
 
 
-def _place(
-    x: jax.Array,
+def place(
+    x: jax.Array | jax.ShapeDtypeStruct,
     window: int | Sequence[int],
     strides: int | Sequence[int] | None,
     padding: Padding,
     rounding: str,
 ) -> tuple[Pair, Pair, Borders, Pair]:
+    """Return window, strides, borders and size of the result; arguments as `max_pool`."""
     if x.ndim != 4:
         raise ValueError(f"pooling expects images (N, H, W, C), got shape {x.shape}")
     size = pair(window, "window")
@@ -208,14 +209,14 @@ def _max_backward(
 ) -> tuple[jax.Array]:
     outputs = (gradient.shape[1], gradient.shape[2])
     # The barrier keeps XLA from searching again for every window that covers a pixel.
-    winners = lax.optimization_barrier(_first_maxima(x, outputs, window, strides, borders))
-    return (_spread(winners, gradient, (x.shape[1], x.shape[2]), window, strides, borders),)
+    winners = lax.optimization_barrier(first_maxima(x, outputs, window, strides, borders))
+    return (spread(winners, gradient, (x.shape[1], x.shape[2]), window, strides, borders),)
 
 
 first_match_max_pool.defvjp(_max_forward, _max_backward)
 
 
-def _first_maxima(
+def first_maxima(
     x: jax.Array, outputs: Pair, window: Pair, strides: Pair, borders: Borders
 ) -> jax.Array:
     """Find the first element of each window that is its maximum, as row * width + column.
@@ -243,7 +244,7 @@ def _first_maxima(
     return winners
 
 
-def _spread(
+def spread(
     winners: jax.Array,
     gradient: jax.Array,
     image: Pair,
