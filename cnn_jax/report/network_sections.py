@@ -15,10 +15,10 @@ from cnn_jax.inference.restored import Restored
 from cnn_jax.models.layer_table import layer_table
 from cnn_jax.optim.parameter_rules import name_of
 from cnn_jax.report import page
+from cnn_jax.report.mistakes import caption, pictured
 from cnn_jax.report.page import Section
+from cnn_jax.report.thumbnails import png
 from cnn_jax.seeing.confusion import confident_mistakes, confused_pairs, worst_classes
-from cnn_jax.seeing.mistakes import caption, pictured
-from cnn_jax.seeing.thumbnails import png
 
 WHOLE_MATRIX = 26  # classes up to which the matrix is shown in full
 PAIRS, WORST, PICTURES = 10, 10, 24

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from cnn_jax.evaluation.predictions import Predictions
+from cnn_jax.report.confusion_picture import draw_confusion
 from cnn_jax.seeing.confusion import (
     confident_mistakes,
     confused_pairs,
-    draw_confusion,
     worst_classes,
 )
 

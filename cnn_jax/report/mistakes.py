@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from cnn_jax.inference.restored import Restored
+from cnn_jax.inference.split_examples import examples_of
+from cnn_jax.report.thumbnails import draw_captioned
 from cnn_jax.seeing.confusion import Mistake
-from cnn_jax.seeing.split_pictures import examples_of
-from cnn_jax.seeing.thumbnails import draw_captioned
 
 
 def pictured(
