@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import flax.linen as nn
 import jax
+from flax.errors import ScopeParamShapeError
 
 from cnn_jax.config.problems import InputError, hint
 from cnn_jax.models.layered import Layered
@@ -67,9 +68,11 @@ def features(
             _unrolled(model).apply(variables, images, train=False)
     except _EnoughError:
         pass
-    except ValueError as error:
+    except (ScopeParamShapeError, ValueError) as error:
         size = "x".join(map(str, images.shape[1:3]))
-        raise InputError(f"images of {size} pixels: {error}") from error
+        why = "a fully connected layer, which is needed, sees images of one size alone"
+        told = why if isinstance(error, ScopeParamShapeError) else str(error)
+        raise InputError(f"images of {size} pixels: {told}") from error
     for name in names:
         if name not in ear.sounds:
             raise InputError(f"there is no layer {name!r}{hint(name, ear.sounds)}")
