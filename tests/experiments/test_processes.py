@@ -45,6 +45,7 @@ REFUSE = {
     "benchmark": ("step",),
     "checkpoint": ("show", "nowhere"),
     "compare": ("nowhere",),
+    "see": ("filters", "--workdir=nowhere"),
     **dict.fromkeys(
         (
             "chaos",
