@@ -153,6 +153,31 @@ def hear(
     return Heard(logits, sounds, back)
 
 
+def listen(
+    model: Network,
+    variables: Mapping[str, Any],
+    images: jax.Array,
+    names: Sequence[str],
+) -> tuple[jax.Array, dict[str, Sound]]:
+    """Runs a network in evaluation mode, and listens; nothing goes back.
+
+    Args:
+        model: the network, unbound.
+        variables: `params`, and `batch_stats` where there are some.
+        images: (B, H, W, C), as the network sees them.
+        names: of layers, keys of `audible`.
+
+    Returns:
+        The logits, and what is heard of each layer.
+
+    Raises:
+        InputError: a layer that does not exist.
+    """
+    logits, sounds = _run(_unrolled(model), variables, images, _Ear())
+    _check(names, sounds)
+    return logits, {name: sounds[name] for name in names}
+
+
 def audible(
     model: Network, variables: Mapping[str, Any], images: jax.Array | jax.ShapeDtypeStruct
 ) -> dict[str, Sound]:

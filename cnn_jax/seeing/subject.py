@@ -12,9 +12,9 @@ import jax.numpy as jnp
 
 from cnn_jax.config.problems import InputError, hint
 from cnn_jax.data.preprocessing import Preprocessing
-from cnn_jax.models.backward_rules import GRADIENT
+from cnn_jax.models.backward_rules import GRADIENT, rectifier
 from cnn_jax.models.layer_table import Row, layer_table
-from cnn_jax.models.listening import Heard, Sound, audible, hear
+from cnn_jax.models.listening import Heard, Sound, audible, hear, listen
 from cnn_jax.models.network import Network
 from cnn_jax.models.receptive_field import Field
 
@@ -81,16 +81,34 @@ class Subject:
             bypass_lrn: whether signals go around local response normalisation.
             variables: in place of its own, where they are an argument of what is compiled.
         """
-        prepare = functools.partial(self.preprocessing, dtype=self.model.dtype)
         return hear(
             self.model,
-            self.variables if variables is None else variables,
+            self._own(variables),
             pixels,
             names,
             rule,
             bypass_lrn=bypass_lrn,
-            prepare=lambda images: prepare(images),
+            prepare=lambda images: self.preprocessing(images, self.model.dtype),
         )
+
+    def listen(
+        self,
+        pixels: jax.Array,
+        names: Sequence[str] = (),
+        variables: Mapping[str, Any] | None = None,
+    ) -> tuple[jax.Array, dict[str, Sound]]:
+        """Runs the network on pixels, see `models.listening.listen`.
+
+        Args:
+            pixels: (B, H, W, C), in [0, 255].
+            names: of layers.
+            variables: in place of its own.
+        """
+        images = self.preprocessing(pixels, self.model.dtype)
+        return listen(self.model, self._own(variables), images, names)
+
+    def _own(self, variables: Mapping[str, Any] | None) -> Mapping[str, Any]:
+        return self.variables if variables is None else variables
 
     def field(self, name: str) -> Field | None:
         """Returns the receptive fields of a layer's units; None: the whole image."""
@@ -117,6 +135,22 @@ class Subject:
             )
         raise InputError(f"--layer={name}: {self.title} has no such layer{hint(name, known)}")
 
+    @property
+    def rectifies(self) -> bool:
+        """Whether its nonlinearity is the rectifier, for which all backward rules are defined."""
+        return self.model.nonlinearity == "relu"
+
+    def rule_or_refuse(self, rule: str | None) -> str:
+        """Returns a backward rule; None: `deconvnet` where it is defined, otherwise `gradient`.
+
+        Raises:
+            InputError: the rule is not defined for the nonlinearity of the network.
+        """
+        if rule is None:
+            return "deconvnet" if self.rectifies else GRADIENT
+        rectifier(rule, self.model.nonlinearity)
+        return rule
+
     def channels(self, name: str) -> int:
         """Returns how many maps, or numbers, a layer has."""
         return int(self.sounds[name].after.shape[-1])
@@ -139,4 +173,4 @@ class Subject:
 
 def as_pixels(images: Any) -> jax.Array:
     """Returns uint8 images as floating pixels in [0, 255]."""
-    return jnp.asarray(images, jnp.promote_types(jnp.float32, jnp.float_))
+    return jnp.asarray(images, float)

@@ -46,6 +46,12 @@ MAPS = Flag(flags.DEFINE_list, [], "maps by number, as in 0,5; default: the stro
 SPLIT = Flag(
     flags.DEFINE_enum, "test", "split of the data", {"enum_values": ["train", "validation", "test"]}
 )
+RULE = Flag(
+    flags.DEFINE_enum,
+    None,
+    "how signals go back; default: deconvnet, without rectifiers gradient",
+    {"enum_values": ["gradient", "guided", "deconvnet"]},
+)
 DATA = Flag(flags.DEFINE_string, None, "where the data lies now")
 
 
