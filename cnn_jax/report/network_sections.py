@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import io
+import tempfile
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 
 from cnn_jax.ablation.table import Table
+from cnn_jax.config.problems import InputError
 from cnn_jax.diagnostics.network_report import NUMBERS, WORDS, cells
 from cnn_jax.evaluation.predictions import Predictions
 from cnn_jax.inference.restored import Restored
+from cnn_jax.inference.split_examples import Examples, examples_of
 from cnn_jax.models.layer_table import layer_table
 from cnn_jax.optim.parameter_rules import name_of
 from cnn_jax.report import page
-from cnn_jax.report.mistakes import caption, pictured
+from cnn_jax.report.embedding_picture import draw_embedding
 from cnn_jax.report.page import Section
 from cnn_jax.report.thumbnails import png
 from cnn_jax.seeing.confusion import confident_mistakes, confused_pairs, worst_classes
+from cnn_jax.seeing.embedding import neighbour_purity, project
+from cnn_jax.seeing.filters import filter_sheet, filters_of, first_layer
+from cnn_jax.seeing.layer_vectors import last_hidden_layer, layer_vectors
+from cnn_jax.seeing.mistake_sheet import caption
+from cnn_jax.seeing.sheet import Sheet
+from cnn_jax.seeing.subject import Subject
 
 WHOLE_MATRIX = 26  # classes up to which the matrix is shown in full
 PAIRS, WORST, PICTURES = 10, 10, 24
@@ -63,13 +74,47 @@ def mistakes(restored: Restored, predictions: Predictions, split: str) -> Sectio
     if not found:
         return Section("Most confident mistakes", [page.paragraph(f"None: all of {split} right.")])
     names = [str(name) for name in predictions.class_names]
-    images = pictured(restored, split, found)
+    images = examples_of(restored, split, numbers=[one.example for one in found]).images
     shown = [(png(image), caption(m, names)) for image, m in zip(images, found, strict=True)]
     told = (
         f"The {len(found)} images of {split} of whose wrong class the network is surest, as it "
         "saw them; look here for wrong labels first."
     )
     return Section("Most confident mistakes", [page.paragraph(told), page.sheet(shown)])
+
+
+def filters(subject: Subject) -> Section:
+    """Returns the filters of the first layer, which alone are pictures of what they look for."""
+    try:
+        name = first_layer(subject).name
+        sheet, _ = filter_sheet(filters_of(subject), name, subject.title)
+    except (InputError, StopIteration) as error:
+        return Section("First-layer filters", [page.paragraph(f"None are shown: {error}.")])
+    return Section("First-layer filters", [_sheet(sheet, f"filters of {name}")])
+
+
+def embedding(subject: Subject, few: Examples, split: str) -> Section:
+    """Returns images of a split as points, by what the last hidden layer says of them."""
+    layer = last_hidden_layer(subject)
+    vectors, how = layer_vectors(subject, layer, few.images)
+    projection = project(vectors)
+    with tempfile.TemporaryDirectory() as place:
+        file = Path(place) / "embedding.png"
+        title = f"{len(few.images):,} of {few.of:,} images of {split}, {how}"
+        draw_embedding(projection, few.images, few.labels, few.class_names, title, file)
+        drawn = file.read_bytes()
+    share = 100 * neighbour_purity(vectors, few.labels)
+    told = (
+        f"{share:.1f} % of the ten nearest neighbours in that layer have the class of the image. "
+        "In the picture neighbours are kept together; distances beyond them mean nothing."
+    )
+    return Section("Embedding", [page.picture(drawn, told, title)])
+
+
+def _sheet(sheet: Sheet, words: str) -> str:
+    content = io.BytesIO()
+    sheet.drawn().save(content, format="PNG")
+    return page.picture(content.getvalue(), "", words)
 
 
 def layers(restored: Restored) -> Section:

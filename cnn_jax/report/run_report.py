@@ -8,12 +8,15 @@ from pathlib import Path
 from cnn_jax.config.problems import InputError
 from cnn_jax.inference.multi_view import predict_split
 from cnn_jax.inference.restored import Restored, restore
+from cnn_jax.inference.split_examples import examples_of
 from cnn_jax.inference.trained_network import with_data_at
 from cnn_jax.report import network_sections, page, run_sections
 from cnn_jax.report.page import Section
 from cnn_jax.report.run_files import RunFiles, run_files
+from cnn_jax.seeing.subject import Subject
 
 BATCH = 256
+POINTS = 500  # images of the embedding: seconds
 
 
 def run_report(
@@ -62,17 +65,26 @@ def _network(
     restored = restore(run.path, checkpoint)
     if data_directory is not None:
         restored = with_data_at(restored, data_directory)
-    seen = [network_sections.layers(restored)]
-    seen.append(network_sections.parameters(restored, run.text("parameters.txt")))
-    return [*_on_data(restored, split, say), *seen]
+    variables = {"params": restored.params, "batch_stats": restored.batch_stats}
+    title = f"{run.summary.network}, step {restored.step:,}"
+    subject = Subject(restored.model, variables, restored.preprocessing, title)
+    return [
+        *_on_data(restored, subject, split, say),
+        network_sections.filters(subject),
+        network_sections.layers(restored),
+        network_sections.parameters(restored, run.text("parameters.txt")),
+    ]
 
 
-def _on_data(restored: Restored, split: str, say: Callable[[str], None]) -> list[Section]:
+def _on_data(
+    restored: Restored, subject: Subject, split: str, say: Callable[[str], None]
+) -> list[Section]:
     try:
         predictions = predict_split(restored, split, "centre", {}, BATCH)
         return [
             network_sections.confusion(restored, predictions, split),
             network_sections.mistakes(restored, predictions, split),
+            network_sections.embedding(subject, examples_of(restored, split, POINTS), split),
         ]
     except InputError as error:
         told = f"What the network says of {split} is missing: {error}"
