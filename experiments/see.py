@@ -20,13 +20,14 @@ from typing import Any
 from absl import flags
 
 from experiments import command_line, processes
-from experiments.seeing import filters, maps, top
+from experiments.seeing import explain, filters, maps, top
 from experiments.seeing.command import Asked, Command, check_flags, define_flags
 
 COMMANDS: dict[str, Command] = {
     "filters": filters,
     "maps": maps,
     "top": top,
+    "explain": explain,
 }
 WORKDIR = flags.DEFINE_string("workdir", None, "run directory")
 WEIGHTS = flags.DEFINE_string("weights", None, "state dict with torchvision's names, a file")
