@@ -20,17 +20,9 @@ from typing import Any
 from absl import flags
 
 from experiments import command_line, processes
-from experiments.seeing import confusion, embed, filters, landscape, maps, top
-from experiments.seeing.command import Asked, Command, check_flags, define_flags
+from experiments.seeing.command import Asked, check_flags, define_flags
+from experiments.seeing.commands import COMMANDS
 
-COMMANDS: dict[str, Command] = {
-    "filters": filters,
-    "maps": maps,
-    "top": top,
-    "confusion": confusion,
-    "embed": embed,
-    "landscape": landscape,
-}
 WORKDIR = flags.DEFINE_string("workdir", None, "run directory")
 WEIGHTS = flags.DEFINE_string("weights", None, "state dict with torchvision's names, a file")
 RANDOM = flags.DEFINE_bool("random", False, "weights as the network draws them, untrained")

@@ -1,7 +1,7 @@
 """Max and average pooling."""
 
 from collections.abc import Sequence
-from functools import partial
+from functools import partial, reduce
 from itertools import product
 
 import jax
@@ -14,6 +14,7 @@ from cnn_jax.layers import formulation
 from cnn_jax.layers.window import Borders, Padding, Pair, fit_window, pair
 
 DIVISORS = ("valid", "padded", "caffe")
+MOST_SLICES = 64  # elements of a window; more take long to compile
 
 
 def max_pool(
@@ -47,9 +48,7 @@ def max_pool(
     """
     size, steps, borders, _ = place(x, window, strides, padding, rounding)
     if formulation.current() == formulation.PLAIN:
-        return lax.reduce_window(
-            x, -jnp.inf, lax.max, (1, *size, 1), (1, *steps, 1), ((0, 0), *borders, (0, 0))
-        )
+        return _keep_nan(_window_maximum(x, size, steps, borders), x, size, steps, borders)
     return first_match_max_pool(x, size, steps, borders)
 
 
@@ -154,6 +153,10 @@ def _is_tiling(size: Pair, steps: Pair, borders: Borders) -> bool:
     return size == steps and borders == ((0, 0), (0, 0))
 
 
+def _overlap(y: jax.Array, window: Pair, strides: Pair) -> bool:
+    return any(window[axis] > strides[axis] and y.shape[1 + axis] > 1 for axis in range(2))
+
+
 def _counts(
     image: int, window: int, stride: int, low: int, asked: Pair, output: int, rule: str
 ) -> np.ndarray:
@@ -189,9 +192,46 @@ def first_match_max_pool(x: jax.Array, window: Pair, strides: Pair, borders: Bor
         >>> y[0, :, :, 0].tolist()
         [[5.0, 7.0], [13.0, 15.0]]
     """
+    if _is_tiling(window, strides, borders) and window[0] * window[1] <= MOST_SLICES:
+        outputs = (x.shape[1] // window[0], x.shape[2] // window[1])
+        return reduce(lax.max, _slices(x, outputs, window, strides))
+    y = _window_maximum(x, window, strides, borders)
+    return _keep_nan(y, x, window, strides, borders)
+
+
+def _window_maximum(x: jax.Array, window: Pair, strides: Pair, borders: Borders) -> jax.Array:
     return lax.reduce_window(
         x, -jnp.inf, lax.max, (1, *window, 1), (1, *strides, 1), ((0, 0), *borders, (0, 0))
     )
+
+
+def _keep_nan(
+    y: jax.Array, x: jax.Array, window: Pair, strides: Pair, borders: Borders
+) -> jax.Array:
+    """Return the maxima `y`, and NaN where a window of `x` holds one.
+
+    XLA:CPU makes one reduction of windows that lie apart, and its maximum passes NaN over.
+    """
+    if jax.default_backend() != "cpu" or _overlap(y, window, strides):
+        return y
+    sizes, steps, edges = (1, *window, 1), (1, *strides, 1), ((0, 0), *borders, (0, 0))
+    holds = lax.reduce_window(jnp.isnan(x), False, lax.bitwise_or, sizes, steps, edges)
+    return jnp.where(holds, jnp.nan, y)
+
+
+def _slices(padded: jax.Array, outputs: Pair, window: Pair, strides: Pair) -> list[jax.Array]:
+    """Cut the padded image into the elements of all windows, (N, H', W', C) each, by rows."""
+    spans = [(outputs[axis] - 1) * strides[axis] + 1 for axis in range(2)]
+    n, channels = padded.shape[0], padded.shape[3]
+    return [
+        lax.slice(
+            padded,
+            (0, row, column, 0),
+            (n, row + spans[0], column + spans[1], channels),
+            (1, *strides, 1),
+        )
+        for row, column in product(range(window[0]), range(window[1]))
+    ]
 
 
 def _max_forward(
@@ -229,18 +269,12 @@ def first_maxima(
         jnp.array(-jnp.inf, x.dtype),
         ((0, 0, 0), *((low, high, 0) for low, high in borders), (0, 0, 0)),
     )
-    spans = [(outputs[axis] - 1) * strides[axis] + 1 for axis in range(2)]
-
-    def element(row: int, column: int) -> jax.Array:
-        end = (x.shape[0], row + spans[0], column + spans[1], x.shape[3])
-        return lax.slice(padded, (0, row, column, 0), end, (1, *strides, 1))
-
-    largest = element(0, 0)
+    largest, *others = _slices(padded, outputs, window, strides)
     winners = jnp.zeros(largest.shape, jnp.int32)
-    for row, column in list(product(range(window[0]), range(window[1])))[1:]:
-        larger = element(row, column) > largest
-        winners = jnp.where(larger, row * window[1] + column, winners)
-        largest = jnp.where(larger, element(row, column), largest)
+    for place, element in enumerate(others, 1):
+        larger = element > largest
+        winners = jnp.where(larger, place, winners)
+        largest = jnp.where(larger, element, largest)
     return winners
 
 
