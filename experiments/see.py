@@ -20,14 +20,9 @@ from typing import Any
 from absl import flags
 
 from experiments import command_line, processes
-from experiments.seeing import filters, maps, top
-from experiments.seeing.command import Asked, Command, check_flags, define_flags
+from experiments.seeing.command import Asked, check_flags, define_flags
+from experiments.seeing.commands import COMMANDS
 
-COMMANDS: dict[str, Command] = {
-    "filters": filters,
-    "maps": maps,
-    "top": top,
-}
 WORKDIR = flags.DEFINE_string("workdir", None, "run directory")
 WEIGHTS = flags.DEFINE_string("weights", None, "state dict with torchvision's names, a file")
 RANDOM = flags.DEFINE_bool("random", False, "weights as the network draws them, untrained")
