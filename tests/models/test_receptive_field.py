@@ -15,7 +15,7 @@ from cnn_jax.models.receptive_field import Field, union
 from tests.models.hulls import Hull, Whole, hulls
 from tests.models.small_networks import FIRST_OF_EACH, Small
 
-# google-research/receptive_field: size, stride, and start where the strides stand in the same layers.
+# google-research/receptive_field: size, stride, and start where the same layers have the strides.
 PUBLISHED = [
     ("vgg", {"variant": "D"}, 224, "pool5", (212, 32, -90)),
     ("alexnet", {"variant": "bvlc"}, 227, "pool5", (195, 32, 0)),
