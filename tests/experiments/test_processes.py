@@ -47,7 +47,17 @@ REFUSE = {
     "compare": ("nowhere",),
     "see": ("filters", "--workdir=nowhere"),
     **dict.fromkeys(
-        ("chaos", "describe", "digits_svc", "figures", "initial_loss", "robustness", "runs"), ()
+        (
+            "chaos",
+            "describe",
+            "digits_svc",
+            "figures",
+            "initial_loss",
+            "report",
+            "robustness",
+            "runs",
+        ),
+        (),
     ),
     "prepare": (),
 }
