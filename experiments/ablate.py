@@ -12,8 +12,7 @@ that diverges is marked, and the others go on.
 programs and members. --strategy: sequential, vmap, scan or sharded; auto takes the one that was
 fastest where it was measured, or runs where members cannot share programs (streamed data, pmap,
 init_from, ...): each is trained as by experiments.train, into a run directory of its own.
---share=0/4 trains a fourth of them; 1/4, 2/4 and 3/4 may do so elsewhere meanwhile, in the same run
-directory, and the last makes the table.
+--share=0/4 trains a fourth of them; 1/4 to 3/4 do so elsewhere, and the last makes the table.
 
 Exit codes: 0 done; 2 bad configuration or input; 75 preempted, run the same command again.
 """

@@ -228,9 +228,8 @@ def parse_origin(
     """Parses the flags of a binary that takes a trained network: a run directory, or weights.
 
     Args:
-        argv: the program and its arguments; of its flags, --workdir=DIRECTORY or --weights=FILE,
-            the latter with or without --config=FILE, or where the binary has it
-            --predictions=FILE, or --random with --workdir or --config.
+        argv: the program and its arguments; of its flags --workdir=DIRECTORY, --weights=FILE with
+            or without --config=FILE, --predictions=FILE, --random with --workdir or --config.
         usage: what the program does, for `--help`.
         values: the flags.
 
@@ -345,8 +344,7 @@ def run(main: Callable[[list[str]], int | None]) -> None:
     """
     if isinstance(sys.stdout, io.TextIOWrapper):  # a file name may be no text
         sys.stdout.reconfigure(errors="backslashreplace")
-    screen = sys.stdout, sys.stderr
-    # What cannot be printed is dropped: the files that a command writes are written all the same.
+    screen = sys.stdout, sys.stderr  # what cannot be printed is dropped: files are written still
     output = sys.stdout = Droppable(sys.stdout, but=BrokenPipeError)
     sys.stderr = Droppable(sys.stderr)
     try:

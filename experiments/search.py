@@ -19,13 +19,12 @@ same command again.
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from absl import flags
 
 from cnn_jax.ablation import strategies
-from cnn_jax.ablation.pauses import NONE, Pauses
 from cnn_jax.ablation.search import check, run_search
 from cnn_jax.ablation.search_report import report
 from cnn_jax.config.identity import config_hash, to_tree
@@ -52,8 +51,8 @@ def main(argv: list[str]) -> int:
     search.halving = HALVING.value or search.halving
     strategies.check(STRATEGY.value)
     start = check(search)
-    stem = Path(file.partition(":")[0]).stem
-    workdir = directory("--workdir", WORKDIR.value or f"runs/search-{stem}")
+    name = Path(file.partition(":")[0]).stem
+    workdir = directory("--workdir", WORKDIR.value or f"runs/search-{name}")
     together = joined(start.distributed, "search", STRATEGY, FOLDS, HALVING)
     with together as lead, Preemption(start.checkpoint.grace_seconds) as preemption:
         # Imported here: jax takes seconds, and a broken range or a signal need not wait for it.
@@ -65,11 +64,7 @@ def main(argv: list[str]) -> int:
         if not asked_for(start.distributed):
             simulate_cpu_devices()
 
-        def train(members: list[Any], directory: Path, pauses: Pauses = NONE) -> list[Any]:
-            how: dict[str, Any] = {"strategy": STRATEGY.value, "preemption": preemption}
-            how["pauses"] = pauses
-            return train_members(members, directory, **how)
-
+        train = partial(train_members, strategy=STRATEGY.value, preemption=preemption)
         try:
             rounds = run_search(search, workdir, train)
             preemption.trained()
@@ -85,11 +80,11 @@ def main(argv: list[str]) -> int:
             hashed = config_hash(to_tree(validate(start)))
             with Waiting("drawing the trials"):
                 draw_search(rounds, f"{workdir.name}: every trial", workdir / "search.png", hashed)
-    if not lead:
-        return DIVERGED if command is None else 0
     if command is None:
         print("all trials of the last stage diverged", file=sys.stderr)
         return DIVERGED
+    if not lead:
+        return 0
     how = "" if named else f", with the base that {file} builds,"
     print(
         f"\nevery trial is in {workdir}/search.json and search.png; to train with the best values, "
