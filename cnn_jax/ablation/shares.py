@@ -16,6 +16,7 @@ from pathlib import Path
 
 from cnn_jax import files
 from cnn_jax.config.problems import InputError
+from cnn_jax.storage.working_copy import copy_of
 
 LOCK = ".shares"
 
@@ -49,11 +50,17 @@ class Share:
             directory: that the shares have in common; is created if it does not exist.
 
         Raises:
-            InputError: it cannot be written.
+            InputError: it cannot be written, or it is a copy of a store's, which no other call sees.
         """
         if self.whole:
             yield
             return
+        if copy_of(directory) is not None:
+            raise InputError(
+                f"--share={self.number}/{self.count}: calls that share members meet in a directory "
+                "on a disk that all of them see, and --workdir is in a store; over all hosts "
+                "together one ablation trains by --config.distributed.coordinator=..."
+            )
         try:
             directory.mkdir(parents=True, exist_ok=True)
             file = (directory / LOCK).open("w")
