@@ -50,7 +50,7 @@ class Share:
             directory: that the shares have in common; is created if it does not exist.
 
         Raises:
-            InputError: it cannot be written, or it is a copy of a store's, which no other call sees.
+            InputError: it cannot be written, or is a copy of a store, which no other call sees.
         """
         if self.whole:
             yield
