@@ -1,7 +1,7 @@
 """Flags to a validated config, and errors to exit codes. Imports no jax.
 
-Exit codes: 0 done; 1 unexpected error, or a process was lost; 2 bad configuration or input; 3
-stopped by the guard; 75 preempted, a checkpoint is saved; 130 Ctrl-C; 141 nobody reads the output.
+Exit codes: 0 done; 1 unexpected error, or another process was lost; 2 bad input; 3 stopped by the
+guard; 75 preempted with a checkpoint saved; 130 interrupted by Ctrl-C; 141 nobody reads any more.
 """
 
 from __future__ import annotations
@@ -183,9 +183,7 @@ def parse_config(
 def parse_plan(
     argv: list[str], usage: str, kind: type[Plan], values: flags.FlagValues = flags.FLAGS
 ) -> tuple[str, Plan]:
-    """Parses the flags of a binary that takes an ablation or a search by --config=FILE.
-
-    --config.section.key=value overrides its base, after the changes of the file.
+    """Parses the flags of a binary with an ablation or a search; overrides change its base last.
 
     Args:
         argv: the program and its arguments.
@@ -229,7 +227,7 @@ def parse_origin(
 
     Args:
         argv: the program and its arguments; of its flags --workdir=DIRECTORY, --weights=FILE with
-            or without --config=FILE, or --predictions=FILE.
+            or without --config=FILE, --predictions=FILE, or --random with one of the others.
         usage: what the program does, for `--help`.
         values: the flags.
 
@@ -254,9 +252,10 @@ def parse_origin(
         raise InputError("--predictions stand in place of --workdir and --weights")
     if saved:
         return None, extra
-    if weights is None and config is not None:
+    drawn = "random" in values and values["random"].value and weights is None
+    if weights is None and config is not None and not (drawn and workdir is None):
         raise InputError("--config goes with --weights; a run directory brings its own config")
-    if weights is None and workdir is None:
+    if weights is None and workdir is None and not (drawn and config is not None):
         raise InputError("--workdir is missing, as in --workdir=runs/digits-lenet5")
     decides = "preprocessing" in values and values["preprocessing"].present
     if decides and (weights is None or config is None):

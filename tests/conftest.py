@@ -5,10 +5,17 @@ import os
 import platform
 import shutil
 import signal
+from importlib.metadata import version
 
 os.environ["XLA_FLAGS"] = (
     os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
 )
+if version("jax").startswith("0.10."):
+    # Most of the time goes into compiling what runs once. The steps of a run have options of their
+    # own, which stand above these: cnn_jax/devices/parallel.py.
+    os.environ["XLA_FLAGS"] += (
+        " --xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
+    )
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 

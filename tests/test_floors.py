@@ -12,7 +12,7 @@ FLOORS = (
     ("cnn_jax.models", "cnn_jax.data", "cnn_jax.optim"),
     ("cnn_jax.step", "cnn_jax.transfer", "cnn_jax.data.prepare"),
     ("cnn_jax.devices",),
-    ("cnn_jax.storage", "cnn_jax.evaluation"),
+    ("cnn_jax.storage", "cnn_jax.evaluation", "cnn_jax.seeing"),
     ("cnn_jax.training",),
     ("cnn_jax.inference", "cnn_jax.ablation"),
     ("cnn_jax.diagnostics", "cnn_jax.benchmark"),

@@ -1,7 +1,7 @@
 """Activation functions, by name."""
 
 from collections.abc import Callable
-from functools import partial
+from functools import partial, reduce
 from typing import Final
 
 import flax.linen as nn
@@ -67,7 +67,8 @@ def maxout(x: jax.Array, pieces: int = MAXOUT_PIECES) -> jax.Array:
     """
     if x.shape[-1] % pieces:
         raise ValueError(f"maxout: {pieces} pieces do not divide {x.shape[-1]} channels")
-    return x.reshape(*x.shape[:-1], x.shape[-1] // pieces, pieces).max(-1)
+    # Not by a reduction, whose maximum passes NaN over on XLA:CPU.
+    return reduce(jnp.maximum, [x[..., piece::pieces] for piece in range(pieces)])
 
 
 # The slopes are those of Maas et al. 2013 (0.01) and Xu et al. 2015, arXiv:1505.00853 (1/3).

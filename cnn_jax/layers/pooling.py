@@ -1,7 +1,7 @@
 """Max and average pooling."""
 
 from collections.abc import Sequence
-from functools import partial
+from functools import partial, reduce
 from itertools import product
 
 import jax
@@ -14,6 +14,7 @@ from cnn_jax.layers import formulation
 from cnn_jax.layers.window import Borders, Padding, Pair, fit_window, pair
 
 DIVISORS = ("valid", "padded", "caffe")
+MOST_SLICES = 64  # elements of a window; more take long to compile
 
 
 def max_pool(
@@ -45,11 +46,9 @@ def max_pool(
         >>> max_pool(jnp.arange(16.0).reshape(1, 4, 4, 1), 2)[0, :, :, 0].tolist()
         [[5.0, 7.0], [13.0, 15.0]]
     """
-    size, steps, borders, _ = _place(x, window, strides, padding, rounding)
+    size, steps, borders, _ = place(x, window, strides, padding, rounding)
     if formulation.current() == formulation.PLAIN:
-        return lax.reduce_window(
-            x, -jnp.inf, lax.max, (1, *size, 1), (1, *steps, 1), ((0, 0), *borders, (0, 0))
-        )
+        return _keep_nan(_window_maximum(x, size, steps, borders), x, size, steps, borders)
     return first_match_max_pool(x, size, steps, borders)
 
 
@@ -90,7 +89,7 @@ def average_pool(
         raise ValueError(
             f"count_padding = {count_padding!r} is unknown{hint(count_padding, DIVISORS)}"
         )
-    size, steps, borders, output = _place(x, window, strides, padding, rounding)
+    size, steps, borders, output = place(x, window, strides, padding, rounding)
     wide = jnp.asarray(x, jnp.promote_types(x.dtype, jnp.float32))
     if _is_tiling(size, steps, borders) and formulation.current() != formulation.PLAIN:
         tiles = wide[:, : output[0] * size[0], : output[1] * size[1]].reshape(
@@ -127,13 +126,14 @@ def global_average_pool(x: jax.Array) -> jax.Array:
     return jnp.mean(x, (1, 2), dtype=jnp.promote_types(x.dtype, jnp.float32)).astype(x.dtype)
 
 
-def _place(
-    x: jax.Array,
+def place(
+    x: jax.Array | jax.ShapeDtypeStruct,
     window: int | Sequence[int],
     strides: int | Sequence[int] | None,
     padding: Padding,
     rounding: str,
 ) -> tuple[Pair, Pair, Borders, Pair]:
+    """Return window, strides, borders and size of the result; arguments as `max_pool`."""
     if x.ndim != 4:
         raise ValueError(f"pooling expects images (N, H, W, C), got shape {x.shape}")
     size = pair(window, "window")
@@ -151,6 +151,10 @@ def _place(
 
 def _is_tiling(size: Pair, steps: Pair, borders: Borders) -> bool:
     return size == steps and borders == ((0, 0), (0, 0))
+
+
+def _overlap(y: jax.Array, window: Pair, strides: Pair) -> bool:
+    return any(window[axis] > strides[axis] and y.shape[1 + axis] > 1 for axis in range(2))
 
 
 def _counts(
@@ -188,9 +192,46 @@ def first_match_max_pool(x: jax.Array, window: Pair, strides: Pair, borders: Bor
         >>> y[0, :, :, 0].tolist()
         [[5.0, 7.0], [13.0, 15.0]]
     """
+    if _is_tiling(window, strides, borders) and window[0] * window[1] <= MOST_SLICES:
+        outputs = (x.shape[1] // window[0], x.shape[2] // window[1])
+        return reduce(lax.max, _slices(x, outputs, window, strides))
+    y = _window_maximum(x, window, strides, borders)
+    return _keep_nan(y, x, window, strides, borders)
+
+
+def _window_maximum(x: jax.Array, window: Pair, strides: Pair, borders: Borders) -> jax.Array:
     return lax.reduce_window(
         x, -jnp.inf, lax.max, (1, *window, 1), (1, *strides, 1), ((0, 0), *borders, (0, 0))
     )
+
+
+def _keep_nan(
+    y: jax.Array, x: jax.Array, window: Pair, strides: Pair, borders: Borders
+) -> jax.Array:
+    """Return the maxima `y`, and NaN where a window of `x` holds one.
+
+    XLA:CPU makes one reduction of windows that lie apart, and its maximum passes NaN over.
+    """
+    if jax.default_backend() != "cpu" or _overlap(y, window, strides):
+        return y
+    sizes, steps, edges = (1, *window, 1), (1, *strides, 1), ((0, 0), *borders, (0, 0))
+    holds = lax.reduce_window(jnp.isnan(x), False, lax.bitwise_or, sizes, steps, edges)
+    return jnp.where(holds, jnp.nan, y)
+
+
+def _slices(padded: jax.Array, outputs: Pair, window: Pair, strides: Pair) -> list[jax.Array]:
+    """Cut the padded image into the elements of all windows, (N, H', W', C) each, by rows."""
+    spans = [(outputs[axis] - 1) * strides[axis] + 1 for axis in range(2)]
+    n, channels = padded.shape[0], padded.shape[3]
+    return [
+        lax.slice(
+            padded,
+            (0, row, column, 0),
+            (n, row + spans[0], column + spans[1], channels),
+            (1, *strides, 1),
+        )
+        for row, column in product(range(window[0]), range(window[1]))
+    ]
 
 
 def _max_forward(
@@ -208,14 +249,14 @@ def _max_backward(
 ) -> tuple[jax.Array]:
     outputs = (gradient.shape[1], gradient.shape[2])
     # The barrier keeps XLA from searching again for every window that covers a pixel.
-    winners = lax.optimization_barrier(_first_maxima(x, outputs, window, strides, borders))
-    return (_spread(winners, gradient, (x.shape[1], x.shape[2]), window, strides, borders),)
+    winners = lax.optimization_barrier(first_maxima(x, outputs, window, strides, borders))
+    return (spread(winners, gradient, (x.shape[1], x.shape[2]), window, strides, borders),)
 
 
 first_match_max_pool.defvjp(_max_forward, _max_backward)
 
 
-def _first_maxima(
+def first_maxima(
     x: jax.Array, outputs: Pair, window: Pair, strides: Pair, borders: Borders
 ) -> jax.Array:
     """Find the first element of each window that is its maximum, as row * width + column.
@@ -228,22 +269,16 @@ def _first_maxima(
         jnp.array(-jnp.inf, x.dtype),
         ((0, 0, 0), *((low, high, 0) for low, high in borders), (0, 0, 0)),
     )
-    spans = [(outputs[axis] - 1) * strides[axis] + 1 for axis in range(2)]
-
-    def element(row: int, column: int) -> jax.Array:
-        end = (x.shape[0], row + spans[0], column + spans[1], x.shape[3])
-        return lax.slice(padded, (0, row, column, 0), end, (1, *strides, 1))
-
-    largest = element(0, 0)
+    largest, *others = _slices(padded, outputs, window, strides)
     winners = jnp.zeros(largest.shape, jnp.int32)
-    for row, column in list(product(range(window[0]), range(window[1])))[1:]:
-        larger = element(row, column) > largest
-        winners = jnp.where(larger, row * window[1] + column, winners)
-        largest = jnp.where(larger, element(row, column), largest)
+    for place, element in enumerate(others, 1):
+        larger = element > largest
+        winners = jnp.where(larger, place, winners)
+        largest = jnp.where(larger, element, largest)
     return winners
 
 
-def _spread(
+def spread(
     winners: jax.Array,
     gradient: jax.Array,
     image: Pair,

@@ -10,11 +10,11 @@ from typing import Any
 import flax.linen as nn
 import jax
 
-from cnn_jax.layers.window import Pair, pair
+from cnn_jax.layers.window import Pair, fit_window, pair
 from cnn_jax.models.layered import Layered
 from cnn_jax.models.network import Network
+from cnn_jax.models.receptive_field import Field, union
 
-Field = tuple[Pair, Pair]  # receptive field and stride, (vertical, horizontal), pixels
 # Method -> kind of its row, ending of the name under which its parameters are found.
 IN_PLACE = {
     "normalise": ("batch_norm", "_bn"),
@@ -45,6 +45,9 @@ class Row:
         macs: multiply-accumulates for one image, without those of biases.
         receptive_field: (height, width) of the input that one output sees; it may reach beyond the
             image. None where all of the image is seen, or the way of the activations is not known.
+        field_stride: (vertical, horizontal) distance of the fields of neighbouring outputs, pixels.
+        field_start: (row, column) of the first pixel that the first output sees; below zero: in the
+            padding.
         auxiliary: whether it belongs to an auxiliary head.
     """
 
@@ -58,7 +61,17 @@ class Row:
     parameters: int = 0
     macs: int = 0
     receptive_field: Pair | None = None
+    field_stride: Pair | None = None
+    field_start: Pair | None = None
     auxiliary: bool = False
+
+    @property
+    def field(self) -> Field | None:
+        """The receptive fields of all outputs; None where `receptive_field` is."""
+        if self.receptive_field is None:
+            return None
+        assert self.field_stride is not None and self.field_start is not None
+        return Field(self.receptive_field, self.field_stride, self.field_start)
 
 
 def layer_table(model: Network, input_size: tuple[int, int, int]) -> list[Row]:
@@ -74,7 +87,7 @@ def layer_table(model: Network, input_size: tuple[int, int, int]) -> list[Row]:
     recorder = _Recorder()
 
     def forward(images: jax.Array) -> Any:
-        recorder.remember(images, ((1, 1), (1, 1)))
+        recorder.remember(images, Field())
         rngs = {"params": jax.random.key(0), "dropout": jax.random.key(0)}
         with nn.intercept_methods(recorder.intercept):
             return model.init(rngs, images, train=True)
@@ -107,6 +120,8 @@ class _Recorder:
         y = method(*args, **kwargs)
         if isinstance(context.module, Layered):
             self._record(context.module.path, context.method_name, y, args, kwargs)
+            if context.method_name == "pad_maps":  # a subsampled shortcut is no layer of its own
+                self._pass_on(args[1], y, pair(context.module.strides, "strides"))
         return y
 
     def _record(
@@ -129,9 +144,9 @@ class _Recorder:
             self._add(name, method, y, None)
             self.rows[-1] = replace(self.rows[-1], macs=prod(args[2].shape))
         elif method == "concatenate":
-            self._add(name, method, y, self._widest(args[1]))
+            self._add(name, method, y, self._union(args[1]))
         elif method == "add":
-            self._add(name, method, y, self._widest(args[1:3]))
+            self._add(name, method, y, self._union(args[1:3]))
         elif method in IN_PLACE and y is not args[1]:
             kind, ending = IN_PLACE[method]
             self._add(name + ending, kind, y, self._field(args[1]))
@@ -140,29 +155,36 @@ class _Recorder:
         self, name: str, kind: str, x: Any, y: Any, window: Any, how: dict[str, Any]
     ) -> None:
         size, strides = pair(window, "window"), pair(how.get("strides") or 1, "strides")
+        padding, rounding = how.get("padding", 0), how.get("rounding", "floor")
         before, after = self._field(x), None
         if before is not None:
-            (field, step) = before
-            after = (
-                (field[0] + (size[0] - 1) * step[0], field[1] + (size[1] - 1) * step[1]),
-                (step[0] * strides[0], step[1] * strides[1]),
-            )
-        self._add(name, kind, y, after, size, strides, how.get("padding", 0), how.get("groups", 1))
+            image = (x.shape[1], x.shape[2])
+            borders = fit_window(image, size, strides, padding, rounding=rounding)[1]
+            after = before.through(size, strides, (borders[0][0], borders[1][0]))
+        self._add(name, kind, y, after, size, strides, padding, how.get("groups", 1))
+
+    def _pass_on(self, x: Any, y: Any, strides: Pair) -> None:
+        field = self._field(x)
+        self.remember(y, None if field is None else field.through((1, 1), strides, (0, 0)))
 
     def _add(self, name: str, kind: str, y: Any, field: Field | None, *window: Any) -> None:
         self.remember(y, field)
         kernel, strides, padding, groups = window or (None, None, None, 1)
-        seen = None if field is None else field[0]
-        self.rows.append(
-            Row(name, kind, y.shape[1:], kernel, strides, padding, groups, receptive_field=seen)
-        )
+        row = Row(name, kind, y.shape[1:], kernel, strides, padding, groups)
+        if field is not None:
+            row = replace(
+                row,
+                receptive_field=field.size,
+                field_stride=field.stride,
+                field_start=field.start,
+            )
+        self.rows.append(row)
 
     def _field(self, x: Any) -> Field | None:
         return self.fields.get(id(x), (x, None))[1]
 
-    def _widest(self, branches: Sequence[Any]) -> Field | None:
-        fields = [field for x in branches if (field := self._field(x)) is not None]
-        return max(fields, default=None)
+    def _union(self, branches: Sequence[Any]) -> Field | None:
+        return union([self._field(x) for x in branches])
 
 
 def _counted(row: Row, params: Mapping[str, Any]) -> Row:

@@ -216,6 +216,10 @@ class Layered(nn.Module):
         """Returns the nonlinearity of layer `name`, after its batch norm where there is one."""
         if normalise:
             x = self.normalise(name, x, train)
+        return self.rectify(name, x)
+
+    def rectify(self, name: str, x: jax.Array) -> jax.Array:
+        """Returns the nonlinearity of layer `name` alone; `models.listening` may replace it."""
         if self.nonlinearity in LEARNED_ACTIVATIONS:
             shared = self.nonlinearity == "prelu_shared"
             return PReLU(shared=shared, dtype=self.dtype, name=f"{name}_prelu")(x)

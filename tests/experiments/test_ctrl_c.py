@@ -59,6 +59,7 @@ COMMANDS = {
     "runs": ("list", "{}"),
     "scale": ("--config=configs/digits/lenet5.py",),
     "search": ("--config=configs/searches/digits_lenet5.py", "--workdir={}/run"),
+    "see": ("filters", "--config=configs/digits/lenet5.py", "--random", "--output={}/pictures"),
     "seeds": ("--config=configs/digits/lenet5.py", "--workdir={}/run"),
     "signals": ("--config=configs/digits/lenet5.py", "--output={}/signals.png"),
     "train": ("--config=configs/digits/lenet5.py", "--workdir={}/run"),

@@ -45,6 +45,7 @@ REFUSE = {
     "benchmark": ("step",),
     "checkpoint": ("show", "nowhere"),
     "compare": ("nowhere",),
+    "see": ("filters", "--workdir=nowhere"),
     **dict.fromkeys(
         ("chaos", "describe", "digits_svc", "figures", "initial_loss", "robustness", "runs"), ()
     ),
