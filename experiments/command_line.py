@@ -227,7 +227,7 @@ def parse_origin(
 
     Args:
         argv: the program and its arguments; of its flags --workdir=DIRECTORY, --weights=FILE with
-            or without --config=FILE, --predictions=FILE, or --random with one of the others.
+            or without --config=FILE, --predictions=FILE, --random with --workdir or --config.
         usage: what the program does, for `--help`.
         values: the flags.
 
@@ -342,8 +342,7 @@ def run(main: Callable[[list[str]], int | None]) -> None:
     """
     if isinstance(sys.stdout, io.TextIOWrapper):  # a file name may be no text
         sys.stdout.reconfigure(errors="backslashreplace")
-    screen = sys.stdout, sys.stderr
-    # What cannot be printed is dropped: the files that a command writes are written all the same.
+    screen = sys.stdout, sys.stderr  # what cannot be printed is dropped: files are written still
     output = sys.stdout = Droppable(sys.stdout, but=BrokenPipeError)
     sys.stderr = Droppable(sys.stderr)
     try:

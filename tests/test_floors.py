@@ -15,7 +15,7 @@ FLOORS = (
     ("cnn_jax.storage", "cnn_jax.evaluation", "cnn_jax.seeing"),
     ("cnn_jax.training",),
     ("cnn_jax.inference", "cnn_jax.ablation"),
-    ("cnn_jax.diagnostics", "cnn_jax.benchmark"),
+    ("cnn_jax.diagnostics", "cnn_jax.benchmark", "cnn_jax.report"),
     ("experiments",),
 )
 FLOOR = {package: number for number, packages in enumerate(FLOORS) for package in packages}

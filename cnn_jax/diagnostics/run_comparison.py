@@ -12,14 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from scipy import stats
-
-from cnn_jax.ablation.statistics import CONFIDENCE, Cell, cells_of, in_words, summarise
+from cnn_jax.ablation.statistics import Cell, cells_of, in_words, summarise
 from cnn_jax.ablation.table import Table
 from cnn_jax.config.changes import changed
 from cnn_jax.config.identity import config_hash, maths_keys
 from cnn_jax.config.problems import InputError, shown
 from cnn_jax.config.saved import complete
+from cnn_jax.evaluation.interval import wilson
 from cnn_jax.files import read_json
 from cnn_jax.storage.run_summary import (
     ABLATION,
@@ -226,8 +225,7 @@ def _judged(stage: Mapping[str, Any]) -> list[Any]:
 
 
 def _of_images(error: float, n: int) -> Figure:
-    interval = stats.binomtest(round(error * n), n).proportion_ci(CONFIDENCE, method="wilson")
-    return Figure(error, (float(interval.low), float(interval.high)), f"n={n}")
+    return Figure(error, wilson(error, n), f"n={n}")
 
 
 def _of_sample(values: Sequence[float]) -> Figure:

@@ -46,17 +46,19 @@ LOOKED_AT = 64  # records of a split that is read from files
 SPLITS = ("train", "validation", "test")
 
 
-def check_same_program(config: Config) -> None:
+def check_same_program(config: Config, plan: Mapping[str, Any] | None = None) -> None:
     """Checks that all processes have the same config, code and libraries; all must call.
 
     Args:
         config: validated.
+        plan: what else must be the same, as the factors of an ablation, by name.
 
     Raises:
         InputError: on all of them, key by key, where they do not.
     """
     if not alone():
-        check_equal("what to run", config_facts(config) | code_facts())
+        facts = config_facts(config) | dict(_flat(plan or {})) | code_facts()
+        check_equal("what to run", facts)
 
 
 def config_facts(config: Config) -> dict[str, Any]:

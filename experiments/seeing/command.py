@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     import numpy as np
 
     from cnn_jax.inference.restored import Restored
-    from cnn_jax.seeing.sheet import Sheet
     from cnn_jax.seeing.subject import Subject
 
 
@@ -53,6 +52,13 @@ RULE = Flag(
     {"enum_values": ["gradient", "guided", "deconvnet"]},
 )
 DATA = Flag(flags.DEFINE_string, None, "where the data lies now")
+
+
+class Saved(Protocol):
+    """A picture, such as `seeing.sheet.Sheet`."""
+
+    def save(self, path: Path, numbers: Mapping[str, Any]) -> None:
+        """Writes it as PNG, and its numbers as JSON beside it."""
 
 
 class Command(Protocol):
@@ -119,21 +125,24 @@ class Asked:
         files = find_images(list(self.words), say=command_line.say)
         return {file: load_image(file, restored.preprocessing, rule) for file in files}
 
-    def save(self, sheet: Sheet, name: str, numbers: Mapping[str, Any], network: Restored) -> Path:
+    def save(
+        self, sheet: Saved, name: str, numbers: Mapping[str, Any], network: Restored | None
+    ) -> Path:
         """Writes a picture, and beside it its numbers; says where.
 
         Args:
             sheet: to be drawn.
             name: of the file, without its ending; a layer in it may have slashes.
             numbers: what is shown, exactly.
-            network: that is shown.
+            network: that is shown; None: none, as of saved predictions.
         """
         try:
             self.output.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(f"--output={self.output}: {error.strerror}") from error
         path = self.output / f"{name.replace('/', '-')}.png"
-        sheet.save(path, {"command": self.command, "network": record_of(network), **numbers})
+        shown = None if network is None else record_of(network)
+        sheet.save(path, {"command": self.command, "network": shown, **numbers})
         print(path, flush=True)
         return path
 

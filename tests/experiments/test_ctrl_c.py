@@ -54,6 +54,7 @@ COMMANDS = {
     "preflight": ("--config=configs/digits/lenet5.py", "--output={}/preflight"),
     "prepare": ("--dataset=folder", "--folder=docs/images", "--data_dir={}/data"),
     "profile": ("--config=configs/digits/lenet5.py", "--output={}/profile"),
+    "report": ("--workdir={}/nothing",),
     "reproduce": ("--config=configs/digits/lenet5.py", "--workdir={}/run"),
     "robustness": ("--only=config",),
     "runs": ("list", "{}"),

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cnn_jax import files
+from cnn_jax.ablation.shares import Share
 from cnn_jax.config import addresses
 from cnn_jax.config.problems import InputError
 from cnn_jax.storage import lease, working_copy
@@ -342,6 +343,12 @@ def test_a_missing_package_is_named(root: Path, monkeypatch: pytest.MonkeyPatch)
     fsspec.register_implementation("fake", "cnn_jax_no_such_package.FakeStore", clobber=True)
     with pytest.raises(InputError, match=r"pip install -e '.\[fake\]'"):
         ObjectStore("--workdir", RUN)
+
+
+def test_calls_that_share_members_do_not_meet_in_a_store(root: Path) -> None:
+    meeting = Share(1, 4).alone_in(directory("--workdir", RUN))
+    with pytest.raises(InputError, match="--share=1/4: .* on a disk that all of them see"), meeting:
+        pass
 
 
 def test_a_path_stays_a_path() -> None:

@@ -1,0 +1,1 @@
+"""A run or an ablation as one page that needs nothing else."""
