@@ -58,7 +58,9 @@ def patch_sheet(
     notes = [_notes_of_field(subject, layer), _notes_of_rule(rule)]
     if beyond:
         notes.append("Grey edges lie beyond the image, where the network sees padding.")
-    sheet = Sheet(f"{subject.title}: what excites {layer} most", rows, notes, headings, side=80)
+    patch = max(rows[0][0].image.shape[:2]) if rows else 0
+    side = min(160, max(80, patch))
+    sheet = Sheet(f"{subject.title}: what excites {layer} most", rows, notes, headings, side=side)
     return sheet, {"maps": numbers}
 
 

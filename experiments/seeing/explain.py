@@ -111,7 +111,8 @@ def run(asked: Asked) -> None:
         for method in wanted
     ]
     notes += said
-    sheet = Sheet(f"{subject.title}: explanations", rows, notes, headings, columns, side=112)
+    side = min(224, max(112, *subject.image_shape[:2]))
+    sheet = Sheet(f"{subject.title}: explanations", rows, notes, headings, columns, side=side)
     about = {"methods": list(wanted), "layer": maps, "patch": patch, "images": told}
     asked.save(sheet, "explain", about, restored)
 
