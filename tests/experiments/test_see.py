@@ -52,7 +52,7 @@ BAD = {
     "is defined for rectifiers (relu)": (
         *("top", "--layer=C3", "--rule=guided", "--config.model.kwargs.activation=tanh"),
     ),
-    "no guided: the nonlinearity is tanh": (
+    "--methods=guided: it is defined for rectifiers, and here are tanh units": (
         *("explain", "--methods=guided", "--config.model.kwargs.activation=tanh", SEVEN),
     ),
 }
