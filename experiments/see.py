@@ -19,19 +19,10 @@ from pathlib import Path
 from absl import flags
 
 from experiments import command_line, processes
-from experiments.seeing import confusion, embed, explain, filters, landscape, maps, top
-from experiments.seeing.command import Asked, Command, check_flags, define_flags
+from experiments.seeing.command import Asked, check_flags, define_flags
+from experiments.seeing.commands import COMMANDS
 from experiments.seeing.origin import looked_at
 
-COMMANDS: dict[str, Command] = {
-    "filters": filters,
-    "maps": maps,
-    "top": top,
-    "explain": explain,
-    "confusion": confusion,
-    "embed": embed,
-    "landscape": landscape,
-}
 WORKDIR = flags.DEFINE_string("workdir", None, "run directory")
 flags.DEFINE_string("weights", None, "state dict with torchvision's names, a file")
 flags.DEFINE_bool("random", False, "weights as the network draws them, untrained")

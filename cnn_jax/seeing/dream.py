@@ -91,7 +91,7 @@ def dream(
     gain: Features,
     image: np.ndarray,
     how: Dreaming = Dreaming(),
-    smallest: int = 1,
+    fits: Callable[[tuple[int, int]], bool] = lambda size: True,
     report: Report = lambda done, of: None,
 ) -> np.ndarray:
     """Returns a dream of an image.
@@ -100,7 +100,8 @@ def dream(
         gain: of `objective`.
         image: (H, W, C), [0, 255].
         how: its constants.
-        smallest: pixels of the shorter side that the layer needs; smaller octaves are left out.
+        fits: whether the layer sees images of so many rows and columns; octaves that are too small
+            are left out.
         report: is told how many steps of all are done.
 
     Returns:
@@ -110,7 +111,7 @@ def dream(
     octaves = [image.astype(np.float32)]
     while len(octaves) < how.octaves:
         height, width = (max(1, round(side / how.scale)) for side in octaves[-1].shape[:2])
-        if min(height, width) < smallest:
+        if not fits((height, width)):
             break
         octaves.append(zoomed(octaves[-1], (height, width)))
     draws = np.random.default_rng(how.seed)

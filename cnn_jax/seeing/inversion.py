@@ -1,14 +1,15 @@
 """Inversion: an image of which a layer says the same as of a given one.
 
 A. Mahendran, A. Vedaldi (2015), Understanding deep image representations by inverting them,
-arXiv:1412.0035, equations 2 to 5; their normalisation by B and V is that of the longer paper
+arXiv:1412.0035, equations 2 to 5; both terms after the first are divided as in the longer paper
 (2016, Visualizing deep convolutional neural networks using natural pre-images, section 3).
 
 What is minimised, of an image u, in pixels about the mean that the network subtracts:
 
     |Phi(u) - Phi(u0)|^2 / |Phi(u0)|^2  +  mean (|u| / B)^6  +  tv mean |grad u|^2 / V^2
 
-with B = 80 and V = B / 6.5. They descend with momentum; here it is L-BFGS, within [0, 255].
+with B the farthest that black or white is from the mean (theirs: 80, of photographs) and V =
+B / 6.5. They descend with momentum; here it is L-BFGS, within [0, 255].
 """
 
 from __future__ import annotations
@@ -24,8 +25,7 @@ import numpy as np
 from cnn_jax.config.problems import InputError
 from cnn_jax.seeing.lbfgs import Report, minimise
 
-LARGEST: Final = 80.0  # B: what a pixel is about its mean, at most, in photographs
-VARIATION: Final = LARGEST / 6.5  # V
+VARIATIONS: Final = 6.5  # B / V
 POWER: Final = 6
 NOISE: Final = 10.0  # deviation of the start, pixels
 
@@ -49,7 +49,7 @@ def invert(
     features: Callable[[jax.Array], jax.Array],
     image: np.ndarray,
     centre: np.ndarray,
-    total_variation: float = 0.5,
+    total_variation: float = 0.05,
     iterations: int = 200,
     seed: int = 0,
     report: Report = lambda done, of: None,
@@ -74,13 +74,15 @@ def invert(
     if not float(norm) > 0:
         raise InputError("the layer says nothing of the image: all of it is 0, or not finite")
     mean = jnp.asarray(centre, jnp.float32)
+    largest = float(np.maximum(centre, 255 - np.asarray(centre)).max())
 
     def distance(pixels: jax.Array) -> jax.Array:
         return ((features(pixels[None]) - wanted) ** 2).sum() / norm
 
     def loss(pixels: jax.Array) -> jax.Array:
-        bounded = (jnp.abs(pixels - mean) / LARGEST) ** POWER
-        return distance(pixels) + bounded.mean() + total_variation * variation(pixels)
+        bounded = (jnp.abs(pixels - mean) / largest) ** POWER
+        rough = variation(pixels * VARIATIONS / largest)
+        return distance(pixels) + bounded.mean() + total_variation * rough
 
     draws = np.random.default_rng(seed)
     noise = NOISE * draws.standard_normal(image.shape)
@@ -90,7 +92,7 @@ def invert(
 
 
 def variation(pixels: jax.Array) -> jax.Array:
-    """Returns the mean over pixels of |grad|^2 / V^2 of (H, W, C), summed over channels."""
+    """Returns the mean over pixels of |grad|^2 of (H, W, C), summed over channels."""
     down, right = jnp.diff(pixels, axis=0), jnp.diff(pixels, axis=1)
     positions = pixels.shape[0] * pixels.shape[1]
-    return ((down**2).sum() + (right**2).sum()) / (positions * VARIATION**2)
+    return ((down**2).sum() + (right**2).sum()) / positions

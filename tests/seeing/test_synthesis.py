@@ -79,7 +79,7 @@ def test_a_dream_stays_a_picture_and_octaves_stay_large_enough() -> None:
         seen.append(pixels.shape[1:3])
         return (pixels**2).sum()
 
-    found = dream(gain, IMAGE, Dreaming(iterations=3), smallest=5)
+    found = dream(gain, IMAGE, Dreaming(iterations=3), lambda size: min(size) >= 5)
     assert found.shape == IMAGE.shape and found.min() >= 0 and found.max() <= 255 + 1e-3
     assert found.mean() > IMAGE.mean() and min(map(min, seen)) >= 5
     shown = list(frames(lambda image: image, IMAGE, 3))
