@@ -15,21 +15,21 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from absl import flags
 
 from experiments import command_line, processes
 from experiments.seeing.command import Asked, check_flags, define_flags
 from experiments.seeing.commands import COMMANDS
+from experiments.seeing.origin import looked_at
 
 WORKDIR = flags.DEFINE_string("workdir", None, "run directory")
-WEIGHTS = flags.DEFINE_string("weights", None, "state dict with torchvision's names, a file")
-RANDOM = flags.DEFINE_bool("random", False, "weights as the network draws them, untrained")
-CHECKPOINT = flags.DEFINE_string("checkpoint", "latest", "latest, best (on validation) or a step")
-SHOWN = flags.DEFINE_enum("preprocessing", None, ["weights", "config"], "whose, where they differ")
-NAMES = flags.DEFINE_string("class_names", None, "names of the classes: a file")
-AVERAGED = flags.DEFINE_bool("averaged", False, "take the averaged parameters, not the last ones")
+flags.DEFINE_string("weights", None, "state dict with torchvision's names, a file")
+flags.DEFINE_bool("random", False, "weights as the network draws them, untrained")
+flags.DEFINE_string("checkpoint", "latest", "latest, best (on validation) or a step")
+flags.DEFINE_enum("preprocessing", None, ["weights", "config"], "whose, where they differ")
+flags.DEFINE_string("class_names", None, "names of the classes: a file")
+flags.DEFINE_bool("averaged", False, "take the averaged parameters, not the last ones")
 OUTPUT = flags.DEFINE_string("output", None, "directory of the pictures; default: WORKDIR/pictures")
 define_flags(COMMANDS)
 
@@ -50,28 +50,7 @@ def main(argv: list[str]) -> None:
     output = Path(OUTPUT.value or Path(WORKDIR.value or "", "pictures"))
     if output.exists() and not output.is_dir():
         raise command_line.InputError(f"--output={output} is no directory")
-    command.run(Asked(name, words[1:], output, cache(lambda: _network(config))))
-
-
-def _network(config: command_line.Config | None) -> Any:
-    from dataclasses import replace
-
-    from cnn_jax.inference.drawn_network import drawn_again, drawn_network
-    from cnn_jax.inference.trained_network import WeightsUse, trained_network
-
-    if RANDOM.value and config is not None and not WEIGHTS.value:
-        return drawn_network(config, command_line.say)
-    data = flags.FLAGS["data_directory"].value if "data_directory" in flags.FLAGS else None
-    use = WeightsUse(SHOWN.value, NAMES.value, data, False, command_line.say, AVERAGED.value)
-    workdir = None if WEIGHTS.value else WORKDIR.value
-    restored = trained_network(workdir, CHECKPOINT.value, WEIGHTS.value, config, use)
-    if RANDOM.value:
-        return drawn_again(restored)
-    if AVERAGED.value:
-        if not restored.averaged:
-            raise command_line.InputError("--averaged: config.optim.averaging was none")
-        return replace(restored, **restored.averaged)
-    return restored
+    command.run(Asked(name, words[1:], output, cache(lambda: looked_at(config))))
 
 
 def _usage(argv: list[str]) -> str:
