@@ -47,7 +47,7 @@ def main(argv: list[str]) -> None:
     if len(words) == 1 and command.WORDS:
         raise command_line.InputError(f"{name}: {command.WORDS} missing, as in {name} photo.png")
     if not OUTPUT.value and (not WORKDIR.value or is_address(WORKDIR.value)):
-        raise command_line.InputError("--output is missing: where the pictures go")
+        raise command_line.InputError("--output is missing: where the pictures go, on a disk")
     output = Path(OUTPUT.value or Path(WORKDIR.value or "", "pictures"))
     if output.exists() and not output.is_dir():
         raise command_line.InputError(f"--output={output} is no directory")
