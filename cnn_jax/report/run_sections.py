@@ -111,9 +111,9 @@ def while_training(run: RunFiles) -> Section:
     """Returns the pictures of `log.pictures_every_epochs`, the last ones first, others folded."""
     by_step: dict[int, list[Path]] = {}
     for file in (run.path / "pictures" / "training").glob("*-*.png"):
-        step = file.stem.rpartition("-")[2]
-        if step.isdecimal():
-            by_step.setdefault(int(step), []).append(file)
+        number = file.stem.rpartition("-")[2]
+        if number.isdecimal():
+            by_step.setdefault(int(number), []).append(file)
     steps = sorted(by_step)
     chosen = {steps[i * (len(steps) - 1) // (STEPS - 1)] for i in range(STEPS)} if steps else set()
     parts = []
