@@ -19,6 +19,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from cnn_jax.config.addresses import refuse_addresses
 from cnn_jax.config.problems import InputError, hint
 
 CANNOT_BE_SYNCED = {errno.EINVAL, errno.ENOTSUP}  # of a directory, where a file system does not
@@ -96,10 +97,11 @@ def check_output(flag: str, name: str | Path | None, suffixes: Collection[str] =
 
     Raises:
         InputError: its directory is not there or cannot be written into, the name is that of a
-            directory, or has another suffix.
+            directory, or has another suffix; or it is the address of a store.
     """
     if not name:
         return
+    refuse_addresses([(flag, str(name))])
     path = Path(name)
     where = f"{flag}={str(path)!a}" if not str(path).isprintable() else f"{flag}={path}"
     if suffixes and path.suffix not in suffixes:

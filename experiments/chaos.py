@@ -21,6 +21,7 @@ from pathlib import Path
 
 from absl import flags
 
+from cnn_jax.config.addresses import refuse_addresses
 from experiments import command_line
 
 KIND = flags.DEFINE_string("kind", "train", "train, two, streamed, ablate or search")
@@ -38,6 +39,7 @@ def main(argv: list[str]) -> int:
     """Parses, trains one run alone, torments another and prints the verdict."""
     if command_line.parse(argv, __doc__ or ""):
         raise command_line.InputError("chaos takes flags only")
+    refuse_addresses([("--workdir", WORKDIR.value)])
     workdir = Path(WORKDIR.value)
     if not TABLE.value and workdir.exists():
         raise command_line.InputError(f"--workdir={workdir} exists; choose a new one")

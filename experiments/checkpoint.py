@@ -14,10 +14,10 @@ Both run on one CPU, whatever wrote the checkpoint.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from absl import flags
 
+from cnn_jax.config.addresses import is_address
+from cnn_jax.storage.working_copy import directory
 from experiments import command_line
 
 WORKDIR = flags.DEFINE_string("workdir", None, "run directory")
@@ -38,11 +38,14 @@ def main(argv: list[str]) -> int:
     command = chosen_command(command_line.parse(argv, __doc__ or ""))
     if WORKDIR.value is None:
         raise command_line.InputError("--workdir is missing, as in --workdir=runs/digits-lenet5")
-    if not Path(WORKDIR.value).is_dir():
+    if command == "export" and is_address(WORKDIR.value) and not OUTPUT.value:
+        raise command_line.InputError(f"--output is missing: nothing is put into {WORKDIR.value}")
+    workdir = directory("--workdir", WORKDIR.value, new=False)
+    if not workdir.is_dir():
         raise command_line.InputError(f"--workdir={WORKDIR.value}: it holds no checkpoints")
     suffix = ".pth" if FORMAT.value == "torch" else f".{FORMAT.value or 'npz'}"
     name = "averaged_weights" if AVERAGED.value else "weights"
-    output = OUTPUT.value or str(Path(WORKDIR.value, name + suffix))
+    output = OUTPUT.value or str(workdir / (name + suffix))
     # Imported here: jax takes seconds, and a bad flag need not wait for it.
     import jax
 
@@ -51,10 +54,10 @@ def main(argv: list[str]) -> int:
     from cnn_jax.storage.checkpoint_summary import summarise
 
     if command == "show":
-        print(summarise(WORKDIR.value, CHECKPOINT.value))
+        print(summarise(workdir, CHECKPOINT.value))
     else:
         arrays, names = export_weights(
-            WORKDIR.value, CHECKPOINT.value, output, FORCE.value, AVERAGED.value, FORMAT.value
+            workdir, CHECKPOINT.value, output, FORCE.value, AVERAGED.value, FORMAT.value
         )
         numbers = sum(array.size for array in arrays.values())
         print(f"{output}: {len(arrays)} arrays, {numbers:,} numbers{names}")

@@ -21,6 +21,7 @@ from ml_collections import FrozenConfigDict
 
 from cnn_jax.config import choices
 from cnn_jax.config.ablation import Ablation
+from cnn_jax.config.addresses import refuse_addresses
 from cnn_jax.config.arguments import fill_defaults
 from cnn_jax.config.changes import changed, overridden
 from cnn_jax.config.located import located
@@ -29,6 +30,7 @@ from cnn_jax.config.schema import Config
 from cnn_jax.config.search import Search
 from cnn_jax.config.validate import validate
 from cnn_jax.config.values import Limits
+from cnn_jax.storage.working_copy import closed_in_the_end
 from cnn_jax.training.preemption import Droppable
 from experiments import INTERRUPTED, INTERRUPTION, interrupt
 from experiments.config_files import load_config_file, made_by
@@ -132,8 +134,8 @@ def parse(
     try:
         extra = values(argv)[1:]
     except flags.UnrecognizedFlagError as error:
-        modules = values.flags_by_module_dict()
-        own = [flag.name for name in modules if "absl" not in name for flag in modules[name]]
+        modules = values.flags_by_module_dict().items()
+        own = [flag.name for name, has in modules if "absl" not in name for flag in has]
         near = f" is unknown{hint(error.flagname, [*own, *others])}"
         if f"{error.flagname}.".startswith("config.distributed."):
             near = f": this command takes no config and runs in one process; {ALONE}"
@@ -144,6 +146,7 @@ def parse(
         value = values[name].value
         if isinstance(value, int | float) and (problem := Limits().problem(value)):
             raise InputError(f"--{name}={shown(value)}{problem}")
+    refuse_addresses((f"--{name}", values[name].value) for name in values if name != "workdir")
     return extra
 
 
@@ -225,9 +228,8 @@ def parse_origin(
     """Parses the flags of a binary that takes a trained network: a run directory, or weights.
 
     Args:
-        argv: the program and its arguments; of its flags, --workdir=DIRECTORY or --weights=FILE,
-            the latter with or without --config=FILE, or where the binary has it
-            --predictions=FILE, or --random with --workdir or --config.
+        argv: the program and its arguments; of its flags --workdir=DIRECTORY, --weights=FILE with
+            or without --config=FILE, --predictions=FILE, --random with --workdir or --config.
         usage: what the program does, for `--help`.
         values: the flags.
 
@@ -331,20 +333,18 @@ def assignments(flag: str, texts: list[str]) -> dict[str, Any]:
 
 def _flag_help() -> str:
     own = flags.FLAGS.get_key_flags_for_module(sys.argv[0])
-    lines = [f"  --{flag.name}={flag.default}\n      {flag.help}" for flag in own]
-    return "\n".join(lines)
+    return "\n".join(f"  --{flag.name}={flag.default}\n      {flag.help}" for flag in own)
 
 
 def run(main: Callable[[list[str]], int | None]) -> None:
     """Runs a binary and exits with its code.
 
-    Bad input, a fault of the machine, Ctrl-C and an output that nobody reads end without a
-    traceback; `experiments` itself sees to a Ctrl-C that comes while a binary is imported.
+    Bad input, a fault of the machine, Ctrl-C and an output that nobody reads end without traceback;
+    `experiments` itself sees to a Ctrl-C while a binary is imported.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):  # a file name may be no text
         sys.stdout.reconfigure(errors="backslashreplace")
-    screen = sys.stdout, sys.stderr
-    # What cannot be printed is dropped: the files that a command writes are written all the same.
+    screen = sys.stdout, sys.stderr  # what cannot be printed is dropped: files are written still
     output = sys.stdout = Droppable(sys.stdout, but=BrokenPipeError)
     sys.stderr = Droppable(sys.stderr)
     try:
@@ -365,7 +365,8 @@ def run(main: Callable[[list[str]], int | None]) -> None:
 def _code_of(main: Callable[[list[str]], int | None]) -> int:
     """Runs a binary to its end, says what was wrong, and returns the exit code."""
     try:
-        code = main(sys.argv) or 0
+        with closed_in_the_end():
+            code = main(sys.argv) or 0
         sys.stdout.flush()
         return code
     except SystemExit as after_help:
@@ -395,6 +396,5 @@ def _nobody_reads() -> bool:
         output = sys.stdout.fileno()
     except (AttributeError, OSError, ValueError):  # none, closed, or in memory
         return False
-    poll = select.poll()
-    poll.register(output, 0)
+    (poll := select.poll()).register(output, 0)
     return any(event & select.POLLERR for _, event in poll.poll(0))

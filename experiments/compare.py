@@ -19,6 +19,8 @@ from pathlib import Path
 from absl import flags
 
 from cnn_jax import files
+from cnn_jax.config.addresses import is_address
+from cnn_jax.storage.working_copy import directory, in_words
 from experiments import command_line
 
 OUTPUT = flags.DEFINE_string(
@@ -28,20 +30,22 @@ OUTPUT = flags.DEFINE_string(
 
 def main(argv: list[str]) -> int:
     """Parses, reads, compares, prints and draws."""
-    places = [Path(word) for word in command_line.parse(argv, __doc__ or "")]
-    if not places:
+    words = command_line.parse(argv, __doc__ or "")
+    if not words:
         raise command_line.InputError("runs are missing, as in runs/a runs/b")
     # Imported here: they take a second, and a bad flag need not wait for it.
     from cnn_jax.diagnostics.paired_runs import paired_table
     from cnn_jax.diagnostics.run_comparison import compared, tables
 
+    places = [directory("run", word, light=True, new=False) for word in words]
     rows = compared(places)
     made = tables(rows)
     pairs = paired_table({row.name: row.curves[0] for row in rows if row.single})
     made[1:1] = [pairs] if pairs else []
-    output = Path(OUTPUT.value) if OUTPUT.value else beside(places) / "comparison"
+    near = Path() if any(map(is_address, words)) else beside(places)
+    output = Path(OUTPUT.value) if OUTPUT.value else near / "comparison"
     print("\n\n".join(table.text() for table in made))
-    head = "# " + ", ".join(map(str, places))
+    head = "# " + ", ".join(map(in_words, map(str, places)))
     text = "\n".join(table.markdown() for table in made)
     files.write_text(output.with_name(f"{output.name}.md"), f"{head}\n\n{text}")
     written = f"{output}.md"

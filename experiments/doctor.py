@@ -38,7 +38,7 @@ def main(argv: list[str]) -> int:
     if not command_line.HELP & set(argv) and not command_line.split(argv).files:
         argv = [*argv, f"--config={SMOKE}"]
     config_file, config = command_line.parse_config(argv, __doc__ or "")
-    workdir = Path(WORKDIR.value or default_workdir(config_file))
+    workdir = WORKDIR.value or default_workdir(config_file)
     # Imported here: jax takes seconds, and a bad config need not wait for it.
     from cnn_jax.devices.leaving import leave
     from cnn_jax.diagnostics.doctor.examination import examine

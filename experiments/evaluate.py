@@ -8,11 +8,9 @@
 
 Network, preprocessing and data come from the checkpoint, or from --config. --weights, a state dict,
 tells the first two by torchvision's names; --data_directory is a folder of images then. Where file
-and config differ, --preprocessing says whose counts. A new --workdir keeps the weights.
-
---protocol: centre (the crop of the config), 10_crop, 144_crop, grid or dense; probabilities are
-averaged over the views, and the error of each class is told. Several --workdir or --predictions are
-an ensemble: probabilities are averaged over the networks. --save_predictions keeps them. --exclude
+and config differ, --preprocessing says whose counts. A new --workdir keeps the weights. --protocol:
+centre (the crop of the config), 10_crop, 144_crop, grid or dense; probabilities are averaged over
+the views, and over several --workdir or --predictions. --save_predictions keeps them. --exclude
 leaves out what a file lists: a name a line, or a number of ILSVRC's validation set.
 """
 
@@ -25,6 +23,7 @@ from typing import Any
 from absl import flags
 
 from cnn_jax import files
+from cnn_jax.storage.working_copy import directory
 from experiments import command_line, processes
 
 WORKDIR = flags.DEFINE_multi_string("workdir", None, "run directory; several: an ensemble")
@@ -93,7 +92,8 @@ def _network(workdir: str | None, config: command_line.Config) -> Any:
     from cnn_jax.inference.trained_network import WeightsUse, trained_network
 
     use = WeightsUse(SHOWN.value, None, DATA.value, True, command_line.say, AVERAGED.value)
-    return trained_network(workdir, CHECKPOINT.value, WEIGHTS.value, config, use)
+    place = None if workdir is None else directory("--workdir", workdir, new=False)
+    return trained_network(place, CHECKPOINT.value, WEIGHTS.value, config, use)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from typing import Any
 from absl import flags
 
 from cnn_jax import files
+from cnn_jax.config.addresses import refuse_addresses
 from cnn_jax.config.arguments import fill_defaults
 from cnn_jax.config.changes import changed
 from cnn_jax.config.identity import config_hash, to_tree
@@ -51,6 +52,7 @@ def main(argv: list[str]) -> int:
     if DATA.value is None:
         raise command_line.InputError("--data_directory is missing: the folder of the data's files")
     file, words, layer, title = FIGURES[FIGURE.value]
+    refuse_addresses([("--workdir", WORKDIR.value)])
     workdir = Path(WORKDIR.value or f"runs/figure-{FIGURE.value}")
     configs = {word: config_of(f"{file}:{word}") for word in words}
     # Imported here: jax takes seconds, and a bad flag need not wait for it.

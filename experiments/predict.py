@@ -3,9 +3,8 @@
   python -m experiments.predict --workdir=runs/digits-lenet5 seven.png folder/
   python -m experiments.predict --weights=resnet50.pth --class_names=names.txt photo.jpg
 
-A file is decoded, cropped and normalised as in an evaluation: by `test_crop` and the record in the
-checkpoint. A network that was trained on whole images sees files of another size resized. A file
-that is no image is reported and left out; the exit code is then 2.
+A file is decoded, cropped and normalised as in an evaluation, by `test_crop` and the checkpoint's
+record; where training took whole images it is resized. One that is no image is left out (code 2).
 
 The names in --weights, a state dict, tell network and preprocessing where they are torchvision's;
 no data is needed. Classes are numbers, or named by --class_names: a name a line, or JSON. With
@@ -23,6 +22,7 @@ import numpy as np
 from absl import flags
 
 from cnn_jax.files import json_text
+from cnn_jax.storage.working_copy import directory
 from experiments import command_line, processes
 
 if TYPE_CHECKING:
@@ -54,7 +54,8 @@ def main(argv: list[str]) -> int:
     from cnn_jax.training.progress import Waiting
 
     use = WeightsUse(SHOWN.value, NAMES.value, say=command_line.say, averaged=AVERAGED.value)
-    restored = trained_network(WORKDIR.value, CHECKPOINT.value, WEIGHTS.value, config, use)
+    place = WORKDIR.value and directory("--workdir", WORKDIR.value, new=False)
+    restored = trained_network(place, CHECKPOINT.value, WEIGHTS.value, config, use)
     function = restored.probability_function(averaged=AVERAGED.value)
     record, rule = restored.preprocessing, rule_of(restored.config.test_crop)
     failed = 0
@@ -91,9 +92,8 @@ def _print(file: str, probabilities: np.ndarray, class_names: tuple[str, ...]) -
         top = [dict(zip(("class", "index", "probability"), row, strict=True)) for row in rows]
         print(json_text({"file": file, "top": top}))
         return
-    print(printable(file))
-    for i in best:
-        print(f"  {100 * probabilities[i]:6.2f} %  {printable(class_names[i])}")
+    lines = [f"  {100 * probabilities[i]:6.2f} %  {printable(class_names[i])}" for i in best]
+    print("\n".join([printable(file), *lines]))
 
 
 if __name__ == "__main__":

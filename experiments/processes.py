@@ -20,11 +20,6 @@ from cnn_jax.config.validate import validate
 from experiments import command_line
 from experiments.faults import fault_of
 
-MEMBERS_ALONE = (
-    "members train on the devices of one process; experiments.seeds and experiments.train join "
-    "others, one run after another"
-)
-
 
 def asked_for(distributed: Any) -> bool:
     """Whether `config.distributed`, where there is one, asks for other processes."""

@@ -24,6 +24,7 @@ from absl import flags
 
 from cnn_jax.config.identity import to_tree
 from cnn_jax.storage.run_directory import check_directory
+from cnn_jax.storage.working_copy import directory
 from cnn_jax.training.preemption import PREEMPTED, Preemption, PreemptionRequested
 from experiments import command_line, reproduce_suite
 from experiments.processes import joined, refuse
@@ -50,7 +51,7 @@ def main(argv: list[str]) -> int:
         command_line.parse(argv, __doc__ or "")
         from cnn_jax.diagnostics.reproduction_list import table
 
-        print(table(Path(WORKDIR.value or "runs")))
+        print(table(directory("--workdir", WORKDIR.value or "runs", light=True, new=False)))
         return 0
     if any(word.lstrip("-").partition("=")[0] == "suite" for word in argv):
         return reproduce_suite.suite(argv, __doc__ or "")
@@ -60,7 +61,8 @@ def main(argv: list[str]) -> int:
         raise command_line.InputError("--checkpoint and --weights: give one of them")
     path, _, word = file.partition(":")
     names = [*Path(path).with_suffix("").parts[-2:], word, WEIGHTS.value and "weights"]
-    workdir = Path(WORKDIR.value or "-".join(["runs/reproduced", *filter(None, names)]))
+    name = "-".join(["runs/reproduced", *filter(None, names)])
+    workdir = directory("--workdir", WORKDIR.value or name)
     if WEIGHTS.value and WORKDIR.value:
         refuse(config.distributed, "--weights are kept in a --workdir by one process")
     together = joined(config.distributed, "reproduce", CHECKPOINT)

@@ -9,12 +9,17 @@ from pathlib import Path
 
 from absl import flags
 
+from cnn_jax.storage.working_copy import directory
 from experiments import command_line
 from experiments.config_files import load_config_file
-from experiments.processes import MEMBERS_ALONE, refuse, taken
+from experiments.processes import refuse, taken
 
 OF_A_SUITE = ("data_directory", "rows", "seeds", "estimate", "page")
 OF_A_RUN = ("checkpoint", "weights")
+ROWS_ALONE = (
+    "rows train on the devices of one process; experiments.seeds and experiments.train join "
+    "others, one run after another"
+)
 
 
 def suite(argv: list[str], usage: str) -> int:
@@ -36,7 +41,7 @@ def suite(argv: list[str], usage: str) -> int:
         raise command_line.InputError("--suite=mnist names a data set, and brings its configs")
     if wrong := [name for name in OF_A_RUN if given[name].value]:
         raise command_line.InputError(f"--{wrong[0]} is of a run of its own, and not of --suite")
-    refuse(taken(argv)[1], MEMBERS_ALONE)
+    refuse(taken(argv)[1], ROWS_ALONE)
     # Imported here: a flag that does not exist need not wait for it.
     from cnn_jax.diagnostics.suite_session import Asked, run_suite
 
@@ -46,7 +51,7 @@ def suite(argv: list[str], usage: str) -> int:
         rows=[row for rows in given.rows for row in rows.split(",")],
         seeds=given.seeds,
         overrides=words.overrides,
-        workdir=Path(given.workdir or f"runs/suite-{given.suite}"),
+        workdir=directory("--workdir", given.workdir or f"runs/suite-{given.suite}"),
         page=Path(given.page) if given.page else None,
         estimate=given.estimate,
     )

@@ -19,9 +19,11 @@ from pathlib import Path
 from absl import flags
 
 from cnn_jax import files
+from cnn_jax.config.addresses import refuse_addresses
 from cnn_jax.storage import run_summary
 from cnn_jax.storage.pruning import prunable, prune
 from cnn_jax.storage.run_report import in_bytes, listed, shown, sorted_by
+from cnn_jax.storage.working_copy import directory
 from experiments import command_line
 
 COMMANDS = ("list", "show", "prune")
@@ -45,8 +47,10 @@ def main(argv: list[str]) -> int:
         raise command_line.InputError("a run is missing, as in show runs/digits-lenet5")
     if len(places) > 1 and command != "show":
         raise command_line.InputError(f"unexpected arguments: {' '.join(places[1:])}")
+    if command == "prune":
+        refuse_addresses((command, place) for place in places)
     {"list": list_runs, "show": show_runs, "prune": prune_runs}[command](
-        [Path(place) for place in places or ["runs"]]
+        [directory(command, place, light=True, new=False) for place in places or ["runs"]]
     )
     return 0
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from absl import flags
 
+from cnn_jax.config.addresses import is_address
 from experiments import command_line, processes
 from experiments.seeing.command import Asked, check_flags, define_flags
 from experiments.seeing.commands import COMMANDS
@@ -45,8 +46,8 @@ def main(argv: list[str]) -> None:
         command_line.nothing_else(words[1:])
     if len(words) == 1 and command.WORDS:
         raise command_line.InputError(f"{name}: {command.WORDS} missing, as in {name} photo.png")
-    if not (OUTPUT.value or WORKDIR.value):
-        raise command_line.InputError("--output is missing: where the pictures go")
+    if not OUTPUT.value and (not WORKDIR.value or is_address(WORKDIR.value)):
+        raise command_line.InputError("--output is missing: where the pictures go, on a disk")
     output = Path(OUTPUT.value or Path(WORKDIR.value or "", "pictures"))
     if output.exists() and not output.is_dir():
         raise command_line.InputError(f"--output={output} is no directory")

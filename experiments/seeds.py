@@ -20,14 +20,13 @@ from cnn_jax import files
 from cnn_jax.config.changes import changed
 from cnn_jax.config.identity import config_hash, to_tree
 from cnn_jax.config.validate import validate
+from cnn_jax.storage.working_copy import directory
 from cnn_jax.training.preemption import PREEMPTED, Preemption, PreemptionRequested
 from experiments import command_line
 from experiments.processes import joined, refuse
 
 DIVERGED = 3
-WORKDIR = flags.DEFINE_string(
-    "workdir", None, "directory of all runs; default: runs/seeds-<config>"
-)
+WORKDIR = flags.DEFINE_string("workdir", None, "of all runs; default: runs/seeds-<config>")
 ENSEMBLE_ALONE = (
     "--ensemble is evaluated by one process: leave it out here, and add it to the same command on "
     "one host, which trains nothing again"
@@ -39,10 +38,10 @@ ENSEMBLE = flags.DEFINE_bool("ensemble", False, "also evaluate the members toget
 def main(argv: list[str]) -> int:
     """Parses, trains every seed and prints the table."""
     config_file, config = command_line.parse_config(argv, __doc__ or "")
-    workdir = Path(WORKDIR.value or f"runs/seeds-{Path(config_file.partition(':')[0]).stem}")
     if ENSEMBLE.value:
         refuse(config.distributed, ENSEMBLE_ALONE)
-    results = []
+    stem, results = Path(config_file.partition(":")[0]).stem, []
+    workdir = directory("--workdir", WORKDIR.value or f"runs/seeds-{stem}")
     together = joined(config.distributed, "seeds", SEEDS)
     with together as lead, Preemption(config.checkpoint.grace_seconds) as preemption:
         # Imported here: jax takes seconds, and a bad config need not wait for it.

@@ -19,12 +19,12 @@ from __future__ import annotations
 
 import sys
 import time
-from pathlib import Path
 
 from absl import flags
 
 from cnn_jax.config.identity import to_tree
 from cnn_jax.storage.run_directory import check_directory
+from cnn_jax.storage.working_copy import directory
 from cnn_jax.training.preemption import PREEMPTED, Preemption, PreemptionRequested
 from experiments import command_line
 from experiments.config_files import default_workdir
@@ -62,7 +62,7 @@ def main(argv: list[str]) -> int:
 
         print(describe(smoke(config)))
         return 0
-    workdir = Path(WORKDIR.value or default_workdir(config_file))
+    workdir = directory("--workdir", WORKDIR.value or default_workdir(config_file))
     check_directory(workdir, to_tree(config))
     together = joined(config.distributed, "train")
     with together, Preemption(config.checkpoint.grace_seconds) as preemption:

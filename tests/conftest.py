@@ -18,6 +18,7 @@ if version("jax").startswith("0.10."):
     )
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+os.environ.setdefault("JAX_TRACEBACK_IN_LOCATIONS_LIMIT", "0")  # they are for debuggers
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -33,6 +33,7 @@ NOT_RUN = (
     (r"(?!.*\bDATA\b).*\.pth\b.*", "needs weights that are not there"),
     (r".*blacklist\.txt", "needs a list that is not there"),
     (r".*distributed\.detect.*", "needs a pod"),
+    (r"(?!.*experiments\.launch).*\b(gs|s3)://.*", "needs a bucket"),
 )
 MEASURED = "docs/results/"  # in minutes to hours; the page says on what
 BUT_RUN = {"python -m experiments.digits_svc"}

@@ -74,7 +74,7 @@ def test_every_ablation_and_every_search_can_be_run(
 @pytest.mark.parametrize(
     "path",
     [
-        pytest.param(path, id=title(path), marks=[pytest.mark.slow] * (path.stem == "cifar_depth"))
+        pytest.param(path, id=title(path), marks=[pytest.mark.slow] * ("depth" in path.stem))
         for path in ABLATIONS
     ],
 )

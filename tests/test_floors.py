@@ -24,6 +24,7 @@ LONGEST = 400
 SAYS_NOTHING = {"utils", "util", "common", "helpers", "helper", "misc", "base"}
 ONLY_HERE = {
     "orbax": {"cnn_jax.storage.checkpoints"},
+    "fsspec": {"cnn_jax.storage.object_store"},
     "tensorboardX": {"cnn_jax.storage.metrics_log"},
 }
 # Steps of one run, and steps of many members of a population at once.

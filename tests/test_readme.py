@@ -56,6 +56,7 @@ def check_binary(module: str, arguments: list[str]) -> None:
     own = set(re.findall(r'DEFINE_\w+\(\s*"(\w+)"', source))
     if module == "experiments.see":  # its subcommands say theirs in a table
         tables = "".join(file.read_text() for file in (path.parent / "seeing").glob("*.py"))
+        source += tables
         own |= set(re.findall(r'^    "(\w+)": (?:Flag\(|[A-Z]+,)', tables, re.MULTILINE))
     overrides = []
     for argument in arguments:

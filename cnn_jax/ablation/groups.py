@@ -17,6 +17,7 @@ from cnn_jax.config.plan import RunPlan, make_plan
 from cnn_jax.config.problems import InputError
 from cnn_jax.data import sources
 from cnn_jax.data.dataset import Dataset
+from cnn_jax.devices.distributed import alone
 from cnn_jax.devices.parallel import Devices
 from cnn_jax.models import Network
 from cnn_jax.step.state import TrainState, create_state, hyper_parameters
@@ -62,6 +63,10 @@ class Group:
         except InputError as error:
             raise InputError([f"{member.title}: {text}" for text in error.problems]) from error
 
+    def plan_of(self, member: Member) -> RunPlan:
+        """Returns the plan of a member: of that of its group it has another warm-up at most."""
+        return _plan_of(member, self.run)
+
     def drawn_state(self, member: Member) -> TrainState:
         """Returns a state of the same shapes, its parameters as the network draws them."""
         return _drawn_state(member, self.run)
@@ -79,16 +84,16 @@ def groups_of(members: Sequence[Member]) -> list[Group]:
     runs: dict[str, Run] = {}
     checked: set[str] = set()
     problems: dict[str, None] = {}
-    precision = members[0].config.precision
+    shared = {name: members[0].config[name] for name in ("precision", "distributed")}
     for member in members:
         tree = to_tree(member.config)
         program = json.dumps(program_tree(tree), sort_keys=True)
         initial = program + json.dumps([tree["model"]["kwargs"], tree["optim"]["frozen"]])
         try:
-            _check_member(member)
-            if member.config.precision != precision:
-                # jax knows one precision of products, and one width of numbers, at a time.
-                raise InputError("config.precision must be the same for all members")
+            for section, value in shared.items():
+                # jax knows one width of numbers at a time, and meets other processes once.
+                if member.config[section] != value:
+                    raise InputError(f"config.{section} must be the same for all members")
             if program not in runs:
                 data = json.dumps([tree[s] for s in ("data", "train_crop", "test_crop")])
                 if data not in datasets:
@@ -135,13 +140,7 @@ def _run_of(member: Member, dataset: Dataset) -> Run:
     config = member.config
     if _alone_by_config(config):
         return prepare(config, dataset=dataset)
-    return prepare(config, dataset=dataset, devices=Devices(count=jax.devices()[0]))
-
-
-def _check_member(member: Member) -> None:
-    config = member.config
-    if config.distributed.coordinator or config.distributed.detect:
-        raise InputError("config.distributed: all members train in one process")
+    return prepare(config, dataset=dataset, devices=Devices(count=jax.local_devices()[0]))
 
 
 def _alone(config: ConfigDict, run: Run) -> str | None:
@@ -157,6 +156,8 @@ def _alone(config: ConfigDict, run: Run) -> str | None:
 
 
 def _alone_by_config(config: ConfigDict) -> str | None:
+    if not alone():
+        return "config.distributed: several processes train one member at a time, all together"
     if config.parallel.mode != "jit":
         return "config.parallel.mode = 'pmap' trains one member on all devices"
     if config.parallel.shard_parameters:

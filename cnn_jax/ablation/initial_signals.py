@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import jax
+
 from cnn_jax.ablation.factors import Levels, Member
 from cnn_jax.ablation.groups import Group, groups_of
 from cnn_jax.config.ablation import Ablation
+from cnn_jax.devices.distributed import alone
 from cnn_jax.training.layer_statistics import LayerStatistics, Statistics
 
 # Sections and keys that change nothing but the first weights.
@@ -17,7 +20,8 @@ Rows = dict[str, dict[str, Statistics]]  # the other levels -> those of the init
 def initial_signals(ablation: Ablation, members: Sequence[Member]) -> Rows:
     """Returns the statistics of every layer at step 0, for each program and initialisation.
 
-    Factors that change neither stand at their first level. All is measured with the first seed.
+    Of several processes one measures, on its first device. Factors that change neither stand
+    at their first level. All is measured with the first seed.
 
     Args:
         ablation: whose members these are.
@@ -43,9 +47,10 @@ def initial_signals(ablation: Ablation, members: Sequence[Member]) -> Rows:
 
 
 def _measured(group: Group, chosen: dict[str, Member]) -> dict[str, Statistics]:
-    signals, place = LayerStatistics(group.run), group.run.devices.place
+    run = group.run if alone() else group.on(jax.local_devices()[0])
+    signals = LayerStatistics(run)
     return {
-        label: signals.measure(place(group.first_state(member)), 0)
+        label: signals.measure(run.devices.place(group.first_state(member)), 0)
         for label, member in chosen.items()
     }
 

@@ -4,13 +4,17 @@ Streamed data and random crops, pmap, several devices or a host loop to a member
 begin with: none of them fits into the programs that members of a population share. Such a member is
 trained by the engine of `experiments.train`, to the same numbers, into a run directory with
 checkpoints, and an interrupted call goes on in the middle of a member.
+
+Several processes walk the same list. Process 0 alone reads what is finished and writes what became
+of a member, and tells the others.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +23,19 @@ from ml_collections import ConfigDict
 
 from cnn_jax.ablation.factors import Member
 from cnn_jax.ablation.groups import Group
-from cnn_jax.ablation.wave import CURVE, DIVERGED, DONE, TRAIN_CURVE
+from cnn_jax.ablation.shares import Share
+from cnn_jax.ablation.states import DIVERGED, DONE, PAUSED
+from cnn_jax.ablation.wave import CURVE, TRAIN_CURVE
 from cnn_jax.ablation.wave_files import WaveFiles
 from cnn_jax.config.changes import changed
 from cnn_jax.config.identity import config_hash, to_tree
 from cnn_jax.config.problems import InputError
 from cnn_jax.config.validate import validate
+from cnn_jax.devices.distributed import alone, gather_texts, lead, text_from_lead
 from cnn_jax.storage.metrics_log import read_metrics
 from cnn_jax.storage.warm_start import warm_start
 from cnn_jax.training.guard import DivergedError
+from cnn_jax.training.pause import PausedError
 from cnn_jax.training.preemption import Preemption
 from cnn_jax.training.session import train
 
@@ -40,8 +48,10 @@ def train_runs(
     directory: Path,
     preemption: Preemption,
     say: Callable[[str], None],
-) -> Iterator[Record]:
-    """Trains members one after another, those that are finished aside; yields what became of each.
+    share: Share,
+    until: Mapping[int, int],
+) -> list[Record | None]:
+    """Trains members one after another, those that are finished aside.
 
     Args:
         groups: of the members, checked.
@@ -49,32 +59,60 @@ def train_runs(
         directory: of the population; each member has a run directory below it.
         preemption: the signals, already listened to.
         say: prints a line.
+        share: of the members, that this call trains.
+        until: index of a member -> steps after which it pauses.
 
-    Yields:
+    Returns:
         Of each member `state`, `stopped_step`, `curve` and `final`, as a wave has them; `final`
-        without errors on all of train, which a run does not measure.
+        without errors on all of train, which a run does not measure. Process 0 alone has the
+        `curve` of train. None for a member of another share that is not finished.
 
     Raises:
         InputError: a member cannot be trained; it is named.
         PreemptionRequested: a signal came; a checkpoint is saved.
     """
     _check_sources(groups, directory)
-    for place, member in enumerate(members, start=1):
-        name = f"member-{member.index}"
-        files = WaveFiles(directory, name, [config_hash(to_tree(member.config))])
-        if (finished := files.finished()) is None:
-            say(f"\nmember {place} of {len(members)}: {member.title}, in {directory / name}")
-            finished = [_trained(member, directory / name, preemption)]
-            files.finish(finished)
-            preemption.poll()
-        yield finished[0]
+    own = [member for member in members if share.has(member.index)]
+    trained: dict[int, Record | None] = {}
+    for place, member in enumerate(own, start=1):
+        where, files = directory / f"member-{member.index}", _files(member, directory)
+        pause = until.get(member.index)
+        if (record := _from_lead(_so_far(files, where, pause) if lead() else None)) is None:
+            say(f"\nmember {place} of {len(own)}: {member.title}, in {where}")
+            record = _trained(member, where, preemption, pause)
+            if lead() and record["state"] != PAUSED:
+                files.finish([record])
+            _poll(preemption)
+        trained[member.index] = record
+    for member in members:  # only now: the other shares were training meanwhile
+        if member.index not in trained:
+            there = _finished(_files(member, directory)) if lead() else None
+            trained[member.index] = _from_lead(there)
+    return [trained[member.index] for member in members]
 
 
-def _trained(member: Member, workdir: Path, preemption: Preemption) -> Record:
+def _files(member: Member, directory: Path) -> WaveFiles:
+    return WaveFiles(directory, f"member-{member.index}", [config_hash(to_tree(member.config))])
+
+
+def _so_far(files: WaveFiles, workdir: Path, until: int | None) -> Record | None:
+    """Returns the record of a member that has come to its end or to its pause, before."""
+    if (finished := _finished(files)) is not None or until is None:
+        return finished
+    record: Record = {"state": PAUSED, "stopped_step": None, "final": {}}
+    record = _with_curve(record, workdir)
+    return record if until in record["curve"]["validation_step"] else None
+
+
+def _trained(member: Member, workdir: Path, preemption: Preemption, until: int | None) -> Record:
     preemption.saved_step = preemption.saved_step or 0
     record: Record = {"state": DONE, "stopped_step": None, "final": {}}
     try:
-        result = train(_on_its_devices(member.config), workdir, preemption, time.time()).result
+        config = _on_its_devices(member.config)
+        result = train(config, workdir, preemption, time.time(), until).result
+    except PausedError as paused:
+        print(f"{paused}, to be judged", flush=True)
+        record["state"] = PAUSED
     except DivergedError as error:
         print(f"{error}; the other members go on", flush=True)
         record |= {"state": DIVERGED, "stopped_step": error.step}
@@ -84,12 +122,42 @@ def _trained(member: Member, workdir: Path, preemption: Preemption) -> Record:
         if result.get("plateau_end"):
             record["stopped_step"] = result["step"]
         record["final"] = _test(result)
+    told = _from_lead(_with_curve(record, workdir) if lead() else None)
+    assert told is not None, "it has ended"
+    return told
+
+
+def _finished(files: WaveFiles) -> Record | None:
+    records = files.finished()
+    return None if records is None else records[0]
+
+
+def _with_curve(record: Record, workdir: Path) -> Record:
+    """Returns the record of a member with what its log holds."""
     log = read_metrics(workdir / "metrics.jsonl")
-    record["curve"] = curve_of(log)
-    if record["final"] and (held_out := [line for line in log if line["kind"] == "validation"]):
+    held_out = [line for line in log if line["kind"] == "validation"]
+    if record["final"] and held_out:
         last = held_out[-1]
         record["final"] |= {"validation_error": last["top1_error"], "validation_loss": last["loss"]}
-    return record
+    return record | {"curve": curve_of(log)}
+
+
+def _from_lead(record: Record | None) -> Record | None:
+    """Returns the record that process 0 has; the curve of train, which may be long, stays there."""
+    if alone():
+        return record
+    told = record
+    if record is not None:
+        curve = {k: v if k.startswith("validation") else [] for k, v in record["curve"].items()}
+        told = record | {"curve": curve}
+    said = text_from_lead(json.dumps(told))
+    return record if lead() else json.loads(said)
+
+
+def _poll(preemption: Preemption) -> None:
+    """Raises `PreemptionRequested` on all processes if a signal has come to one of them."""
+    if str(True) in gather_texts(str(preemption.requested)):
+        preemption.answer()
 
 
 def _test(result: dict[str, Any]) -> dict[str, Any]:
@@ -119,6 +187,8 @@ def curve_of(log: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
 def _on_its_devices(config: ConfigDict) -> ConfigDict:
     """Returns the config as `experiments.train` would run it: a CPU, simulated or not, is one."""
     simulated = "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", "")
+    if not alone():
+        return config
     if config.parallel.devices is None and jax.default_backend() == "cpu" and simulated:
         return validate(changed(config, {"parallel.devices": 1}))
     return config

@@ -7,7 +7,7 @@ its snapshot, and the results are those of an uninterrupted call, bit for bit on
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,14 +18,18 @@ import jax
 from cnn_jax.ablation.factors import Member
 from cnn_jax.ablation.groups import Group, abstract_params, groups_of
 from cnn_jax.ablation.own_runs import train_runs
+from cnn_jax.ablation.pauses import NONE, Pauses, paused_at
 from cnn_jax.ablation.population_progress import PopulationProgress
-from cnn_jax.ablation.population_record import claim
+from cnn_jax.ablation.population_record import PopulationRecord, claim
 from cnn_jax.ablation.schedule import Schedule, Slot
+from cnn_jax.ablation.shares import WHOLE, Share
 from cnn_jax.ablation.strategies import RUNS, STRATEGIES, resolve
 from cnn_jax.ablation.wave import in_present_words
 from cnn_jax.ablation.wave_files import WaveFiles
 from cnn_jax.ablation.workers import Job, Worker, largest_wave, work
 from cnn_jax.config.identity import config_hash, to_tree
+from cnn_jax.config.problems import InputError
+from cnn_jax.devices.distributed import alone, lead, text_from_lead
 from cnn_jax.files import with_nan
 from cnn_jax.training.preemption import Preemption
 from cnn_jax.training.progress import Waiting
@@ -37,16 +41,17 @@ class MemberResult:
 
     Attributes:
         member: which one.
-        state: `done`, or `diverged`: the guard stopped it.
-        stopped_step: the step, from 0, at which it was stopped, or by a plateau schedule ended;
-            None where it made all of them.
+        state: `done`; `diverged`: the guard stopped it; or `paused`, as it was asked to.
+        stopped_step: the step, from 0, at which it was stopped, or paused, or by a plateau schedule
+            ended; None where it made all of them.
         curve: `step`, `epoch`, `train_data_loss`, `train_error` of the logged steps (the
             mean data loss and the fraction wrong of their batches), and `validation_step`,
             `validation_error`, `validation_loss`.
         final: `train_error`, `train_loss`, `validation_error`, `validation_loss`, `test_error`,
             `test_loss` over whole splits in evaluation mode, and `n`, the number of test examples;
             `averaged_test_...` where parameters are averaged; empty for a diverged member; without
-            those of train where members are runs of their own.
+            those of train where members are runs of their own; those of validation, as the curve
+            has them last, where it has paused.
     """
 
     member: Member
@@ -64,6 +69,8 @@ def train_members(
     preemption: Preemption | None = None,
     say: Callable[[str], None] = print,
     memory_bytes: int | None = None,
+    share: Share = WHOLE,
+    pauses: Pauses = NONE,
 ) -> list[MemberResult]:
     """Trains members, or goes on where an earlier call was ended.
 
@@ -74,9 +81,11 @@ def train_members(
         preemption: the signals, already listened to.
         say: prints a line.
         memory_bytes: of one device, for the members of a wave; None: what the device says it has.
+        share: of the members, that this call trains; a part of them is trained by `runs`.
+        pauses: where members pause, to be evaluated; a later call goes on with them.
 
     Returns:
-        One result a member, in their order.
+        One result a member, in their order; those of other shares where they are finished.
 
     Raises:
         InputError: a member cannot be trained as such, or the directory holds other members.
@@ -85,17 +94,24 @@ def train_members(
     with Waiting("preparing the members"):
         groups = groups_of(members)
         devices = jax.devices()[: members[0].config.parallel.devices]
-        alone = next((group.alone for group in groups if group.alone is not None), None)
-        resolved = resolve(strategy, devices[0].platform, abstract_params(groups[0]), alone)
-        record = claim(directory, members, strategy, resolved)
+        why = next((group.alone for group in groups if group.alone is not None), None)
+        if not share.whole:
+            why = why or "--share: other calls train the other members, and share no programs"
+        resolved = resolve(strategy, devices[0].platform, abstract_params(groups[0]), why)
+        with share.alone_in(directory):
+            record = _claimed(directory, members, strategy, resolved)
+    until = _steps_until(pauses, groups)
     if record.strategy == RUNS:
         with ExitStack() as listening:
             if preemption is None:
                 preemption = listening.enter_context(Preemption())
             said = f"{len(members)} members, {len(groups)} programs, {RUNS}, one after another"
-            say(said if alone is None else f"{said}: {alone}")
-            records = list(train_runs(groups, members, directory, preemption, say))
-        return [_result(*pair) for pair in zip(members, records, strict=True)]
+            if not share.whole:
+                said += f", of which share {share.number} of {share.count} trains every n-th"
+            say(said if why is None else f"{said}: {why}")
+            records = train_runs(groups, members, directory, preemption, say, share, until)
+        pairs = zip(members, records, strict=True)
+        return [_result(member, record, until) for member, record in pairs if record is not None]
     with Waiting("preparing the programs"):
         chosen = STRATEGIES[record.strategy]
         if preemption is not None:
@@ -110,14 +126,17 @@ def train_members(
                 for number in range(len(groups))
             ]
             record.write()
-    jobs = _jobs(groups, record.at_once, directory)
-    left = {slot: job for slot, job in jobs.items() if job.files.finished() is None}
+    jobs = _jobs(groups, record.at_once, directory, until, pauses.final)
+    left = {slot: job for slot, job in jobs.items() if job.left}
     done = sum(len(job.members) for slot, job in jobs.items() if slot not in left)
     say(
         f"{len(members)} members, {len(groups)} programs, {record.strategy} on {len(workers)} x "
         f"{devices[0].device_kind}, {len(jobs)} waves" + (f"; {done} members done" if done else "")
     )
-    steps = sum(groups[s.group].run.plan.total_steps * len(j.members) for s, j in left.items())
+    steps = sum(
+        job.steps(groups[slot.group].run.plan.total_steps) * len(job.members)
+        for slot, job in left.items()
+    )
     bar = members[0].config.log.progress_bar
     progress = PopulationProgress(len(members), done, steps, say, bar)
     try:
@@ -125,30 +144,75 @@ def train_members(
         work(workers, Schedule(list(left)), left, progress, poll)
     finally:
         progress.close()
-    return _results(members, jobs)
+    return _results(members, jobs, until)
 
 
-def _jobs(groups: list[Group], at_once: list[int], directory: Path) -> dict[Slot, Job]:
+def _steps_until(pauses: Pauses, groups: Sequence[Group]) -> dict[int, int]:
+    """Returns the steps after which members pause, by their index; those at their end are none."""
+    until = {}
+    for group in groups:
+        for member in group.members:
+            if (epochs := pauses.epochs.get(member.index)) is not None:
+                plan = group.plan_of(member)
+                if (step := plan.judged_after(epochs)) < plan.total_steps:
+                    until[member.index] = step
+    return until
+
+
+def _claimed(
+    directory: Path, members: Sequence[Member], asked: str, resolved: str
+) -> PopulationRecord:
+    """Returns the record of a directory, which process 0 alone reads and writes.
+
+    Raises:
+        InputError: as `claim`; or it was begun by a strategy that several processes cannot follow.
+    """
+    if alone():
+        return claim(directory, members, asked, resolved)
+    record = claim(directory, members, asked, resolved) if lead() else None
+    strategy = text_from_lead(record.strategy if record else "")
+    if strategy != RUNS:
+        raise InputError(
+            f"{directory} was begun with --strategy={strategy}, whose members train in one "
+            "process; go on without config.distributed, or choose another --workdir"
+        )
+    return PopulationRecord(directory, [], strategy)
+
+
+def _jobs(
+    groups: list[Group],
+    at_once: list[int],
+    directory: Path,
+    until: Mapping[int, int],
+    final: bool,
+) -> dict[Slot, Job]:
     jobs = {}
     for number, (group, most) in enumerate(zip(groups, at_once, strict=True)):
         for wave in range(math.ceil(len(group.members) / most)):
             slot = Slot(number, wave)
             part = group.members[wave * most : (wave + 1) * most]
             hashes = [config_hash(to_tree(member.config)) for member in part]
-            jobs[slot] = Job(part, WaveFiles(directory, slot.name, hashes))
+            total = group.run.plan.total_steps
+            steps = tuple(until.get(member.index, total) for member in part) if until else ()
+            jobs[slot] = Job(part, WaveFiles(directory, slot.name, hashes), steps, final)
     return jobs
 
 
-def _results(members: Sequence[Member], jobs: dict[Slot, Job]) -> list[MemberResult]:
+def _results(
+    members: Sequence[Member], jobs: dict[Slot, Job], until: Mapping[int, int]
+) -> list[MemberResult]:
     results = {}
     for job in jobs.values():
-        for member, record in zip(job.members, job.files.finished() or [], strict=True):
-            results[member.index] = _result(member, record)
+        for member, record in zip(job.members, job.records(), strict=True):
+            results[member.index] = _result(member, record, until)
     return [results[member.index] for member in members]
 
 
-def _result(member: Member, record: dict[str, Any]) -> MemberResult:
-    return MemberResult(member, **_with_nan(in_present_words(record)))
+def _result(member: Member, record: dict[str, Any], until: Mapping[int, int]) -> MemberResult:
+    record = in_present_words(record)
+    if (step := until.get(member.index)) is not None:
+        record = paused_at(record, step)
+    return MemberResult(member, **_with_nan(record))
 
 
 def _with_nan(record: dict[str, Any]) -> dict[str, Any]:

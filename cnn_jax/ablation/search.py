@@ -5,91 +5,34 @@ optimization), after J. Bergstra & Y. Bengio (2012), Random search for hyper-par
 values are drawn, not taken from a grid; rates on a logarithmic scale; each stage looks closer
 around the best of the one before. Validation alone judges; when all is chosen, the error on test is
 reported, of the best trial and of no other. A trial whose loss explodes is stopped by the guard,
-and cannot win.
+and cannot win; others may stop early by successive halving.
 """
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Callable, Sequence
-from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ml_collections import ConfigDict
 
-from cnn_jax.ablation import population_record
 from cnn_jax.ablation.factors import Member
+from cnn_jax.ablation.halving import Rung, hopeless, rungs_of
+from cnn_jax.ablation.pauses import Pauses
 from cnn_jax.ablation.ranges import Ranges, Values, draw_trials, edges, in_words, narrowed
+from cnn_jax.ablation.search_record import SearchRecord, to_record
+from cnn_jax.ablation.states import DIVERGED, DONE, PAUSED
+from cnn_jax.ablation.trials import Round, Trial
 from cnn_jax.config.changes import changed, values_at
-from cnn_jax.config.identity import difference, to_tree
+from cnn_jax.config.plan import evaluation_epochs
 from cnn_jax.config.problems import InputError
 from cnn_jax.config.search import FOLD, Search, Stage, Uniform
 from cnn_jax.config.validate import validate
-from cnn_jax.storage.run_directory import RunDirectory, origin
+from cnn_jax.storage.run_directory import RunDirectory
 
-RECORD = "search.json"
-Train = Callable[[list[Member], Path], Sequence[Any]]
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One choice of values, and how far it came.
-
-    Attributes:
-        index: place in the stage, from 0.
-        values: dotted key -> value.
-        state: `done`, or `diverged`.
-        validation_error: a fraction; None if it diverged.
-        validation_loss: mean, nats; None if it diverged.
-        train_error: a fraction; None if it diverged, or was not measured.
-        fold_errors: `validation_error` of each fold, whose mean it is; empty of one fold.
-    """
-
-    index: int
-    values: Values
-    state: str
-    validation_error: float | None = None
-    validation_loss: float | None = None
-    train_error: float | None = None
-    fold_errors: tuple[float, ...] = ()
-
-
-@dataclass(frozen=True)
-class Round:
-    """A stage that was run.
-
-    Attributes:
-        stage: trials, epochs.
-        ranges: where its values were drawn from.
-        trials: in the order in which they were drawn.
-        test_of_best: `test_error`, a fraction, and `n` of the best trial, of the last stage; None
-            for all others.
-    """
-
-    stage: Stage
-    ranges: Ranges
-    trials: list[Trial]
-    test_of_best: dict[str, Any] | None = None
-
-    def ranked(self) -> list[Trial]:
-        """Returns the trials that came to the end, the best on validation first.
-
-        Errors are counts and often equal: the loss on validation then decides.
-        """
-        done = [trial for trial in self.trials if trial.state == "done"]
-
-        def key(trial: Trial) -> tuple[float, float, int]:
-            return _last(trial.validation_error), _last(trial.validation_loss), trial.index
-
-        return sorted(done, key=key)
-
-
-def _last(value: float | None) -> float:
-    """Returns a figure by which trials are sorted: what is no number comes last."""
-    return math.inf if value is None or math.isnan(value) else value
+Train = Callable[..., Sequence[Any]]  # (members, directory), and `Pauses` where trials stop early
 
 
 def check(search: Search) -> ConfigDict:
@@ -136,7 +79,8 @@ def run_search(
     """Runs all stages; the same call again goes on where it was interrupted.
 
     Values depend on the seed of the search and on the best of the stage before alone: they are
-    drawn again rather than stored. `search.json` holds every trial that was run.
+    drawn again rather than stored. `search.json` holds every trial that was run. All processes of a
+    run must call; process 0 writes.
 
     Args:
         search: checked.
@@ -148,11 +92,20 @@ def run_search(
         The stages; no further one after one of which all trials diverged.
 
     Raises:
-        InputError: the directory belongs to another search, or is in use.
+        InputError: the directory belongs to another search, or is in use; or the processes do not
+            agree.
     """
+    # Imported here: they import jax, for which `check` need not wait.
+    from cnn_jax.devices.distributed import lead
+    from cnn_jax.training.same_run import check_same_program
+
     rounds: list[Round] = []
-    with closing(RunDirectory(workdir)) as directory:
-        ranges = dict(search.ranges)
+    base = _base(search)
+    plan = {name: told for name, told in to_record(search, base).items() if name != "base"}
+    check_same_program(validate(base), {"search": plan})
+    with ExitStack() as at_the_end:
+        directory = at_the_end.enter_context(closing(RunDirectory(workdir))) if lead() else None
+        record, ranges = SearchRecord(directory, search, base), dict(search.ranges)
         for number, stage in enumerate(search.stages, start=1):
             drawn = draw_trials(search.seed, number, ranges, stage.trials)
             members = [
@@ -161,12 +114,15 @@ def run_search(
                 for fold in range(search.folds)
             ]
             if number == 1:
-                _claim(directory, search, members, say)
-            say(_opening(number, search, stage, ranges))
-            results = train(members, directory.path / f"stage-{number}")
-            trials = [_trial(i, values, _of(i, search, results)) for i, values in enumerate(drawn)]
+                record.claim(members, say)
+            rungs = rungs_of(stage, search.halving, evaluation_epochs(validate(base)))
+            say(_opening(number, search, stage, ranges, rungs))
+            trainer = _Trainer(search, members, drawn, train, workdir / f"stage-{number}")
+            stopped = hopeless(len(drawn), rungs, trainer.judged, say)
+            results = trainer.trained(stopped, final=True)
+            trials = trainer.trials(results, stopped)
             rounds.append(Round(stage, ranges, trials))
-            _record(directory, search, rounds)
+            record.write(rounds)
             best = rounds[-1].ranked()
             if not best:
                 say(f"all trials of stage {number} diverged: lower the learning rates")
@@ -176,10 +132,10 @@ def run_search(
                 won = [one.final for one in _of(best[0].index, search, results)]
                 told = {"test_error": _mean(won, "test_error"), "n": won[0].get("n")}
                 rounds[-1] = replace(rounds[-1], test_of_best=told)
-                _record(directory, search, rounds)
+                record.write(rounds)
             for warning in edges(ranges, best[0].values, search.ranges):
                 say(f"note: {warning}")
-            values = [trial.values for trial in best[: stage.kept]]
+            values = [trial.values for trial in rounds[-1].in_order()[: stage.kept]]
             ranges = narrowed(ranges, values, stage.trials, search.ranges)
     return rounds
 
@@ -202,17 +158,6 @@ def member_of(
         changes[FOLD], cell["fold"] = fold, str(fold)
     place = index * search.folds + (fold or 0)
     return Member(place, cell, 0, validate(changed(_base(search), changes)))
-
-
-def to_record(search: Search) -> dict[str, Any]:
-    """Returns a search as JSON holds it."""
-    return {
-        "base": to_tree(validate(_base(search))),
-        "ranges": _plain(search.ranges),
-        "stages": [asdict(stage) for stage in search.stages],
-        "seed": search.seed,
-        "folds": search.folds,
-    }
 
 
 def _range_problems(search: Search, key: str) -> list[str]:
@@ -245,14 +190,50 @@ def _base(search: Search) -> ConfigDict:
     return changed(search.base, search.trial_changes)
 
 
-def _plain(ranges: Any) -> dict[str, Any]:
-    return {key: {"kind": type(drawn).__name__} | asdict(drawn) for key, drawn in ranges.items()}
-
-
-def _opening(number: int, search: Search, stage: Stage, ranges: Ranges) -> str:
+def _opening(
+    number: int, search: Search, stage: Stage, ranges: Ranges, rungs: Sequence[Rung]
+) -> str:
     count, folds = len(search.stages), f" on {search.folds} folds" * (search.folds > 1)
     lines = [f"stage {number} of {count}: {stage.trials} trials of {stage.epochs:g} epochs{folds}"]
-    return "\n".join([*lines, *(f"  {key}: {in_words(drawn)}" for key, drawn in ranges.items())])
+    lines += [f"  {key}: {in_words(drawn)}" for key, drawn in ranges.items()]
+    lines += [f"  {rung.kept} go on after {rung.epochs:g} epochs" for rung in rungs]
+    if search.halving > 1 and not rungs:
+        lines.append("  no trial stops early: there are too few, or too few evaluations in them")
+    return "\n".join(lines)
+
+
+class _Trainer:
+    """The trials of a stage in training, each on one fold or on several."""
+
+    def __init__(
+        self,
+        search: Search,
+        members: list[Member],
+        drawn: Sequence[Values],
+        train: Train,
+        where: Path,
+    ):
+        self._search, self._members, self._drawn = search, members, drawn
+        self._train, self._where = train, where
+
+    def trained(self, until: Mapping[int, float], final: bool) -> Sequence[Any]:
+        """Trains so far as it is told, trial -> epochs; the others to their end."""
+        if not until:
+            return self._train(self._members, self._where)
+        trial_of = {one.index: one.index // self._search.folds for one in self._members}
+        epochs = {i: until[trial] for i, trial in trial_of.items() if trial in until}
+        return self._train(self._members, self._where, Pauses(epochs, final))
+
+    def trials(self, results: Sequence[Any], until: Mapping[int, float]) -> list[Trial]:
+        """Returns what became of the trials."""
+        return [
+            _trial(i, values, _of(i, self._search, results), until.get(i))
+            for i, values in enumerate(self._drawn)
+        ]
+
+    def judged(self, until: Mapping[int, float]) -> list[Trial]:
+        """Trains so far as it is told, and returns the trials with their figures by then."""
+        return self.trials(self.trained(until, final=False), until)
 
 
 def _of(trial: int, search: Search, results: Sequence[Any]) -> list[Any]:
@@ -263,59 +244,21 @@ def _of(trial: int, search: Search, results: Sequence[Any]) -> list[Any]:
     )
 
 
-def _trial(index: int, values: Values, results: Sequence[Any]) -> Trial:
-    """A trial of which a fold diverged has diverged."""
-    if states := [one.state for one in results if one.state != "done"]:
-        return Trial(index, values, states[0])
+def _trial(
+    index: int, values: Values, results: Sequence[Any], epochs: float | None = None
+) -> Trial:
+    """A trial of which a fold diverged has diverged; it has paused after so many epochs, if any."""
+    states = {one.state for one in results}
+    if DIVERGED in states:
+        return Trial(index, values, DIVERGED)
     finals = [one.final for one in results]
     error, loss = (_mean(finals, f"validation_{name}") for name in ("error", "loss"))
     by_fold = tuple(final["validation_error"] for final in finals) if len(finals) > 1 else ()
-    return Trial(index, values, "done", error, loss, _mean(finals, "train_error"), by_fold)
+    if PAUSED in states:
+        return Trial(index, values, "stopped", error, loss, None, by_fold, epochs)
+    return Trial(index, values, DONE, error, loss, _mean(finals, "train_error"), by_fold)
 
 
 def _mean(finals: Sequence[Any], name: str) -> float | None:
     measured = [final[name] for final in finals if final.get(name) is not None]
     return sum(measured) / len(finals) if len(measured) == len(finals) else None
-
-
-def _claim(
-    directory: RunDirectory, search: Search, first: Sequence[Member], say: Callable[[str], None]
-) -> None:
-    """Makes the directory that of the search; `first` are the trials of its first stage."""
-    asked = to_record(search)
-    try:
-        saved = directory.read(RECORD)
-        before = None if saved is None else saved["search"]
-    except (InputError, TypeError, KeyError) as error:
-        before = None
-        say(f"{directory.path / RECORD} is damaged ({error}): it is written again")
-    if before is not None:
-        directory.check_same("search", _different(before, asked))
-        return
-    where = directory.path / "stage-1"
-    if (begun := population_record.read(where)) is not None:
-        population_record.check_same(where, begun, first)
-    else:
-        directory.check_free("a search", RECORD)
-    _record(directory, search, [])
-
-
-def _different(saved: dict[str, Any], asked: dict[str, Any]) -> list[str]:
-    asked = json.loads(json.dumps(asked))  # tuples have become lists in the file
-    lines = difference(saved["base"], asked["base"])
-    saved = {"folds": 1} | saved  # an earlier version knew of one
-    for key in ("ranges", "stages", "seed", "folds"):
-        if saved[key] != asked[key]:
-            lines.append(f"{key}: {saved[key]} in the run directory, {asked[key]} now")
-    return lines
-
-
-def _record(directory: RunDirectory, search: Search, rounds: Sequence[Round]) -> None:
-    run = [
-        {"ranges": _plain(r.ranges), "trials": [asdict(trial) for trial in r.trials]}
-        | {"stage": asdict(r.stage)}
-        for r in rounds
-    ]
-    tested = rounds[-1].test_of_best if rounds else None
-    told = {} if tested is None else {"test_of_best": tested}
-    directory.write(RECORD, {"search": to_record(search), "stages_run": run} | told | origin())

@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 from matplotlib.lines import Line2D
 
-from cnn_jax.ablation.search import Round, Trial
+from cnn_jax.ablation.trials import Round, Trial
 from cnn_jax.config.search import Choice, LogUniform, Range
 from cnn_jax.training.picture import COLOURS, legend_below, new_picture, save
 from cnn_jax.training.picture_axes import error_axis
 
 MOST_COLUMNS = 4
 ABOVE = 1.025  # of a panel: where trials that diverged are marked, which have no error
+MARKS = {"done": "o", "stopped": ".", "diverged": "x"}
 BESIDE = 0.12  # dots of one choice lie this far apart at most, so that equal ones are told apart
 
 
@@ -50,7 +51,7 @@ def draw_search(rounds: Sequence[Round], title: str, path: Path, config_hash: st
         axes.grid(alpha=0.3)
     for axes in panels[len(keys) :]:
         axes.set_visible(False)
-    error_axis(_percent(t) for r in rounds for t in r.ranked()).put_on(panels[0])
+    error_axis(_percent(t) for r in rounds for t in r.in_order()).put_on(panels[0])
     for axes in panels[::columns]:
         axes.set_ylabel("validation error, %")
     legend_below(figure, _handles(rounds, best is not None), columns=4)
@@ -73,12 +74,12 @@ def _dots(
     axes: Any, drawn: Range, key: str, trials: Sequence[Trial], colour: str, number: int
 ) -> None:
     look: dict[str, Any] = {"color": colour, "linestyle": "", "zorder": 3 + number}
-    for state, mark in (("done", "o"), ("diverged", "x")):
-        chosen = [trial for trial in trials if (trial.state == "done") == (state == "done")]
+    for state, mark in MARKS.items():
+        chosen = [trial for trial in trials if trial.state == state]
         at = np.array(places(drawn, [trial.values[key] for trial in chosen]))
         if isinstance(drawn, Choice) and len(at) > 1:
             at += np.linspace(-BESIDE, BESIDE, len(at))
-        if state == "done":
+        if state != "diverged":
             heights = [_percent(trial) for trial in chosen]
             axes.plot(at, heights, mark, markersize=5, alpha=0.8, **look)
         else:
@@ -111,6 +112,8 @@ def _handles(rounds: Sequence[Round], best: bool) -> list[Line2D]:
         label = "best of the last stage, by validation"
         star: dict[str, Any] = {"marker": "*", "markersize": 12, "fillstyle": "none"}
         handles.append(Line2D([], [], label=label, **star, **plain))
-    if any(trial.state != "done" for round_ in rounds for trial in round_.trials):
-        handles.append(Line2D([], [], marker="x", label="diverged: no error", **plain))
+    states = {trial.state for round_ in rounds for trial in round_.trials}
+    for state, label in (("stopped", "stopped early"), ("diverged", "diverged: no error")):
+        if state in states:
+            handles.append(Line2D([], [], marker=MARKS[state], label=label, **plain))
     return handles

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from cnn_jax.ablation.ranges import edges
-from cnn_jax.ablation.search import Round, Trial
 from cnn_jax.ablation.table import Table
+from cnn_jax.ablation.trials import Round, Trial
 from cnn_jax.config.values import text_of
 
 SHOWN = 10
@@ -23,7 +24,8 @@ def best_table(rounds: Sequence[Round], number: int) -> Table:
         number: of the stage, from 1; at least one of its trials came to the end.
     """
     round_ = rounds[number - 1]
-    ranked, stage = round_.ranked(), round_.stage
+    ranked, stage = round_.in_order(), round_.stage
+    stopped = [trial for trial in ranked if trial.state == "stopped"]
     at_edges = edges(round_.ranges, ranked[0].values, rounds[0].ranges)
     keys = tuple(round_.ranges)
     rows = tuple(
@@ -33,22 +35,37 @@ def best_table(rounds: Sequence[Round], number: int) -> Table:
             f"{100 * (trial.validation_error or 0.0):.2f}{_between_folds(trial)}",
             f"{trial.validation_loss:.4f}",
             "" if trial.train_error is None else f"{100 * trial.train_error:.2f}",
+            *([f"{trial.epochs or stage.epochs:g}"] if stopped else []),
         )
         for place, trial in enumerate(ranked[:SHOWN], start=1)
     )
     diverged = len(round_.trials) - len(ranked)
     return Table(
         f"Stage {number}: the best {len(rows)} of {stage.trials} trials of {stage.epochs:g} epochs",
-        ("", *keys, "validation error, %", "validation loss", "train error, %"),
+        ("", *keys, "validation error, %", "validation loss", "train error, %")
+        + (("epochs",) if stopped else ()),
         rows,
         words=1,
         best=frozenset({(0, 1 + len(keys))}),
         notes=(
             f"{diverged} of {stage.trials} trials diverged and were stopped early.",
+            *_stopped(stopped, stage.trials),
             *(f"Note: {warning}." for warning in at_edges),
             *_tested(round_),
         ),
     )
+
+
+def _stopped(stopped: Sequence[Trial], trials: int) -> list[str]:
+    """How many trials did not go on, and after how many epochs."""
+    if not stopped:
+        return []
+    counts = sorted(Counter(trial.epochs or 0.0 for trial in stopped).items())
+    after = ", ".join(f"{count} after {epochs:g} epochs" for epochs, count in counts)
+    return [
+        f"{len(stopped)} of {trials} trials were stopped early, as others were better on "
+        f"validation by then: {after}. They stand below those that were not."
+    ]
 
 
 def _between_folds(trial: Trial) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,16 @@ from cnn_jax.ablation import population_record
 from cnn_jax.ablation.factors import Member, to_record
 from cnn_jax.ablation.initial_signals import initial_signals
 from cnn_jax.ablation.population import MemberResult, train_members
+from cnn_jax.ablation.shares import WHOLE, Share
 from cnn_jax.config.ablation import Ablation
 from cnn_jax.config.identity import config_hash, difference, to_tree
 from cnn_jax.config.problems import InputError
 from cnn_jax.config.saved import complete
+from cnn_jax.devices.distributed import lead
 from cnn_jax.storage.run_directory import RunDirectory, origin
 from cnn_jax.training.preemption import Preemption
 from cnn_jax.training.progress import Waiting
+from cnn_jax.training.same_run import check_same_program
 
 PLAN, RESULT, POPULATION = "plan.json", "ablation.json", "population"
 SIGNALS = "signals.json"
@@ -34,9 +37,12 @@ def run_ablation(
     *,
     strategy: str = "auto",
     memory_bytes: int | None = None,
+    share: Share = WHOLE,
     say: Callable[[str], None] = print,
 ) -> list[MemberResult]:
     """Trains all members, or goes on where an earlier call was ended, and writes `ablation.json`.
+
+    All processes of a run must call; process 0 writes.
 
     `signals.json` holds activations and gradients at step 0, where factors change the
     initialisation.
@@ -49,15 +55,28 @@ def run_ablation(
         preemption: the signals, already listened to.
         strategy: as of `train_members`.
         memory_bytes: as of `train_members`.
+        share: of the members, that this call trains; only the call that finds all of them finished
+            writes `ablation.json`.
         say: prints a line.
 
+    Returns:
+        As `train_members`.
+
     Raises:
-        InputError: the directory holds another ablation, or a member cannot be trained.
+        InputError: the directory holds another ablation, a member cannot be trained, or the
+            processes do not agree.
         PreemptionRequested: a signal came; everything is saved.
     """
-    with closing(RunDirectory(workdir)) as directory:
-        where = workdir / POPULATION
-        _claim(directory, ablation, members, say)
+    plan = {name: told for name, told in to_record(ablation).items() if name != "base"}
+    check_same_program(members[0].config, {"ablation": plan})
+    where = workdir / POPULATION
+    with ExitStack() as at_the_end:
+        if lead():
+            with share.alone_in(workdir):
+                directory = at_the_end.enter_context(closing(RunDirectory(workdir)))
+                _claim(directory, ablation, members, say)
+                if not share.whole:
+                    at_the_end.close()  # the others want to claim it, too
         results = train_members(
             members,
             where,
@@ -65,7 +84,11 @@ def run_ablation(
             preemption=preemption,
             say=say,
             memory_bytes=memory_bytes,
+            share=share,
         )
+        if not lead() or len(results) < len(members):
+            return results
+        at_the_end.enter_context(share.alone_in(workdir))
         used = files.read_json(where / population_record.NAME)["strategy"]
         directory.write_text(RESULT, _as_text(_tree(name, ablation, used, results)))
         if not (workdir / SIGNALS).exists():

@@ -11,6 +11,7 @@ import numpy as np
 from cnn_jax.ablation.factors import Member
 from cnn_jax.ablation.groups import Group
 from cnn_jax.ablation.programs import Poll, Program
+from cnn_jax.ablation.states import DIVERGED, DONE, PAUSED, TRAINING
 from cnn_jax.ablation.wave_files import WaveFiles
 from cnn_jax.data.dataset import AnySplit
 from cnn_jax.data.order import Order
@@ -28,7 +29,6 @@ CURVE = (
     *("validation_step", "validation_error", "validation_loss"),
 )
 SPLITS = ("train", "validation", "test")
-TRAINING, DONE, DIVERGED = "training", "done", "diverged"
 # An earlier version called the curve of the data loss otherwise.
 EARLIER_NAMES = {"train_loss": "train_data_loss"}
 Record = dict[str, Any]
@@ -45,6 +45,8 @@ class Wave(Engine):
         files: where the wave is saved.
         on_steps: called with the number of steps over all members, and whether they were made now.
         poll: called between steps; raises `PreemptionRequested` to end, and the wave is saved.
+        until: of each member, steps, an evaluation at their end, after which it pauses; empty: none
+            does.
     """
 
     def __init__(
@@ -56,7 +58,9 @@ class Wave(Engine):
         files: WaveFiles,
         on_steps: Callable[[int, bool], None],
         poll: Poll,
+        until: Sequence[int] = (),
     ):
+        self._until = until or [run.plan.total_steps] * len(members)
         self.members, self.program, self.files = members, program, files
         self.on_steps, self.poll = on_steps, poll
         if (saved := files.restore(group.drawn_state(members[0]))) is not None:
@@ -70,10 +74,21 @@ class Wave(Engine):
         super().__init__(run, program.gather(states), step)
         self._next_save = time.monotonic() + SECONDS_BETWEEN_SAVES
 
-    def train(self) -> list[Record]:
-        """Makes all steps and returns the record of every member: state, curve, final errors."""
+    def train(self, final: bool = True) -> list[Record] | None:
+        """Makes all steps and returns the record of every member: state, curve, final errors.
+
+        Args:
+            final: whether members that have paused never go on.
+
+        Returns:
+            None where some have paused and may go on: they are saved.
+        """
         try:
             self.fit()
+            if not final and any(map(self._paused, range(len(self.members)))):
+                self._save()
+                self.files.save_paused(self.step, self.records)
+                return None
             return self._finished()
         except PreemptionRequested:
             self._save()
@@ -81,12 +96,20 @@ class Wave(Engine):
 
     @property
     def going(self) -> Sequence[int]:
-        """The members that neither diverged nor were ended by a plateau schedule."""
-        return [i for i, record in enumerate(self.records) if record["state"] == TRAINING]
+        """The members that neither diverged, nor were ended by a plateau schedule, nor pause."""
+        training = [i for i, record in enumerate(self.records) if record["state"] == TRAINING]
+        return [i for i in training if not self._paused(i)]
+
+    def _paused(self, member: int) -> bool:
+        """Whether a member has come to where it pauses, and is evaluated there."""
+        until, training = self._until[member], self.records[member]["state"] == TRAINING
+        if not training or until >= self.run.plan.total_steps or self.step < until:
+            return False
+        return self.step > until or self.has_evaluation(member)
 
     def advance(self, first: int, steps: int) -> HostMetrics:
         """Makes steps by the program."""
-        alive = np.array([record["state"] == TRAINING for record in self.records])
+        alive = np.isin(np.arange(len(self.members)), self.going)
         self.state, metrics = self.program.advance(self.state, alive, self._ids(first, steps))
         self.on_steps(steps * len(self.members), True)
         return metrics
@@ -157,9 +180,12 @@ class Wave(Engine):
         errors = {name: self.errors(name) for name in splits}
         records = []
         for i, record in enumerate(self.records):
-            diverged = record["state"] == DIVERGED
-            final = {} if diverged else _final({name: errors[name][i] for name in splits})
-            records.append(record | {"state": DIVERGED if diverged else DONE, "final": final})
+            state = DONE if record["state"] == TRAINING else record["state"]
+            if self._paused(i):
+                state = PAUSED
+            measured = state == DONE
+            final = _final({name: errors[name][i] for name in splits}) if measured else {}
+            records.append(record | {"state": state, "final": final})
         return records
 
     def _save(self) -> None:

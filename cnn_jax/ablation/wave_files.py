@@ -31,6 +31,7 @@ class WaveFiles:
     def __init__(self, directory: Path, name: str, config_hashes: list[str]):
         self._records = directory / f"{name}.json"
         self._snapshot = directory / f"{name}.npz"
+        self._pause = directory / f"{name}.paused.json"
         self._hashes = config_hashes
 
     def save(self, state: TrainState, step: int, records: list[dict[str, Any]]) -> None:
@@ -76,10 +77,28 @@ class WaveFiles:
             return None
         return jax.tree.unflatten(jax.tree.structure(like), leaves), step, records
 
+    def save_paused(self, step: int, records: list[dict[str, Any]]) -> None:
+        """Writes the records of members of which some have paused; their snapshot is written.
+
+        Args:
+            step: steps made.
+            records: one a member.
+        """
+        files.write_json(self._pause, {"step": step, "records": records}, indent=None)
+
+    def paused_before(self) -> tuple[int, list[dict[str, Any]]] | None:
+        """Returns steps and records of the last pause; None where there was none."""
+        try:
+            tree = files.read_json(self._pause)
+            return None if tree is None else (int(tree["step"]), list(tree["records"]))
+        except (InputError, KeyError, TypeError, ValueError):
+            return None  # damaged: the wave goes on from its snapshot, to the same records
+
     def finish(self, records: list[dict[str, Any]]) -> None:
         """Writes the records of the finished members; the snapshot goes."""
         files.write_json(self._records, records, indent=None)
         self._snapshot.unlink(missing_ok=True)
+        self._pause.unlink(missing_ok=True)
 
     def finished(self) -> list[dict[str, Any]] | None:
         """Returns the records of the finished members, None where they are not finished.

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Event
-from typing import Protocol
+from typing import Any, Protocol
 
 import jax
 
@@ -54,10 +54,31 @@ class Job:
     Attributes:
         members: of it.
         files: where it is kept.
+        until: of each member, steps after which it pauses; empty: none does.
+        final: whether those that pause never go on.
     """
 
     members: list[Member]
     files: WaveFiles
+    until: tuple[int, ...] = ()
+    final: bool = True
+
+    @property
+    def left(self) -> bool:
+        """Whether there is something to train."""
+        if self.files.finished() is not None:
+            return False
+        paused = None if self.final else self.files.paused_before()
+        return paused is None or paused[0] < max(self.until, default=0)
+
+    def records(self) -> list[dict[str, Any]]:
+        """Returns what became of its members, or has so far, where some have paused."""
+        finished = self.files.finished()
+        return (self.files.paused_before() or (0, []))[1] if finished is None else finished
+
+    def steps(self, total: int) -> int:
+        """Returns how many steps it makes, of the `total` of its plan."""
+        return max(self.until, default=total)
 
 
 class Worker:
@@ -106,11 +127,11 @@ class Worker:
         group, run = self.groups[slot.group], self.run_of(slot.group)
         progress.began(f"group {slot.group + 1}/{len(self.groups)} wave {slot.number + 1}")
         program = self.program(slot.group, job.members)
-        wave = Wave(job.members, group, run, program, job.files, progress.made, poll)
-        records = wave.train()
-        job.files.finish(records)
-        unmade = (run.plan.total_steps - wave.step) * len(job.members)
-        progress.finished([record["state"] for record in records], unmade)
+        wave = Wave(job.members, group, run, program, job.files, progress.made, poll, job.until)
+        if (records := wave.train(job.final)) is not None:
+            job.files.finish(records)
+        unmade = max(0, job.steps(run.plan.total_steps) - wave.step) * len(job.members)
+        progress.finished([record["state"] for record in records or wave.records], unmade)
 
 
 def work(

@@ -39,6 +39,11 @@ class RunPlan:
         """Returns the steps that make so many passes over train, rounded up."""
         return _steps(epochs, self.train_examples, self.batch_size)
 
+    def judged_after(self, epochs: float) -> int:
+        """Returns the first step after so many epochs at which validation is evaluated."""
+        every = self.evaluate_every
+        return min(self.total_steps, -(-self.steps(epochs) // every) * every)
+
     def epoch(self, step: int) -> float:
         """Returns the passes over train made after `step` steps."""
         return step * self.batch_size / self.train_examples
@@ -72,7 +77,7 @@ def make_plan(config: Config, train_examples: int) -> RunPlan:
         total_steps=steps(config.train.epochs),
         warmup_steps=steps(warmup) if warmup > 0 else 0,
         steps_per_epoch=train_examples / batch,
-        evaluate_every=steps(_evaluation_epochs(config)),
+        evaluate_every=steps(evaluation_epochs(config)),
         checkpoint_every=steps(config.checkpoint.every_epochs),
         pictures_every=steps(pictures) if pictures > 0 else 0,
     )
@@ -95,8 +100,11 @@ def _steps(epochs: float, examples: int, batch: int) -> int:
     return math.ceil(epochs * examples / batch - 1e-9)
 
 
-def _evaluation_epochs(config: Config) -> float:
-    """A schedule that follows the validation error says itself how often it is measured."""
+def evaluation_epochs(config: Config) -> float:
+    """Returns the epochs between evaluations on validation.
+
+    A schedule that follows the validation error says itself how often it is measured.
+    """
     if config.schedule.name == "plateau":
         return float(argument_of(config, "schedule", "every_epochs"))
     return config.evaluation.every_epochs

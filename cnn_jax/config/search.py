@@ -111,6 +111,8 @@ class Search:
         ranges: dotted key -> where its value is drawn from in the first stage.
         stages: one after another.
         seed: of the draws.
+        halving: of the trials of a stage one in so many goes on from each rung, the others stop
+            early; 1: all go on.
         folds: how many each trial is trained on, each with another part of train held out; it is
             judged by the mean of their validation errors.
     """
@@ -121,6 +123,7 @@ class Search:
     stages: tuple[Stage, ...] = (Stage(trials=20, epochs=2.0), Stage(trials=10, epochs=10.0))
     seed: int = 0
     folds: int = 1
+    halving: int = 1
 
     def __setattr__(self, name: str, value: Any) -> None:
         names = [declared.name for declared in fields(self)]
@@ -145,8 +148,9 @@ class Search:
             problems.append(f"search.base = {base!r}: a config, or the path of its file")
         if problem := SEED.problem(self.seed):
             problems.append(f"search.seed = {shown(self.seed)}{problem}")
-        if problem := TRIALS.problem(self.folds):
-            problems.append(f"search.folds = {shown(self.folds)}{problem}")
+        for name in ("folds", "halving"):
+            if problem := TRIALS.problem(getattr(self, name)):
+                problems.append(f"search.{name} = {shown(getattr(self, name))}{problem}")
         if not isinstance(changes, Mapping):
             return [*problems, f"search.trial_changes = {changes!r}: a dict from keys to values"]
         if not isinstance(ranges, Mapping) or not ranges:

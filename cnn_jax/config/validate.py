@@ -13,6 +13,7 @@ from typing import Any
 
 from ml_collections import ConfigDict, FrozenConfigDict
 
+from cnn_jax.config.addresses import not_on_disk
 from cnn_jax.config.arguments import REGISTRIES, Argument, arguments, builder_field
 from cnn_jax.config.keys import SCHEMA, Config
 from cnn_jax.config.problems import InputError, hint, nearest, shown
@@ -76,6 +77,8 @@ def _value_problems(config: Config) -> list[str]:
             if problem := key.values.problem(value):
                 near = nearest(value, key.values.words or ())
                 problems.append(f"config.{path} = {shown(value)}{problem}{as_in(path, near)}")
+            if problem := not_on_disk(f"config.{path}", value):
+                problems.append(problem)
     return problems
 
 

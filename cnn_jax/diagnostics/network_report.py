@@ -17,10 +17,13 @@ from cnn_jax.models.facts import METRICS, Fact, facts
 from cnn_jax.models.layer_table import Row
 
 WORDS = ("layer", "kind")
-NUMBERS = ("output", "kernel", "stride", "pad", "groups", "parameters", "MACs", "receptive field")
+NUMBERS = (
+    *("output", "kernel", "stride", "pad", "groups", "parameters", "MACs"),
+    *("receptive field", "every", "from"),
+)
 
 # On a narrow screen: what follows from the other columns, or from the name, goes first.
-FIRST_TO_GO = ("receptive field", "groups", "kind", "pad", "stride", "kernel")
+FIRST_TO_GO = ("from", "every", "receptive field", "groups", "kind", "pad", "stride", "kernel")
 WIDE = 10_000  # columns where the output is no terminal: nothing is wrapped
 
 
@@ -58,7 +61,7 @@ def layers(description: Description) -> FittingTable:
         if auxiliary and not any(row.auxiliary for row in description.rows):
             continue
         counts = [f"{description.total(count, auxiliary):,}" for count in ("parameters", "macs")]
-        table.add_row(label, *[""] * 6, *counts, "")
+        table.add_row(label, *[""] * 6, *counts, *[""] * 3)
     return table
 
 
@@ -75,6 +78,8 @@ def cells(row: Row) -> list[str]:
         f"{row.parameters:,}" if row.parameters else "",
         f"{row.macs:,}" if row.macs else "",
         "" if row.receptive_field is None else "x".join(map(str, row.receptive_field)),
+        "" if row.field_stride is None else _pair(row.field_stride),
+        "" if row.field_start is None else _pair(row.field_start),
     ]
 
 

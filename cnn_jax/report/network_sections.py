@@ -124,7 +124,7 @@ def layers(restored: Restored) -> Section:
     rows = layer_table(restored.model, size)
     lines = tuple(tuple(cells(row)) for row in rows)
     totals = [sum(getattr(row, what) for row in rows) for what in ("parameters", "macs")]
-    end = ("total", *[""] * 6, *(f"{total:,}" for total in totals), "")
+    end = ("total", *[""] * 6, *(f"{total:,}" for total in totals), *[""] * 3)
     caption = f"Images of {'x'.join(map(str, size))}, {len(record.class_names)} classes"
     content = Table(caption, (*WORDS, *NUMBERS), (*lines, end), words=len(WORDS))
     return Section("Layers", [page.table(content)])

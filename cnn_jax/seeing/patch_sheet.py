@@ -58,7 +58,9 @@ def patch_sheet(
     notes = [_notes_of_field(subject, layer), _notes_of_rule(rule)]
     if beyond:
         notes.append("Grey edges lie beyond the image, where the network sees padding.")
-    sheet = Sheet(f"{subject.title}: what excites {layer} most", rows, notes, headings, side=80)
+    patch = max(rows[0][0].image.shape[:2]) if rows else 0
+    side = min(160, max(80, patch))
+    sheet = Sheet(f"{subject.title}: what excites {layer} most", rows, notes, headings, side=side)
     return sheet, {"maps": numbers}
 
 
@@ -67,8 +69,8 @@ def _notes_of_field(subject: Subject, layer: str) -> str:
     if field is None or field.size[0] >= size[0] or field.size[1] >= size[1]:
         return "Units of this layer see no less than the image, which is shown whole."
     return (
-        f"A unit sees {field.size[0]} x {field.size[1]} pixels, shown exactly; above each sheet of "
-        "what is sent back stands its patch, with the unit's value and the class of the image."
+        f"A unit sees {field.size[0]} x {field.size[1]} pixels, shown exactly; below each patch "
+        "stand the unit's value and the class of the image, then what is sent back."
     )
 
 

@@ -21,14 +21,17 @@ import flax.serialization
 import jax
 import jax.numpy as jnp
 import orbax.checkpoint as ocp
+from jax.experimental import multihost_utils
 from orbax.checkpoint import checkpoint_managers
 
 from cnn_jax import files
 from cnn_jax.config.problems import InputError
+from cnn_jax.devices.distributed import wait_for_all
 from cnn_jax.devices.leaving import leave
 from cnn_jax.step.state import FORMAT_VERSION, TrainState
 from cnn_jax.storage.checkpoint_digest import SEALED, Digests, seal
 from cnn_jax.storage.resume_point import first_line, resume_point
+from cnn_jax.storage.working_copy import copy_of, settled
 
 METRIC = "top1_error"
 LATEST, BEST = "latest", "best"
@@ -101,6 +104,9 @@ class Checkpoints:
                 )
         self._digests = Digests(self.directory, run.resolve() / "checkpoint_digests")
         self._read_only, self._lead = read_only, jax.process_index() == 0
+        self._apart = jax.process_count() > 1 and copy_of(run) is not None
+        if self._apart and not read_only:
+            self.directory.mkdir(exist_ok=True)  # the storage layer makes that of process 0 alone
         self._bytes = 0  # of the state that is being written
         if read_only and not self.directory.is_dir():
             raise InputError(f"{run} holds no checkpoints")
@@ -158,7 +164,10 @@ class Checkpoints:
             error: top-1 error on validation at this step, where it was measured.
         """
         tree = flax.serialization.to_state_dict(state)
-        if jax.default_backend() == "cpu":
+        if self._apart:
+            # No disk is shared: process 0 writes all of it, and the others no part.
+            tree = multihost_utils.process_allgather(tree, tiled=True)
+        elif jax.default_backend() == "cpu":
             # The writer reads the buffers themselves there, and the next step overwrites them.
             tree = jax.tree.map(jnp.copy, tree)
         about = {"format": FORMAT_VERSION, "step": step, SEALED: True} | record
@@ -189,7 +198,7 @@ class Checkpoints:
         return True
 
     def wait(self) -> None:
-        """Waits until everything is on the disk.
+        """Waits until everything is on the disk; of a store, until it is there.
 
         Raises:
             InputError: it could not be written.
@@ -199,6 +208,9 @@ class Checkpoints:
             self._manager.check_for_errors()
         except Exception as problem:  # whatever the storage layer makes of a disk
             raise self._cannot_write(problem) from problem
+        settled(self.directory)
+        if self._apart:
+            wait_for_all("checkpoints in the store")
 
     def _cannot_write(self, problem: Exception) -> InputError:
         cause: BaseException = problem

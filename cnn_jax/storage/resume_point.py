@@ -12,6 +12,7 @@ import jax
 from cnn_jax.config.problems import InputError
 from cnn_jax.devices import distributed
 from cnn_jax.storage.checkpoint_digest import Digests
+from cnn_jax.storage.working_copy import copy_of
 
 T = TypeVar("T")
 
@@ -92,6 +93,9 @@ def _pass_over(newer: list[int], chosen: int, digests: Digests, harms: dict[int,
                 "other is there, and it is used unchecked"
             )
             warnings.warn(text, stacklevel=4)
+    elif copy_of(digests.checkpoints) is not None:  # each has its own, of the same store
+        for step in newer:
+            digests.set_aside(step)
     distributed.wait_for_all(f"checkpoint {chosen} chosen")
 
 

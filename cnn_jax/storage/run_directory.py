@@ -19,6 +19,7 @@ from cnn_jax.config.identity import config_hash, difference, to_tree
 from cnn_jax.config.problems import InputError
 from cnn_jax.config.saved import complete
 from cnn_jax.files import read_json
+from cnn_jax.storage.working_copy import copy_of, settled
 
 __all__ = ["RunDirectory", "check_directory", "origin", "read_json"]
 
@@ -58,10 +59,19 @@ class RunDirectory:
             if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
                 why = f"it cannot be locked: {error.strerror}"
             raise InputError(f"--workdir={path}: {why}") from error
+        if (copy := copy_of(self.path)) is not None:
+            try:
+                copy.claim()
+            except InputError:
+                self._lock.close()
+                raise
 
     def close(self) -> None:
-        """Gives the lock back."""
-        self._lock.close()
+        """Gives the lock back; of a store, once all that was written is there."""
+        try:
+            settled(self.path)
+        finally:
+            self._lock.close()
 
     def claim(self, config: dict[str, Any]) -> None:
         """Writes `config.json`: from here on the directory belongs to this run.

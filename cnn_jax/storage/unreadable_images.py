@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cnn_jax import files
+from cnn_jax.storage.working_copy import copy_of
 
 NAME = "unreadable_images"  # a directory of the run; each process has a file in it
 
@@ -38,10 +39,14 @@ class UnreadableImages:
         except OSError as error:
             raise files.cannot_write(self._directory, error) from error
         files.write_json(self._path, dict(sorted(both.items())))
+        if (copy := copy_of(self._path)) is not None:
+            copy.send_file(self._path)  # not all processes bring what they write into a store
         self._kept = both
 
     def of_all(self) -> dict[str, str]:
         """Returns what all processes of all calls have kept, sorted by name."""
+        if (copy := copy_of(self._path)) is not None:
+            copy.fetch(NAME)
         found: dict[str, str] = {}
         for path in sorted(self._directory.glob("*.json")):
             found |= files.read_json(path) or {}

@@ -42,6 +42,7 @@ class Training(Engine):
         preemption: the signals.
         skipped: the steps that are left out.
         on_first_step: called once, when the first step of this process is made.
+        until: steps, an evaluation at their end, after which it pauses; None: it does not.
     """
 
     def __init__(
@@ -54,9 +55,10 @@ class Training(Engine):
         preemption: Preemption,
         skipped: frozenset[int],
         on_first_step: Callable[[], None] = lambda: None,
+        until: int | None = None,
     ):
         super().__init__(run, state, int(state.step))
-        self._skipped = skipped
+        self._skipped, self._until = skipped, run.plan.total_steps if until is None else until
         self.checkpoints, self.log, self.progress = checkpoints, log, progress
         self.preemption = preemption
         self._on_first_step = on_first_step
@@ -98,9 +100,21 @@ class Training(Engine):
 
     @property
     def going(self) -> Sequence[int]:
-        """The only member, unless the plateau schedule has ended the run."""
+        """The only member, unless the plateau schedule has ended the run, or it pauses."""
+        return () if self.ended_by_plateau or self.paused else (0,)
+
+    @property
+    def ended_by_plateau(self) -> bool:
+        """Whether the plateau schedule has ended the run."""
         rule = self.run.plateau
-        return () if rule is not None and rule.over(self.state.plateau) else (0,)
+        return rule is not None and bool(rule.over(self.state.plateau))
+
+    @property
+    def paused(self) -> bool:
+        """Whether it stands where it was asked to pause, and is evaluated there."""
+        if self.step < self._until or self.step >= self.run.plan.total_steps:
+            return False
+        return self.step > self._until or self.has_evaluation(0)
 
     def advance(self, first: int, steps: int) -> HostMetrics:
         """Makes steps by the feed."""

@@ -23,6 +23,8 @@ import threading
 from types import TracebackType
 from typing import Any, NoReturn
 
+from cnn_jax.storage.working_copy import in_words
+
 PREEMPTED = 75  # exit code: a checkpoint is saved, run the same command again
 AHEAD = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU)
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, *AHEAD)
@@ -166,7 +168,7 @@ class Droppable:
     def write(self, text: str) -> int:
         """Writes text, as far as somebody takes it."""
         try:
-            self.stream.write(text)
+            self.stream.write(in_words(text))
         except (OSError, ValueError) as error:  # broken, full or closed
             self._drop(error)
         return len(text)

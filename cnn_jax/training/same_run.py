@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 import time
@@ -25,6 +26,7 @@ from cnn_jax.devices.distributed import (
     text_from_lead,
 )
 from cnn_jax.storage.run_directory import origin
+from cnn_jax.storage.working_copy import copy_of
 from cnn_jax.training.run import Run
 
 # Each host may have its own: nothing that is computed depends on them.
@@ -44,17 +46,19 @@ LOOKED_AT = 64  # records of a split that is read from files
 SPLITS = ("train", "validation", "test")
 
 
-def check_same_program(config: Config) -> None:
+def check_same_program(config: Config, plan: Mapping[str, Any] | None = None) -> None:
     """Checks that all processes have the same config, code and libraries; all must call.
 
     Args:
         config: validated.
+        plan: what else must be the same, as the factors of an ablation, by name.
 
     Raises:
         InputError: on all of them, key by key, where they do not.
     """
     if not alone():
-        check_equal("what to run", config_facts(config) | code_facts())
+        facts = config_facts(config) | dict(_flat(plan or {})) | code_facts()
+        check_equal("what to run", facts)
 
 
 def config_facts(config: Config) -> dict[str, Any]:
@@ -103,20 +107,26 @@ def check_same_directory(directory: Path, lead: bool) -> None:
     """
     if alone():
         return
-    mark = directory / MARK
+    mark, copy = directory / MARK, copy_of(directory)
     told = secrets.token_hex(8) if lead else ""
     problem = None
     if lead:
         try:
             files.write_text(mark, told)
+            if copy is not None:
+                copy.send_file(mark)
         except InputError as error:
             problem = str(error)
     told, problem = json.loads(text_from_lead(json.dumps([told, problem])))
     if problem is not None:
         raise InputError(problem)
+    if copy is not None and not lead:
+        copy.fetch()  # as process 0 found it
     seen = gather_texts("yes" if _sees(mark, told) else str(directory.absolute()))
     if lead:
         mark.unlink(missing_ok=True)
+        if copy is not None:
+            copy.delete(mark)
     if blind := [f"process {i} in {text}" for i, text in enumerate(seen) if text != "yes"]:
         raise InputError(
             f"--workdir={directory}: what process 0 writes there is not seen by "
@@ -134,11 +144,10 @@ def code_digest() -> str:
 def _sees(mark: Path, told: str) -> bool:
     until = time.monotonic() + SECONDS_UNTIL_SEEN
     while True:
-        try:
-            if mark.read_text() == told:
+        with contextlib.suppress(OSError):
+            copy = copy_of(mark)
+            if (mark.read_text() if copy is None else copy.read(mark)) == told:
                 return True
-        except OSError:
-            pass
         if time.monotonic() > until:
             return False
         time.sleep(0.1)

@@ -29,12 +29,14 @@ from cnn_jax.storage.run_directory import RunDirectory, check_directory, origin,
 from cnn_jax.storage.unreadable_images import UnreadableImages
 from cnn_jax.storage.warm_start import FILE as WARM_START
 from cnn_jax.storage.warm_start import WarmStart, read_start, warm_start
+from cnn_jax.storage.working_copy import copy_of, settled
 from cnn_jax.training import what_broke
 from cnn_jax.training.card import card
 from cnn_jax.training.data_dependent_init import check_section
 from cnn_jax.training.guard import DivergedError
 from cnn_jax.training.judged import NO_VALIDATION, judged, validation_in_words
 from cnn_jax.training.loop import Training
+from cnn_jax.training.pause import PausedError
 from cnn_jax.training.preemption import Preemption
 from cnn_jax.training.progress import ProgressReport, Waiting
 from cnn_jax.training.rollback import read_skipped
@@ -85,7 +87,13 @@ class Outcome:
         )
 
 
-def train(config: Config, workdir: str | Path, preemption: Preemption, began: float) -> Outcome:
+def train(
+    config: Config,
+    workdir: str | Path,
+    preemption: Preemption,
+    began: float,
+    until: int | None = None,
+) -> Outcome:
     """Trains a run from where it stands to its end.
 
     Args:
@@ -93,8 +101,10 @@ def train(config: Config, workdir: str | Path, preemption: Preemption, began: fl
         workdir: the run directory.
         preemption: the signals, already listened to.
         began: `time.time()` at the start of the process.
+        until: a step at which it is evaluated, and pauses; None: it goes to its end.
 
     Raises:
+        PausedError: it has come to `until`.
         InputError: the config does not fit the data, the devices or the run directory.
         PreemptionRequested: a signal came; a checkpoint is saved.
         DivergedError: the guard stopped the run.
@@ -127,7 +137,7 @@ def train(config: Config, workdir: str | Path, preemption: Preemption, began: fl
         result = None
         while result is None:
             try:
-                result = _train(run, Path(workdir), preemption, began, start)
+                result = _train(run, Path(workdir), preemption, began, start, until)
             except DivergedError as error:
                 if _goes_back(run, Path(workdir), error):
                     continue
@@ -171,7 +181,12 @@ def read_result(directory: Path) -> dict[str, Any] | None:
 
 
 def _train(
-    run: Run, directory: Path, preemption: Preemption, began: float, start: WarmStart | None
+    run: Run,
+    directory: Path,
+    preemption: Preemption,
+    began: float,
+    start: WarmStart | None,
+    until: int | None,
 ) -> dict[str, Any]:
     config, lead = run.config, run.devices.lead
     checkpoints = Checkpoints(directory, config.checkpoint.keep)
@@ -214,16 +229,20 @@ def _train(
 
     skipped = read_skipped(directory)
     training = Training(
-        run, state, checkpoints, log, progress, preemption, skipped.steps, on_first_step
+        run, state, checkpoints, log, progress, preemption, skipped.steps, on_first_step, until
     )
     with ExitStack() as at_the_end:
         for close in (checkpoints.close, log.close, progress.close):
             at_the_end.callback(close)
         try:
             training.fit()
+            if training.paused and not training.ended_by_plateau:
+                raise PausedError(training.step)
             epoch = run.plan.epoch(training.step)
             test = _test_errors(training, log)
             log.write("test", training.step, epoch, test)
+        except PausedError:
+            raise
         except DivergedError as error:
             if config.guard.look_back and run.devices.processes == 1:
                 error.found = _look_back(training, error.step)
@@ -265,6 +284,7 @@ def _goes_back(run: Run, directory: Path, error: DivergedError) -> bool:
     wait_for_all("what is left out read")
     if run.devices.lead:
         after.write(directory)
+        settled(directory)
         last = after.rollbacks[-1]
         print(
             f"{error}\ngoing back to the checkpoint of step {last['checkpoint']}, and on without "
@@ -273,6 +293,9 @@ def _goes_back(run: Run, directory: Path, error: DivergedError) -> bool:
             flush=True,
         )
     wait_for_all("what is left out written")
+    copy = copy_of(directory)
+    if copy is not None and not copy.writes:
+        copy.fetch()
     return True
 
 

@@ -19,6 +19,7 @@ from absl import flags
 from ml_collections import FrozenConfigDict
 
 from cnn_jax.config.ablation import Ablation
+from cnn_jax.config.addresses import checked_address, is_address
 from cnn_jax.config.problems import InputError, hint
 from cnn_jax.config.search import Search
 from experiments import command_line
@@ -94,6 +95,10 @@ def checked(command: list[str], processes: int | None) -> Launched:
         raise InputError(f"there is no experiments.{binary}{hint(binary, known)}")
     words = command_line.split([binary, *arguments])
     _check_flags(binary, words.others[1:])
+    for word in words.others:
+        flag, _, value = word.partition("=")
+        if flag == "--workdir" and is_address(value):
+            checked_address(flag, value)
     for key, _ in words.overrides:
         if key in SET_HERE:
             raise InputError(f"--config.{key} is the launcher's to set: leave it out")

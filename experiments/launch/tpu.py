@@ -2,7 +2,7 @@ r"""Launch a run on TPU VMs: prints a script of gcloud commands, and with --subm
 
   python -m experiments.launch.tpu --zone=us-central2-b --accelerator=v4-32 \
       --runtime=tpu-ubuntu2204-base --spot --setup=setup.sh -- \
-      python -m experiments.train --config=configs/imagenet/resnet.py:50 --workdir=/mnt/runs/50
+      python -m experiments.train --config=configs/imagenet/resnet.py:50 --workdir=gs://bucket/runs/50
 
 The script asks for a queued resource, waits for it, runs --setup on every host, then the command on
 all of them at once, in --directory. What Google takes back is asked for again, and the same command
@@ -12,8 +12,9 @@ ends it; other failures are tried again, --failures times at most.
 The script goes on as long as the run does: let it run where it may, as under tmux. When it is lost
 the run is not, and the same command looks after it again; the resource costs money until then.
 
-The disks of the hosts go with them: the run directory must lie elsewhere, mounted on every host by
---setup. No TPU was at hand when this was written: the script is tested with a stand-in for gcloud.
+The disks of the hosts go with them: the run directory must lie elsewhere, in a bucket, or mounted
+on every host by --setup. No TPU was at hand when this was written: the script is tested with a
+stand-in for gcloud.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import sys
 
 from absl import flags
 
+from cnn_jax.config.addresses import is_address
 from cnn_jax.config.problems import InputError
 from experiments import command_line
 from experiments.launch import launched_command
@@ -151,10 +153,11 @@ def script(launched: launched_command.Launched) -> str:
     for flag in (ZONE, PROJECT, ACCELERATOR, RUNTIME):
         launched_command.one_word(flag.name, flag.value, r"[\w.:-]+")
     workdir = _workdir(launched.words)
-    if workdir is not None and not os.path.isabs(workdir):
+    if workdir is not None and not (is_address(workdir) or os.path.isabs(workdir)):
         raise InputError(
             f"--workdir={workdir} would lie on the disks of the hosts, which go with them; give "
-            "a directory that --setup mounts on all of them, as --workdir=/mnt/runs/fifty"
+            "a bucket, as --workdir=gs://bucket/runs/fifty, or a directory that --setup mounts on "
+            "all of them, as --workdir=/mnt/runs/fifty"
         )
     name = launched_command.named(NAME.value, launched)
     where = f"--zone={ZONE.value}" + (f" --project={PROJECT.value}" if PROJECT.value else "")

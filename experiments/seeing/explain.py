@@ -111,7 +111,8 @@ def run(asked: Asked) -> None:
         for method in wanted
     ]
     notes += said
-    sheet = Sheet(f"{subject.title}: explanations", rows, notes, headings, columns, side=112)
+    side = min(224, max(112, *subject.image_shape[:2]))
+    sheet = Sheet(f"{subject.title}: explanations", rows, notes, headings, columns, side=side)
     about = {"methods": list(wanted), "layer": maps, "patch": patch, "images": told}
     asked.save(sheet, "explain", about, restored)
 
@@ -140,17 +141,17 @@ def available(
 
     missing = {}
     if not subject.rectifies:
-        reason = f"the nonlinearity is {subject.model.nonlinearity}, and it is of rectifiers"
+        reason = f"it is defined for rectifiers, and here are {subject.model.nonlinearity} units"
         missing = dict.fromkeys(OF_RECTIFIERS, reason)
     try:
         layer or last_maps(subject)
     except command_line.InputError as error:
-        missing[OF_MAPS] = str(error)
+        missing[OF_MAPS] = str(error).removeprefix("grad_cam: ")
     for method in wanted:
         if method in missing:
-            raise command_line.InputError(f"--methods: no {method}: {missing[method]}")
+            raise command_line.InputError(f"--methods={method}: {missing[method]}")
     chosen = wanted or tuple(name for name in ORDER if name not in missing)
-    return chosen, [] if wanted else [f"no {name}: {why}" for name, why in missing.items()]
+    return chosen, [] if wanted else [f"{name} is left out: {why}" for name, why in missing.items()]
 
 
 def said_of(about: Mapping[str, Any]) -> list[str]:

@@ -10,6 +10,7 @@ import pytest
 
 from cnn_jax.ablation.own_runs import curve_of
 from cnn_jax.ablation.population import MemberResult, train_members
+from cnn_jax.ablation.shares import Share, share_of
 from cnn_jax.config.problems import InputError
 from cnn_jax.storage.metrics_log import read_metrics
 from cnn_jax.training import loop, session
@@ -54,12 +55,26 @@ def from_files(root: Path) -> dict[str, Any]:
 
 def test_a_run_of_its_own_is_the_member_of_a_population(tmp_path: Path) -> None:
     found = members(seeds=1, parallel__devices=1)
-    one_by_one = train_members(found, tmp_path / "runs", strategy="runs", say=quiet)
+    first = train_members(found, tmp_path / "runs", share=Share(1, 2), say=quiet)
+    assert [one.member.index for one in first] == [1], "the other call has not begun"
+    one_by_one = train_members(found, tmp_path / "runs", share=Share(0, 2), say=quiet)
     together = train_members(found, tmp_path / "wave", strategy="sequential", say=quiet)
     for own, shared in zip(one_by_one, together, strict=True):
         assert own.curve == shared.curve, "bit for bit"
         assert own.final == {k: v for k, v in shared.final.items() if "train" not in k}
         assert (own.state, own.stopped_step) == (shared.state, shared.stopped_step)
+
+
+@pytest.mark.parametrize("text", ["4/4", "1", "-1/2", "0/0", "a/b", "1/4/2"])
+def test_a_share_that_there_is_not(text: str) -> None:
+    with pytest.raises(InputError, match=f"--share={text}: shares are numbered from 0; allowed: 0"):
+        share_of(text)
+
+
+def test_every_member_is_of_one_share() -> None:
+    shares = [share_of(f"{number}/3") for number in range(3)]
+    assert all(sum(share.has(index) for share in shares) == 1 for index in range(20))
+    assert share_of(None).whole and not shares[0].whole
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,10 @@ import pytest
 from cnn_jax.ablation import population_record
 from cnn_jax.ablation.factors import Member
 from cnn_jax.ablation.ranges import edges
-from cnn_jax.ablation.search import Round, Trial, check, member_of, run_search
+from cnn_jax.ablation.search import check, member_of, run_search
 from cnn_jax.ablation.search_picture import draw_search, places
 from cnn_jax.ablation.search_report import override_line, report
+from cnn_jax.ablation.trials import Round, Trial
 from cnn_jax.config import schema
 from cnn_jax.config.problems import InputError
 from tests.configs import quick

@@ -1,3 +1,5 @@
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -6,11 +8,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
+from cnn_jax.config.keys import Config
 from cnn_jax.config.problems import InputError
 from cnn_jax.data import sources
-from cnn_jax.data.augment import affine, augmentation, shifted, whole_offset
+from cnn_jax.data.augment import Augment, affine, augmentation, shifted, whole_offset
 from cnn_jax.data.colour import colour_of
 from tests import configs
+
+
+def compiled(config: Config, *also: Any, **kwargs: Any) -> Augment:
+    """Returns the augmentation of a config as one program: one by one its operations take long."""
+    augment = augmentation(config.data, *also, **kwargs)
+    assert augment is not None
+    return jax.jit(augment)
 
 
 def image(seed: int = 0) -> np.ndarray:
@@ -80,8 +90,7 @@ def test_squeezes_and_shears_of_examples(squeeze: float, shear: float) -> None:
     """Uniform in the logarithm and in the slope, up to what is asked for, the reverse as likely."""
     keys = {"data.squeeze": squeeze, "data.shear": shear, "data.flip": False}
     quiet = {"data.shift_pixels": 0.0, "data.rotation_degrees": 0.0, "data.border": "zero"}
-    augment = augmentation(configs.make(keys | quiet).data)
-    assert augment is not None
+    augment = compiled(configs.make(keys | quiet))
     # A square whose edges are ramps: its moments are those of the distorted square.
     square = np.zeros((41, 41, 1), np.uint8)
     square[14:27, 14:27] = 200
@@ -108,10 +117,7 @@ def test_squeezes_and_shears_of_examples(squeeze: float, shear: float) -> None:
 
 def test_older_draws_stay_where_a_squeeze_is_added() -> None:
     """A squeeze so small that it moves nothing changes nothing."""
-    before, after = (
-        augmentation(configs.make({"data.squeeze": squeeze}).data) for squeeze in (0.0, 1e-7)
-    )
-    assert before is not None and after is not None
+    before, after = (compiled(configs.make({"data.squeeze": x})) for x in (0.0, 1e-7))
     keys = jax.random.split(jax.random.key(3), 4)
     images = jnp.asarray(np.stack([image(i) for i in range(4)]).astype(np.uint8))
     np.testing.assert_allclose(before(keys, images), after(keys, images), atol=0.01)
@@ -124,8 +130,7 @@ def test_nothing_asked_for_is_nothing() -> None:
 
 @pytest.mark.parametrize("keys", [{"data.scale": 0.2}, {"data.elastic_alpha": 34.0}])
 def test_draws_belong_to_the_example_and_not_to_its_batch(keys: dict[str, float]) -> None:
-    augment = augmentation(configs.make(keys).data)
-    assert augment is not None
+    augment = compiled(configs.make(keys))
     keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(0), jnp.arange(6))
     images = jnp.asarray(np.stack([image(i) for i in range(6)]).astype(np.uint8))
     whole = augment(keys, images)
@@ -136,8 +141,7 @@ def test_draws_belong_to_the_example_and_not_to_its_batch(keys: dict[str, float]
 
 def test_flip_mirrors_about_half_of_the_images() -> None:
     only_flip = {"data.shift_pixels": 0.0, "data.rotation_degrees": 0.0}
-    augment = augmentation(configs.make(only_flip).data)
-    assert augment is not None
+    augment = compiled(configs.make(only_flip))
     x = image().astype(np.uint8)
     keys = jax.random.split(jax.random.key(1), 200)
     out = np.asarray(augment(keys, jnp.asarray(np.repeat(x[None], 200, 0))))
@@ -152,8 +156,7 @@ def test_whole_shift_is_pad_and_crop(pad: int) -> None:
     keys = {"data.shift_pixels": float(pad), "data.shift_form": "whole", "data.border": "mean"}
     quiet = {"data.rotation_degrees": 0.0}
     mean = np.random.default_rng(2).uniform(0.2, 0.6, (9, 12, 2))
-    augment = augmentation(configs.make(keys | quiet).data, mean=mean)
-    assert augment is not None
+    augment = compiled(configs.make(keys | quiet), mean=mean)
     x, count = image().astype(np.uint8), 400
     out = augment(
         jax.random.split(jax.random.key(1), count), jnp.asarray(np.repeat(x[None], count, 0))
@@ -209,8 +212,7 @@ def test_colours_change_behind_nothing_and_before_the_shift() -> None:
     keys = {"colour.name": "pca", "data.kwargs.channels": 3}
     config = configs.make(keys | {"data.shift_pixels": 0.0, "data.rotation_degrees": 0.0})
     colour = colour_of(config.colour, sources.load(config.data))
-    augment = augmentation(config.data, colour)
-    assert augment is not None
+    augment = compiled(config, colour)
     images = jnp.asarray(np.random.default_rng(0).integers(0, 255, (6, 9, 8, 3), np.uint8))
     out = np.asarray(augment(jax.random.split(jax.random.key(0), 6), images))
     for one, x in zip(out, np.asarray(images, np.float32), strict=True):

@@ -30,8 +30,9 @@ def columns(found: list[str], layer: str) -> list[str]:
 
 def test_a_network_in_full() -> None:
     found = lines(report(describe_published("alexnet_2012"), 128))
-    conv1 = ["conv1", "conv", "55x55x96", "11x11", "4", "0", "1", "34,944", "105,415,200", "11x11"]
-    assert columns(found, "conv1") == conv1
+    conv1 = ["conv1", "conv", "55x55x96", "11x11", "4", "0", "1", "34,944", "105,415,200"]
+    assert columns(found, "conv1") == [*conv1, "11x11", "4", "0"]
+    assert columns(found, "pool5")[-3:] == ["195x195", "32", "-64"], "every 32nd, from -64"
     assert columns(found, "fc8") == ["fc8", "dense", "1000", "4,097,000", "4,096,000"]
     assert columns(found, "total") == ["total", "60,965,224", "724,406,816"]
     text = "\n".join(found)
@@ -65,8 +66,8 @@ def test_where_two_variants_differ() -> None:
     found = lines(compare(first, other(first, "torchvision")))
     conv1 = [line.split() for line in found if " conv1 " in line]
     assert conv1 == [
-        ["paper", "conv1", "conv", "55x55x96", "0", "34,944", "105,415,200"],
-        ["torchvision", "conv1", "conv", "55x55x64", "2", "23,296", "70,276,800"],
+        ["paper", "conv1", "conv", "55x55x96", "0", "34,944", "105,415,200", "0"],
+        ["torchvision", "conv1", "conv", "55x55x64", "2", "23,296", "70,276,800", "-2"],
     ]
     assert len([line for line in found if " norm1 " in line]) == 1, "one of them has none"
     assert not [line for line in found if " fc6 " in line], "both have the same"

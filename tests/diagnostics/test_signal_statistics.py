@@ -10,6 +10,7 @@ from tests import configs
 SCHEMES = ["gaussian(std=0.01)", "he_normal", "lsuv", "published"]
 
 
+@pytest.mark.slow
 def test_schemes_differ_as_they_should(tmp_path: Path) -> None:
     kwargs = {"layers": (30,) * 4, "activation": "relu", "dropout_rate": 0.0}
     same = {"data.shift_pixels": 0.0, "data.rotation_degrees": 0.0, "data.flip": False}

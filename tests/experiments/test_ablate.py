@@ -129,6 +129,29 @@ def test_kill_9_at_any_time_gives_the_same_table(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_two_calls_at_the_same_time_make_the_table_of_one(tmp_path: Path) -> None:
+    given = (write(tmp_path), "--seeds=1", "--config.train.epochs=2")
+    whole = run(*given, f"--workdir={tmp_path}/whole", "--strategy=runs")
+    assert whole.returncode == 0, whole.stderr
+    shares = [
+        subprocess.Popen(
+            command(*given, f"--workdir={tmp_path}/parts", f"--share={number}/2"),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={k: v for k, v in os.environ.items() if k != "XLA_FLAGS"},
+        )
+        for number in range(2)
+    ]
+    said = [share.communicate(timeout=300)[0] for share in shares]
+    assert [share.returncode for share in shares] == [0, 0], said
+    assert all("member 2 of 2" in text for text in said)
+    assert any("everything lies in" in text for text in said), said
+    for name in ("table.md", "table.csv", "table.tex"):
+        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "parts" / name).read_bytes()
+
+
+@pytest.mark.slow
 def test_the_list_trains_nothing(tmp_path: Path) -> None:
     done = run(write(tmp_path), "--list", f"--workdir={tmp_path}/run")
     assert done.returncode == 0 and "program 1: 8 members" in done.stdout

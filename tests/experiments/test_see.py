@@ -20,6 +20,8 @@ TOO_EARLY = {
     "unexpected arguments: seven.png": ("filters", "--workdir=nowhere", "seven.png"),
     "--output is missing": ("filters", *DRAWN),
     "--workdir is missing": ("filters", "--random"),
+    "the pictures go, on a disk": ("filters", "--workdir=gs://bucket/run"),
+    "gs://bucket/pictures": ("filters", *DRAWN, "--output=gs://bucket/pictures"),
     "did you mean 'guided'": ("explain", "--workdir=nowhere", "--methods=guide", SEVEN),
     "--layer is missing": ("top", "--workdir=nowhere"),
 }
@@ -52,7 +54,7 @@ BAD = {
     "is defined for rectifiers (relu)": (
         *("top", "--layer=C3", "--rule=guided", "--config.model.kwargs.activation=tanh"),
     ),
-    "no guided: the nonlinearity is tanh": (
+    "--methods=guided: it is defined for rectifiers, and here are tanh units": (
         *("explain", "--methods=guided", "--config.model.kwargs.activation=tanh", SEVEN),
     ),
 }

@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 
+from cnn_jax.storage.working_copy import closed_in_the_end, directory
 from cnn_jax.training import loop, session
 from cnn_jax.training.preemption import Preemption
 from tests import configs
@@ -35,10 +36,9 @@ def die_at(step: int) -> None:
 def main(workdir: str, kill_at: int = 0, overrides: str = "{}") -> None:
     if kill_at:
         die_at(kill_at)
-    with Preemption() as preemption:
-        session.train(
-            configs.quick(OVERRIDES | json.loads(overrides)), workdir, preemption, time.time()
-        )
+    config = configs.quick(OVERRIDES | json.loads(overrides))
+    with closed_in_the_end(), Preemption() as preemption:
+        session.train(config, directory("--workdir", workdir), preemption, time.time())
 
 
 if __name__ == "__main__":

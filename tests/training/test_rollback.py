@@ -114,6 +114,7 @@ def test_killed_after_it_went_back_it_is_the_same_run(
     assert logs[0] == logs[1], "bit for bit"
 
 
+@pytest.mark.slow
 def test_it_ends_where_it_goes_back_too_often(tmp_path: Path) -> None:
     with pytest.raises(DivergedError):
         train(tmp_path, optim__learning_rate=1e6, schedule__warmup_epochs=0.0)

@@ -28,6 +28,7 @@ from tests import configs
 from tests.binaries import run
 from tests.data import files
 from tests.devices import test_distributed
+from tests.slow_but import slow_but
 from tests.training import test_resume
 
 STEPS = 20
@@ -72,7 +73,7 @@ def whole(photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.xdist_group("streamed")  # one whole run serves them both
-@pytest.mark.parametrize(("before", "after"), [(0, 2), (2, 0)])
+@pytest.mark.parametrize(("before", "after"), slow_but([(0, 2)], [(0, 2), (2, 0)]))
 def test_stopped_and_resumed_with_other_workers(
     before: int, after: int, photographs: Path, whole: Path, tmp_path: Path, monkeypatch: Any
 ) -> None:

@@ -14,6 +14,7 @@ from cnn_jax import files
 from cnn_jax.config.problems import InputError
 from cnn_jax.diagnostics.doctor.finding import Finding
 from cnn_jax.diagnostics.levels import FAIL, OK, WARN
+from cnn_jax.storage.working_copy import copy_of
 
 SAMPLE: Final = 64 << 20  # bytes that are written at most to learn the speed
 SECONDS_UNTIL_SEEN: Final = 10.0  # a shared file system may show a new file late
@@ -31,7 +32,9 @@ def mark(directory: Path, token: str, process: int) -> str:
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        files.write_text(directory / f"{MARK}{token}-{process}", token)
+        files.write_text(mine := directory / f"{MARK}{token}-{process}", token)
+        if (copy := copy_of(directory)) is not None:
+            copy.send_file(mine)
     except (InputError, OSError) as error:
         return str(error)
     return ""
@@ -60,8 +63,11 @@ def unseen(
 
 def unmark(directory: Path, token: str, process: int) -> None:
     """Removes this process's mark."""
-    with contextlib.suppress(OSError):
-        (directory / f"{MARK}{token}-{process}").unlink(missing_ok=True)
+    mine, copy = directory / f"{MARK}{token}-{process}", copy_of(directory)
+    with contextlib.suppress(OSError, InputError):
+        mine.unlink(missing_ok=True)
+        if copy is not None:
+            copy.delete(mine)
 
 
 def not_there(directory: Path) -> list[Path]:
@@ -120,7 +126,7 @@ def room(directory: Path, state_bytes: int, keep: int) -> Finding:
 
 
 def bytes_per_second(directory: Path, size: int) -> float:
-    """Returns how fast a directory takes bytes, down to the disk.
+    """Returns how fast a directory takes bytes, down to the disk, and on into its store.
 
     Args:
         directory: that takes them.
@@ -128,9 +134,10 @@ def bytes_per_second(directory: Path, size: int) -> float:
 
     Raises:
         OSError: it does not take them.
+        InputError: its store does not.
     """
     file = directory / f"{MARK}{os.getpid()}"
-    block = os.urandom(1 << 20)
+    block, copy = os.urandom(1 << 20), copy_of(directory)
     began = time.monotonic()
     try:
         with open(file, "wb") as out:
@@ -138,9 +145,13 @@ def bytes_per_second(directory: Path, size: int) -> float:
                 out.write(block)
             out.flush()
             os.fsync(out.fileno())
+        if copy is not None:
+            copy.send_file(file)
         return size / max(time.monotonic() - began, 1e-6)
     finally:
         file.unlink(missing_ok=True)
+        if copy is not None:
+            copy.delete(file)
 
 
 def time_to_save(speed: float, state_bytes: int, grace: float, lead: float) -> Finding:
@@ -205,7 +216,8 @@ def memory(available: int | None, free_on_device: Mapping[str, int], state_bytes
 
 
 def _holds(file: Path, token: str) -> bool:
+    copy = copy_of(file)
     try:
-        return file.read_text() == token
-    except (OSError, UnicodeDecodeError):
+        return (file.read_text() if copy is None else copy.read(file)) == token
+    except (OSError, UnicodeDecodeError, InputError):
         return False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import secrets
 import socket
 import time
@@ -27,12 +26,12 @@ from cnn_jax.diagnostics.doctor.finding import Finding, merged
 from cnn_jax.diagnostics.levels import FAIL, OK, WARN
 from cnn_jax.step.state import create_state
 from cnn_jax.storage.run_directory import check_directory
+from cnn_jax.storage.working_copy import directory
 from cnn_jax.training.progress import Waiting
 from cnn_jax.training.run import network_of, set_precision
 from cnn_jax.training.same_run import code_facts, config_facts, contents_of
 
 SECONDS_TO_MEET: Final = 30.0  # a run waits longer; a check is over in a minute
-STORE: Final = re.compile(r"[a-z0-9]+:/")  # pathlib makes one slash of two
 SPLITS: Final = ("train", "validation", "test")
 
 
@@ -50,14 +49,14 @@ class Examined(NamedTuple):
     stuck: bool
 
 
-def examine(config: Config, workdir: Path, lead_seconds: float) -> Examined:
+def examine(config: Config, workdir: str, lead_seconds: float) -> Examined:
     """Makes all checks; must run before anything touches a device, on all processes.
 
     Nothing is left behind, and what is wrong is in the findings.
 
     Args:
         config: validated.
-        workdir: of the run.
+        workdir: of the run; a path, or the address of a store.
         lead_seconds: between SIGTERM and the end, as the launcher asks for it.
     """
     devices_here = accelerators.present()
@@ -83,11 +82,12 @@ def examine(config: Config, workdir: Path, lead_seconds: float) -> Examined:
     found.append(accelerators.held(holders, ours, devices_here))
     dataset, of_data = _data(config)
     found += of_data
-    found.append(_workdir(config, workdir, count))
+    place, problem = _opened(workdir)
+    found.append(_workdir(config, place, problem, count))
     state_bytes, of_network = _state_bytes(config, dataset)
     found += of_network
     if state_bytes is not None:
-        found += _sizes(config, workdir, state_bytes, devices, lead_seconds)
+        found += _sizes(config, place, state_bytes, devices, lead_seconds)
     found.append(_clocks())
     stuck = False
     if all(json.loads(said) for said in gather_texts(json.dumps(devices is not None))):
@@ -182,16 +182,24 @@ def _data(config: Config) -> tuple[Dataset | None, list[Finding]]:
     return dataset, [meeting.equal("data", [one for _, one in said], shown, remedy)]
 
 
-def _workdir(config: Config, workdir: Path, count: int) -> Finding:
+def _opened(workdir: str) -> tuple[Path, str]:
+    """Returns where a run directory is worked on here, and why it cannot be, or nothing."""
+    try:
+        with Waiting(f"opening {workdir}"):
+            return directory("--workdir", workdir, light=True), ""
+    except InputError as error:
+        return Path(), str(error)
+
+
+def _workdir(config: Config, workdir: Path, problem: str, count: int) -> Finding:
     """Returns whether all processes write into one directory and read what the others wrote."""
-    me, made, problem = jax.process_index(), disks.not_there(workdir), ""
+    me, made = jax.process_index(), disks.not_there(workdir)
     token = text_from_lead(secrets.token_hex(8) if me == 0 else "")  # and nobody makes it before
     try:
-        check_directory(workdir, to_tree(config))
+        if not problem:
+            check_directory(workdir, to_tree(config))
     except (InputError, OSError) as error:
         problem = str(error)
-    if STORE.match(str(workdir)):
-        problem = f"{workdir} is an object store, and would be a folder of that name here: mount it"
     problem = problem or disks.mark(workdir, token, me)
     problems = gather_texts(problem)  # afterwards all have written
     missing = [] if any(problems) else disks.unseen(workdir, token, count)
@@ -238,8 +246,9 @@ def _sizes(
     try:
         with Waiting(f"writing into {place}"):
             speed = disks.bytes_per_second(place, min(disks.SAMPLE, max(1 << 23, state_bytes)))
-    except OSError as error:
-        return [*found, Finding("signals", FAIL, f"{place}: {error.strerror}", "make it writable")]
+    except (OSError, InputError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        return [*found, Finding("signals", FAIL, f"{place}: {why}", "make it writable")]
     grace = config.checkpoint.grace_seconds
     return [*found, disks.time_to_save(speed, state_bytes, grace, lead_seconds)]
 

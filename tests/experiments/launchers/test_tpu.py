@@ -87,7 +87,8 @@ def test_tpu_runs_the_very_words(stubs: Stubs, tmp_path: Path) -> None:
 
 
 def test_tpu_asks_for_slices_together(setup: Path) -> None:
-    text = printed("tpu", (*TPU, "--slices=2", *TRAIN, "--workdir=/x"), setup)
+    text = printed("tpu", (*TPU, "--slices=2", *TRAIN, "--workdir=gs://b/x"), setup)
+    assert "--workdir=gs://b/x --config.distributed.detect=True" in text
     assert "--node-count=2 --node-prefix=configs-smoke\n" in text and "--node-id" not in text
 
 
