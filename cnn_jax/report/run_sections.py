@@ -116,7 +116,7 @@ def while_training(run: RunFiles) -> Section:
             by_step.setdefault(int(number), []).append(file)
     steps = sorted(by_step)
     chosen = {steps[i * (len(steps) - 1) // (STEPS - 1)] for i in range(STEPS)} if steps else set()
-    parts = []
+    parts: list[str] = []
     for step in sorted(chosen, reverse=True):
         shown = "".join(
             page.picture(file.read_bytes(), f"Step {step:,}: {file.stem.rpartition('-')[0]}", "")
