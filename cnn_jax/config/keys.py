@@ -262,6 +262,13 @@ SCHEMA: dict[str, Section] = {
         "signal_statistics_every_steps": Key(
             0, RUN, "activations and gradients of every layer, every so many steps; 0: never", low=0
         ),
+        "pictures_every_epochs": Key(
+            0.0,
+            RUN,
+            "filters and explanations of fixed images, to TensorBoard and pictures/, every so many "
+            "epochs and at the end; 0: never",
+            low=0.0,
+        ),
         "example_ids": Key(False, RUN, "the ids of the batch in every logged line"),
         "tensorboard": Key(True, RUN, "write TensorBoard events"),
         "progress_bar": Key(True, RUN, "a progress bar on a terminal; plain lines elsewhere"),

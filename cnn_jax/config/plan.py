@@ -23,6 +23,7 @@ class RunPlan:
         steps_per_epoch: N / B, a fraction.
         evaluate_every: steps between evaluations on validation.
         checkpoint_every: steps between checkpoints.
+        pictures_every: steps between pictures of the network; 0: none.
     """
 
     train_examples: int
@@ -32,6 +33,7 @@ class RunPlan:
     steps_per_epoch: float
     evaluate_every: int
     checkpoint_every: int
+    pictures_every: int = 0
 
     def steps(self, epochs: float) -> int:
         """Returns the steps that make so many passes over train, rounded up."""
@@ -68,7 +70,7 @@ def make_plan(config: Config, train_examples: int) -> RunPlan:
             f"--config.train.epochs={INT32 * batch // train_examples}"
         )
     _check_it_trains(config, steps(config.train.epochs))
-    warmup = config.schedule.warmup_epochs
+    warmup, pictures = config.schedule.warmup_epochs, config.log.pictures_every_epochs
     return RunPlan(
         train_examples=train_examples,
         batch_size=batch,
@@ -77,6 +79,7 @@ def make_plan(config: Config, train_examples: int) -> RunPlan:
         steps_per_epoch=train_examples / batch,
         evaluate_every=steps(evaluation_epochs(config)),
         checkpoint_every=steps(config.checkpoint.every_epochs),
+        pictures_every=steps(pictures) if pictures > 0 else 0,
     )
 
 

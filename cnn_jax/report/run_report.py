@@ -45,6 +45,7 @@ def run_report(
     sections = [run_sections.errors(run), run_sections.curves(run)]
     sections += _network(run, checkpoint, split, data_directory, say)
     sections += [
+        run_sections.while_training(run),
         run_sections.config(run),
         run_sections.environment(run),
         run_sections.commands(run),

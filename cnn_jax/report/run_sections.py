@@ -20,6 +20,7 @@ from cnn_jax.report.page import Section
 from cnn_jax.report.run_files import RunFiles
 from cnn_jax.training.curves import draw_curves
 
+STEPS = 5  # of which pictures are shown, evenly spread
 INTERVAL = (
     "The interval is Wilson's, of 95 %, over the examples counted: it knows nothing of other "
     "seeds. Each example counts once."
@@ -104,6 +105,25 @@ def curves(run: RunFiles) -> Section:
     )
     words = "learning curves: loss and error of train and validation by epoch"
     return Section("Curves", [page.picture(drawn, caption, words, plot=True)])
+
+
+def while_training(run: RunFiles) -> Section:
+    """Returns the pictures of `log.pictures_every_epochs`, the last ones first, others folded."""
+    by_step: dict[int, list[Path]] = {}
+    for file in (run.path / "pictures" / "training").glob("*-*.png"):
+        number = file.stem.rpartition("-")[2]
+        if number.isdecimal():
+            by_step.setdefault(int(number), []).append(file)
+    steps = sorted(by_step)
+    chosen = {steps[i * (len(steps) - 1) // (STEPS - 1)] for i in range(STEPS)} if steps else set()
+    parts: list[str] = []
+    for step in sorted(chosen, reverse=True):
+        shown = "".join(
+            page.picture(file.read_bytes(), f"Step {step:,}: {file.stem.rpartition('-')[0]}", "")
+            for file in sorted(by_step[step])
+        )
+        parts.append(page.folded(f"after {step:,} steps", shown) if parts else shown)
+    return Section("While it trained", parts)
 
 
 def config(run: RunFiles) -> Section:

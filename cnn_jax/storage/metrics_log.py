@@ -15,6 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
+
 from cnn_jax import files
 from cnn_jax.config.problems import InputError
 
@@ -74,6 +76,12 @@ class MetricsLog:
             for layer, values in layers.items():
                 for name, value in values.items():
                     self._events.add(f"signals/{name}/{layer}", value, step)
+
+    def write_pictures(self, step: int, pictures: dict[str, np.ndarray]) -> None:
+        """Writes pictures, uint8 (H, W, 3), to TensorBoard by their names; nowhere else."""
+        if self._events is not None:
+            for name, picture in pictures.items():
+                self._events.add_picture(f"pictures/{name}", picture, step)
 
     def has_evaluation(self, step: int) -> bool:
         """Whether the log holds the evaluation on validation at `step`."""
@@ -156,9 +164,10 @@ class Events:
         # Imported here: a run without events need not wait for it.
         from tensorboardX.event_file_writer import EventsWriter
         from tensorboardX.proto.event_pb2 import Event, SessionLog
-        from tensorboardX.summary import scalar
+        from tensorboardX.summary import image, scalar
 
-        self._directory, self._event, self._scalar = directory, Event, scalar
+        self._directory, self._event = directory, Event
+        self._scalar, self._image = scalar, image
 
         def begin() -> None:
             directory.mkdir(exist_ok=True)
@@ -172,9 +181,11 @@ class Events:
 
     def add(self, name: str, value: float, step: int) -> None:
         """Appends one scalar."""
-        summary = self._scalar(name, value)
-        event = self._event(wall_time=time.time(), step=step, summary=summary)
-        self._try(lambda: self._writer.write_event(event))
+        self._append(self._scalar(name, value), step)
+
+    def add_picture(self, name: str, picture: np.ndarray, step: int) -> None:
+        """Appends one picture, uint8 (H, W, 3)."""
+        self._append(self._image(name, picture, dataformats="HWC"), step)
 
     def flush(self) -> None:
         """Brings all events onto the disk."""
@@ -183,6 +194,10 @@ class Events:
     def close(self) -> None:
         """Flushes and closes the file."""
         self._try(self._writer.close)
+
+    def _append(self, summary: Any, step: int) -> None:
+        event = self._event(wall_time=time.time(), step=step, summary=summary)
+        self._try(lambda: self._writer.write_event(event))
 
     def _try(self, write: Any) -> None:
         try:

@@ -26,6 +26,7 @@ from cnn_jax.training.layer_statistics import LayerStatistics
 from cnn_jax.training.preemption import Preemption, PreemptionRequested
 from cnn_jax.training.progress import ProgressReport
 from cnn_jax.training.run import Run
+from cnn_jax.training.run_pictures import RunPictures
 from cnn_jax.training.what_broke import what_broke
 
 
@@ -64,6 +65,7 @@ class Training(Engine):
         self._feed = make_feed(run, state)
         self._statistics_every = run.config.log.signal_statistics_every_steps
         self._statistics = LayerStatistics(run) if self._statistics_every else None
+        self._pictures = RunPictures(run, checkpoints.directory.parent)
         self._eval_step = run.devices.compile_eval_step(
             make_eval_step(run.recipe.model, run.preprocessing, run.recipe.view.axis_name)
         )
@@ -94,6 +96,7 @@ class Training(Engine):
             raise
         self.checkpoints.wait()
         self.preemption.saved_step = self.checkpoints.latest
+        self._draw_if_due()
 
     @property
     def going(self) -> Sequence[int]:
@@ -212,13 +215,21 @@ class Training(Engine):
         return [tree]
 
     def before_steps(self) -> None:
-        """Measures the layers, where that is asked for."""
+        """Draws the network and measures its layers, where that is asked for."""
+        self._draw_if_due()
         every = self._statistics_every
         if self._statistics is None or self.step % every or self.log.has_signals(self.step):
             return
         with self.progress.waiting("measuring the layers"):
             layers = self._statistics.measure(self.state, self.step)
         self.log.write_signals(self.step, self.run.plan.epoch(self.step), layers)
+
+    def _draw_if_due(self) -> None:
+        if not self._pictures.due(self.step, self.over):
+            return
+        with self.progress.waiting("drawing what the network sees"):
+            drawn = self._pictures.draw(self.state, self.step)
+        self.log.write_pictures(self.step, drawn)
 
     def save_if_due(self) -> None:
         """Saves a regular checkpoint, and that of the best evaluation so far."""
@@ -229,9 +240,10 @@ class Training(Engine):
 
     @property
     def stops_every(self) -> Sequence[int]:
-        """Between evaluations, checkpoints and measurements."""
+        """Between evaluations, checkpoints, measurements and pictures."""
         plan = self.run.plan
-        return (plan.evaluate_every, plan.checkpoint_every, self._statistics_every)
+        measured = (self._statistics_every, plan.pictures_every)
+        return (plan.evaluate_every, plan.checkpoint_every, *measured)
 
     def _best_so_far(self) -> bool:
         error, best = self._validation_error, self.checkpoints.best_error
