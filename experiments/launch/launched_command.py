@@ -27,7 +27,8 @@ from experiments import command_line
 EXPERIMENTS = Path(command_line.__file__).parent
 DETECT = "--config.distributed.detect=True"
 SET_HERE = {f"distributed.{key}" for key in ("coordinator", "processes", "process_id", "detect")}
-JOIN = ("doctor", "evaluate", "reproduce", "seeds", "train")  # binaries that join other processes
+# Binaries that join other processes.
+JOIN = ("ablate", "doctor", "evaluate", "reproduce", "search", "seeds", "train")
 RUNS = "command_line.run(main)"  # what a binary ends with
 GRACE_WITHOUT_A_CONFIG = 20.0
 SECONDS_TO_SAVE = 100  # for the checkpoint, after the running step was waited for

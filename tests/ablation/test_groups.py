@@ -133,7 +133,7 @@ def test_the_list_of_programs() -> None:
         ({"model.kwargs.activation": "rely"}, "activation 'rely' is unknown; did you mean 'relu'"),
         ({"optim.frozen": "fc9"}, "config.optim.frozen names 'fc9'"),
         ({"data.train_examples": 1000}, "data.train_examples = 1000"),
-        ({"distributed.detect": True}, "all members train in one process"),
+        ({"distributed.detect": True}, "config.distributed must be the same for all members"),
         ({"precision.compute": "bfloat16"}, "precision must be the same"),
     ],
     ids=str,
