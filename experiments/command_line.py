@@ -183,9 +183,7 @@ def parse_config(
 def parse_plan(
     argv: list[str], usage: str, kind: type[Plan], values: flags.FlagValues = flags.FLAGS
 ) -> tuple[str, Plan]:
-    """Parses the flags of a binary that takes an ablation or a search by --config=FILE.
-
-    --config.section.key=value overrides its base, after the changes of the file.
+    """Parses the flags of a binary with an ablation or a search; overrides change its base last.
 
     Args:
         argv: the program and its arguments.

@@ -21,6 +21,8 @@ from pathlib import Path
 from absl import flags
 
 from cnn_jax import files
+from cnn_jax.config.addresses import is_address
+from cnn_jax.storage.working_copy import directory
 from experiments import command_line
 
 WORKDIR = flags.DEFINE_string("workdir", None, "run directory")
@@ -34,10 +36,12 @@ DATA = flags.DEFINE_string("data_directory", None, "where the data lies now")
 def main(argv: list[str]) -> int:
     """Parses, reads, looks and writes the page."""
     command_line.nothing_else(command_line.parse(argv, __doc__ or ""))
-    places = [Path(text) for text in (WORKDIR.value, ABLATION.value) if text]
-    if len(places) != 1:
+    given = [text for text in (WORKDIR.value, ABLATION.value) if text]
+    if len(given) != 1:
         raise command_line.InputError("give a run or an ablation, as --workdir=runs/digits-lenet5")
-    (place,) = places
+    if is_address(given[0]) and not OUTPUT.value:
+        raise command_line.InputError(f"--output is missing: nothing is put into {given[0]}")
+    place = directory("--workdir", given[0], new=False)
     output = Path(OUTPUT.value or place / "report.html")
     if not place.is_dir():
         raise command_line.InputError(f"{place} is no directory")

@@ -79,7 +79,7 @@ def hopeless(
         ranked = best_first([trial for trial in going if trial.validation_error is not None])
         stopped |= {trial.index: rung.epochs for trial in ranked[rung.kept :]}
         say(
-            f"after {rung.epochs:g} epochs: {min(rung.kept, len(ranked))} of {len(ranked)} trials "
-            "go on, the best on validation"
+            f"after {rung.epochs:.3g} epochs: {min(rung.kept, len(ranked))} of {len(ranked)} "
+            "trials go on, the best on validation"
         )
     return stopped

@@ -210,7 +210,10 @@ def _results(
 
 def _result(member: Member, record: dict[str, Any], until: Mapping[int, int]) -> MemberResult:
     record = in_present_words(record)
-    if (step := until.get(member.index)) is not None:
+    step = until.get(member.index)
+    if step is None and "final" not in record:  # it is at its end, others of its wave have paused
+        step = max(record["curve"]["validation_step"], default=0)
+    if step is not None:
         record = paused_at(record, step)
     return MemberResult(member, **_with_nan(record))
 

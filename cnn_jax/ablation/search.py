@@ -196,7 +196,7 @@ def _opening(
     count, folds = len(search.stages), f" on {search.folds} folds" * (search.folds > 1)
     lines = [f"stage {number} of {count}: {stage.trials} trials of {stage.epochs:g} epochs{folds}"]
     lines += [f"  {key}: {in_words(drawn)}" for key, drawn in ranges.items()]
-    lines += [f"  {rung.kept} go on after {rung.epochs:g} epochs" for rung in rungs]
+    lines += [f"  left after {rung.epochs:.3g} epochs: {rung.kept}" for rung in rungs]
     if search.halving > 1 and not rungs:
         lines.append("  no trial stops early: there are too few, or too few evaluations in them")
     return "\n".join(lines)
@@ -222,7 +222,7 @@ class _Trainer:
             return self._train(self._members, self._where)
         trial_of = {one.index: one.index // self._search.folds for one in self._members}
         epochs = {i: until[trial] for i, trial in trial_of.items() if trial in until}
-        return self._train(self._members, self._where, Pauses(epochs, final))
+        return self._train(self._members, self._where, pauses=Pauses(epochs, final))
 
     def trials(self, results: Sequence[Any], until: Mapping[int, float]) -> list[Trial]:
         """Returns what became of the trials."""

@@ -35,7 +35,7 @@ def best_table(rounds: Sequence[Round], number: int) -> Table:
             f"{100 * (trial.validation_error or 0.0):.2f}{_between_folds(trial)}",
             f"{trial.validation_loss:.4f}",
             "" if trial.train_error is None else f"{100 * trial.train_error:.2f}",
-            *([f"{trial.epochs or stage.epochs:g}"] if stopped else []),
+            *([f"{trial.epochs or stage.epochs:.3g}"] if stopped else []),
         )
         for place, trial in enumerate(ranked[:SHOWN], start=1)
     )
@@ -61,7 +61,7 @@ def _stopped(stopped: Sequence[Trial], trials: int) -> list[str]:
     if not stopped:
         return []
     counts = sorted(Counter(trial.epochs or 0.0 for trial in stopped).items())
-    after = ", ".join(f"{count} after {epochs:g} epochs" for epochs, count in counts)
+    after = ", ".join(f"{count} after {epochs:.3g} epochs" for epochs, count in counts)
     return [
         f"{len(stopped)} of {trials} trials were stopped early, as others were better on "
         f"validation by then: {after}. They stand below those that were not."

@@ -76,7 +76,7 @@ class WorkingCopy:
         Args:
             below: how the names begin that are looked at.
         """
-        with _of(self.store):
+        with self._sending, _of(self.store):
             self._fetch(below)
 
     def _fetch(self, below: str) -> None:

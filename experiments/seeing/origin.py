@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from absl import flags
 
 from cnn_jax.config.problems import InputError
+from cnn_jax.storage.working_copy import directory
 from experiments import command_line
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ def looked_at(config: command_line.Config | None) -> Restored:
         averaged=flag("averaged"),
     )
     workdir = None if flag("weights") else flag("workdir")
+    if workdir is not None:
+        workdir = directory("--workdir", workdir, new=False)
     restored = trained_network(workdir, flag("checkpoint"), flag("weights"), config, use)
     if flag("random"):
         return drawn_again(restored)

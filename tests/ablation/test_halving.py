@@ -52,9 +52,9 @@ EVERY = {"evaluation.every_epochs": 1.0}
 
 
 def test_the_rungs_of_a_bracket() -> None:
-    """As Table 1 of Li et al. has them for eta = 3: n, n/3, n/9, ... of a third as many epochs."""
+    """As the bracket s = 3 of Table 1 of Li et al. (2018): R = 81, eta = 3."""
+    assert rungs_of(Stage(27, 81.0), 3, 1.0) == [Rung(3.0, 9), Rung(9.0, 3), Rung(27.0, 1)]
     stage = ONE[0]
-    assert rungs_of(stage, 3, 1.0) == [Rung(1.0, 9), Rung(3.0, 3), Rung(9.0, 1)]
     assert rungs_of(stage, 3, 2.0) == [Rung(3.0, 9), Rung(9.0, 3)], "no evaluation before"
     assert rungs_of(replace(stage, trials=5), 3, 1.0) == [Rung(9.0, 1)], "one has to go on"
     assert rungs_of(stage, 1, 1.0) == rungs_of(replace(stage, trials=1), 2, 1.0) == []

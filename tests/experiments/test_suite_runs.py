@@ -132,7 +132,8 @@ def test_killed_at_random_it_ends_in_the_same_table(
     def started(workdir: Path) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "tests.experiments.suite_on_small_files"]
         command += ["--suite=mnist", f"--data_directory={files}", f"--workdir={workdir}"]
-        command += ["--rows=mnist/lenet5:1998*", "--seeds=2", "--config.train.epochs=200"]
+        command += ["--rows=mnist/lecun_1998:linear,mnist/lenet5:1998", "--seeds=2"]
+        command += ["--config.train.epochs=200"]
         command += ["--config.train.batch_size=4", "--config.log.progress_bar=false"]
         return subprocess.Popen(
             command, cwd=root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
