@@ -200,9 +200,9 @@ def trained_steps(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     begun: list[int] = []
     train = wave.Wave.train
 
-    def noted(self: wave.Wave) -> Any:
+    def noted(self: wave.Wave, final: bool = True) -> Any:
         begun.append(self.step)
-        return train(self)
+        return train(self, final)
 
     monkeypatch.setattr(wave.Wave, "train", noted)
     return begun
