@@ -1,6 +1,7 @@
 """Eight simulated devices for every test, and small configs that run in seconds."""
 
 import contextlib
+import gc
 import os
 import platform
 import shutil
@@ -64,6 +65,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group(item.location[0]))
     # What takes minutes begins first, and nothing waits for it in the end.
     items.sort(key=lambda item: item.path.name not in BEGIN_FIRST)
+
+
+def pytest_collection_finish() -> None:
+    """Modules and tests stay to the end: to search them for garbage again and again takes minutes."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 @pytest.fixture(scope="module")

@@ -81,8 +81,8 @@ def test_every_member_is_of_one_share() -> None:
     "changes",
     [
         {"train.dispatch": "step"},
-        {"parallel.mode": "pmap"},
-        {"parallel.shard_parameters": True},
+        pytest.param({"parallel.mode": "pmap"}, marks=pytest.mark.slow),
+        pytest.param({"parallel.shard_parameters": True}, marks=pytest.mark.slow),
         {"init_from.workdir": "{before}"},
     ],
     ids=lambda changes: next(iter(changes)),

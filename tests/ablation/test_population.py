@@ -78,7 +78,7 @@ def curve_of(log: list[dict[str, Any]]) -> dict[str, list[float]]:
 @pytest.mark.parametrize(
     ("strategy", "network", "compute"),
     slow_but(
-        [("vmap", "mlp", "float32"), ("scan", "mlp", "float64")],
+        [("vmap", "mlp", "float32"), ("sequential", "mlp", "float64")],
         product(STRATEGIES, NETWORKS, ("float64", "float32")),
     ),
 )

@@ -16,6 +16,7 @@ def config(epochs: float, batch: int, warmup: float = 0.0) -> Section:
         schedule=Section(name="constant", warmup_epochs=warmup),
         evaluation=Section(every_epochs=1.0),
         checkpoint=Section(every_epochs=2.0),
+        log=Section(pictures_every_epochs=0.0),
     )
 
 

@@ -80,6 +80,7 @@ def logged(directory: Path) -> list[int]:
     return [e["step"] for e in read_metrics(directory / "metrics.jsonl") if e["kind"] == "train"]
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_past_the_batch(ruinous: list[int], tmp_path: Path) -> None:
     result = train(tmp_path / "a", guard__look_back=False)
     assert result["step"] == 40 and result["skipped_steps"] == [BAD - 1, BAD]
