@@ -68,7 +68,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Modules and tests stay to the end: to search them for garbage again and again takes minutes."""
+    """Modules and tests stay to the end: to look for garbage among them again takes minutes."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
