@@ -20,6 +20,7 @@ def plain(results: list[MemberResult]) -> list[dict[str, Any]]:
     return [{k: v for k, v in vars(one).items() if k != "member"} for one in results]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "strategy",
     [

@@ -78,7 +78,7 @@ def curve_of(log: list[dict[str, Any]]) -> dict[str, list[float]]:
 @pytest.mark.parametrize(
     ("strategy", "network", "compute"),
     slow_but(
-        [("vmap", "mlp", "float32"), ("sequential", "mlp", "float64")],
+        [("vmap", "mlp", "float32")],
         product(STRATEGIES, NETWORKS, ("float64", "float32")),
     ),
 )
@@ -154,7 +154,7 @@ def test_a_diverging_member_is_frozen_and_the_rest_go_on(
 
 @pytest.mark.parametrize(
     ("strategy", "at"),
-    slow_but([("sequential", 7), ("scan", 7)], product(STRATEGIES, (0, 7, 20))),
+    slow_but([("sequential", 7)], product(STRATEGIES, (0, 7, 20))),
 )
 def test_preempted_and_resumed_is_bit_equal(
     strategy: str,
@@ -270,6 +270,7 @@ def test_the_directory_keeps_members_and_strategy(tmp_path: Path) -> None:
         train_members(found, tmp_path / "other", strategy="vmapp", say=quiet)
 
 
+@pytest.mark.slow
 def test_a_plateau_schedule_ends_each_member_by_itself(tmp_path: Path) -> None:
     plateau = {
         "schedule__name": "plateau",

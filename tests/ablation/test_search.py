@@ -247,6 +247,7 @@ def test_real_trials(tmp_path: Path) -> None:
     assert rounds == run_search(made, tmp_path, train, lambda _: None), "read, not trained"
 
 
+@pytest.mark.slow
 def test_trials_go_over_folds_and_are_judged_by_the_mean(tmp_path: Path) -> None:
     from cnn_jax.ablation.population import train_members
 

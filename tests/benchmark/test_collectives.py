@@ -34,6 +34,7 @@ def test_a_ring(devices: int, sent: int, bandwidth: float) -> None:
     assert gathered == pytest.approx(sent * (devices - 1) / devices / bandwidth)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shard", [False, True])
 def test_a_step_sends_its_gradient(shard: bool) -> None:
     config = configs.make({"parallel.shard_parameters": shard, "model.kwargs.norm": "none"})

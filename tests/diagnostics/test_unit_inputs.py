@@ -37,6 +37,7 @@ def by_hand(run: Run, state: Any, images: np.ndarray) -> np.ndarray:
     return x
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", slow_but(["batch"], ["none", "batch"]))
 def test_percentiles_are_those_of_the_sigmoids_inputs(norm: str) -> None:
     config, run = run_of(norm)

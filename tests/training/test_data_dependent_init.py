@@ -43,6 +43,7 @@ def test_the_running_average_begins_there() -> None:
     jax.tree.map(np.testing.assert_array_equal, state.averaged_params["params"], state.params)
 
 
+@pytest.mark.slow
 def test_a_resume_does_not_initialise_again(tmp_path: Path) -> None:
     constant = LSUV | {"schedule.name": "constant", "schedule.kwargs": {}}
     config = configs.quick(constant | {"train.epochs": 1.0})

@@ -100,6 +100,7 @@ def test_gradients_too_small_for_float32_squares_are_measured() -> None:
     assert 0 < found["fc1"]["gradient_variance"] < 1e-40
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["jit", pytest.param("pmap", marks=pytest.mark.slow)])
 def test_a_run_that_is_measured_gives_the_same_numbers(tmp_path: Path, mode: str) -> None:
     short = {"train.epochs": 1.6, "parallel.mode": mode}

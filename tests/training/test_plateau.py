@@ -17,6 +17,7 @@ from cnn_jax.training.loop import Training
 from cnn_jax.training.preemption import Preemption, PreemptionRequested
 from cnn_jax.training.run import prepare
 from tests import configs
+from tests.slow_but import slow_but
 
 pytestmark = pytest.mark.usefixtures("no_pictures")
 # The rate is too low to learn much: the error stands still, and the rate drops.
@@ -80,7 +81,10 @@ def test_both_errors_are_logged_side_by_side(whole: Path) -> None:
     assert result["averaged_loss"] != result["loss"]
 
 
-@pytest.mark.parametrize(("method", "at"), [("_make_steps", 12), ("evaluation", 10), ("_save", 16)])
+@pytest.mark.parametrize(
+    ("method", "at"),
+    slow_but([("evaluation", 10)], [("_make_steps", 12), ("evaluation", 10), ("_save", 16)]),
+)
 def test_resume_is_bit_equal(
     method: str, at: int, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -103,6 +107,7 @@ def test_resume_is_bit_equal(
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_a_kill_between_evaluation_and_checkpoint_counts_once(
     whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -135,6 +135,7 @@ def test_unreadable_images_are_counted_and_listed(with_a_bad_image: Path, tmp_pa
     assert "n=14/15, 1 unreadable: val/kind_2/2501.jpg" in done.stdout, done.stderr
 
 
+@pytest.mark.slow
 def test_names_that_are_no_utf_8(tmp_path: Path) -> None:
     """From the folder to every file of the run and every line: no crash, and no name is lost."""
     odd = os.fsdecode(b"\xff\xe9")
@@ -165,6 +166,7 @@ def test_names_that_are_no_utf_8(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_run_does_not_go_on_with_other_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
