@@ -80,7 +80,7 @@ def test_every_member_is_of_one_share() -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"train.dispatch": "step"},
+        pytest.param({"train.dispatch": "step"}, marks=pytest.mark.slow),
         pytest.param({"parallel.mode": "pmap"}, marks=pytest.mark.slow),
         pytest.param({"parallel.shard_parameters": True}, marks=pytest.mark.slow),
         {"init_from.workdir": "{before}"},

@@ -217,6 +217,7 @@ def test_a_finished_member_is_never_trained_again(
     assert train_members(found, tmp_path, say=quiet) == first and begun == []
 
 
+@pytest.mark.slow
 def test_snapshots_by_the_clock_do_not_change_a_thing(
     uninterrupted: Callable[[str], list[MemberResult]],
     tmp_path: Path,
@@ -238,6 +239,7 @@ def test_a_damaged_snapshot_costs_time_alone(
     assert "its members begin anew" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_memory_splits_a_group_into_waves(tmp_path: Path) -> None:
     said: list[str] = []
     results = train_members(

@@ -86,6 +86,7 @@ def test_csv_is_percent_and_statistics_are_fractions(reported: tuple[Path, str])
     }
 
 
+@pytest.mark.slow
 def test_the_same_file_gives_the_same_report(reported: tuple[Path, str]) -> None:
     directory, text = reported
     before = {name: (directory / name).read_bytes() for name in FILES}

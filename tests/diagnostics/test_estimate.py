@@ -73,6 +73,7 @@ def test_the_largest_batch_is_the_largest_that_fits() -> None:
     assert "none, not even 4" in found.describe(None, 1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["jit", "pmap"])
 def test_compiled_memory_grows_with_the_batch_and_falls_with_devices(mode: str) -> None:
     keys = {"train.batch_size": 64, "parallel.mode": mode}

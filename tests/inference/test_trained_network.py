@@ -127,6 +127,7 @@ def test_what_does_not_fit_is_named_with_its_file(weights: Path, tmp_path: Path)
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_the_binaries(weights: Path, tmp_path: Path) -> None:
     file, workdir = tmp_path / "config.py", tmp_path / "run"
     file.write_text(CONFIG)

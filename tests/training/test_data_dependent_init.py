@@ -104,6 +104,7 @@ def test_no_argument_is_part_of_the_program() -> None:
     assert set(traced) == {name for builder in builders for name in builder}
 
 
+@pytest.mark.slow
 def test_an_ablation_measures_what_its_initialisations_do() -> None:
     kernel = "model.kwargs.kernel_init"
     factors = {
