@@ -36,7 +36,8 @@ def test_pictures_are_due_at_their_steps_and_at_the_end(tmp_path: Path) -> None:
 def test_a_run_that_is_drawn_gives_the_same_numbers(tmp_path: Path, mode: str) -> None:
     logs = []
     for every in (0.0, 0.5):
-        changes = {"train.epochs": 1.2, "parallel.mode": mode, "log.pictures_every_epochs": every}
+        changes = {"train.epochs": 1.2, "parallel.mode": mode, "log.tensorboard": True}
+        changes["log.pictures_every_epochs"] = every
         with Preemption() as preemption:
             train(configs.quick(changes), tmp_path / str(every), preemption, time.time())
         logs.append((tmp_path / str(every) / "metrics.jsonl").read_text())
