@@ -15,7 +15,7 @@ WORKERS ?= 2
 train: $(READY)  ## LeNet-5 on real handwritten digits
 	$(BIN)/python -m experiments.train --config=$(CONFIG)
 
-test: $(READY)  ## all tests but the slow ones, some seven minutes on two cores
+test: $(READY)  ## all tests but the slow ones, some eight minutes on two cores
 	$(BIN)/python -m pytest -n $(WORKERS) --dist=loadgroup -m 'not slow and not sweep and not prepare'
 
 slow: $(READY)  ## the rest: runs of several processes, kills at random moments, all combinations

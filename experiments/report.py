@@ -48,12 +48,16 @@ def main(argv: list[str]) -> int:
     files.check_output("--output", output, (".html",))
     if ABLATION.value:
         from cnn_jax.report.ablation_report import ablation_report
+        from cnn_jax.training.progress import Waiting
 
-        text = ablation_report(place)
+        with Waiting("making the page"):
+            text = ablation_report(place)
     else:
         from cnn_jax.report.run_report import run_report
+        from cnn_jax.training.progress import Waiting
 
-        text = run_report(place, CHECKPOINT.value, SPLIT.value, DATA.value, command_line.say)
+        with Waiting("making the page"):
+            text = run_report(place, CHECKPOINT.value, SPLIT.value, DATA.value, command_line.say)
     files.write_text(output, text)
     print(f"written to {output}, {len(text.encode()) / 1e6:.1f} MB")
     return 0

@@ -42,7 +42,7 @@ HEAVY: Final = re.compile(r"(?:.*/)?(checkpoints|damaged_checkpoints|tensorboard
 Stamps = dict[str, tuple[int, int, int]]
 
 _open: list[WorkingCopy] = []
-_addresses: dict[str, str] = {}  # of the copies that there were: path -> address
+ADDRESSES: Final[dict[str, str]] = {}  # of the copies that there were: path -> address
 
 
 class WorkingCopy:
@@ -162,7 +162,7 @@ class WorkingCopy:
             self.send()
         except InputError as error:
             lock_of(self.path).unlink(missing_ok=True)  # so that nobody takes it for a rest
-            _addresses.pop(str(self.path), None)
+            ADDRESSES.pop(str(self.path), None)
             raise InputError(f"{error}. What is not there lies in {self.path}") from error
         finally:
             if self._lease is not None:
@@ -274,7 +274,7 @@ def directory(where: str, name: str | Path, light: bool = False, new: bool = Tru
     store = ObjectStore(where, str(name))
     copy = WorkingCopy(store, light)
     _open.append(copy)
-    _addresses[str(copy.path)] = store.address
+    ADDRESSES[str(copy.path)] = store.address
     with _of(store):
         copy.fetch()
         if new:  # a right that is missing is said now, not after hours
@@ -307,7 +307,7 @@ def settled(path: str | Path) -> None:
 
 def in_words(text: str) -> str:
     """Returns a text with the addresses in place of the copies on this machine."""
-    for path, address in _addresses.items():
+    for path, address in ADDRESSES.items():
         text = text.replace(path, address)
     return text
 
