@@ -14,7 +14,7 @@ from flax.errors import ScopeParamShapeError
 
 from cnn_jax.config.problems import InputError, hint
 from cnn_jax.models.layered import Layered
-from cnn_jax.models.listening import LAYERS, Sound, _Ear, _unrolled, audible
+from cnn_jax.models.listening import LAYERS, Ear, Sound, unrolled
 from cnn_jax.models.network import Network
 
 # Where one of these begins, the layer before it has said all.
@@ -47,7 +47,7 @@ def features(
     Raises:
         InputError: a layer does not exist, or the images are too small for one.
     """
-    ear = _Ear()
+    ear = Ear()
 
     def listen(
         method: Callable[..., Any],
@@ -65,7 +65,7 @@ def features(
 
     try:
         with nn.intercept_methods(listen):
-            _unrolled(model).apply(variables, images, train=False)
+            unrolled(model).apply(variables, images, train=False)
     except _EnoughError:
         pass
     except (ScopeParamShapeError, ValueError) as error:
@@ -77,22 +77,3 @@ def features(
         if name not in ear.sounds:
             raise InputError(f"there is no layer {name!r}{hint(name, ear.sounds)}")
     return {name: ear.sounds[name] for name in names}
-
-
-def last_hidden(
-    model: Network, variables: Mapping[str, Any], images: jax.Array | jax.ShapeDtypeStruct
-) -> str:
-    """Returns the name of the last layer before the logits: what a linear classifier would see.
-
-    Args:
-        model: the network, unbound.
-        variables: arrays or their shapes.
-        images: (B, H, W, C), or their shape.
-
-    Raises:
-        InputError: nothing stands before the logits.
-    """
-    names = [name for name in audible(model, variables, images) if not name.startswith("aux")]
-    if len(names) < 2:
-        raise InputError("the network has no hidden layer")
-    return names[-2]

@@ -124,10 +124,10 @@ def hear(
             nonlinearity of the network.
     """
     check_rule(rule)
-    run = partial(_run, _unrolled(model), variables, rule=rule, bypass_lrn=bypass_lrn)
+    run = partial(_run, unrolled(model), variables, rule=rule, bypass_lrn=bypass_lrn)
     zeros = {}
     if names:
-        found = _Ear()
+        found = Ear()
         shapes = jax.eval_shape(lambda x: run(prepare(x), found)[1], images)
         _check(names, shapes)
         zeros = {
@@ -136,7 +136,7 @@ def hear(
         }
 
     def forward(images: jax.Array, zeros: dict[str, dict[int, jax.Array]]) -> Any:
-        logits, sounds = run(prepare(images), _Ear(zeros))
+        logits, sounds = run(prepare(images), Ear(zeros))
         return logits, {name: sounds[name] for name in names}
 
     (logits, sounds), pull = jax.vjp(forward, images, zeros)
@@ -173,7 +173,7 @@ def listen(
     Raises:
         InputError: a layer that does not exist.
     """
-    logits, sounds = _run(_unrolled(model), variables, images, _Ear())
+    logits, sounds = _run(unrolled(model), variables, images, Ear())
     _check(names, sounds)
     return logits, {name: sounds[name] for name in names}
 
@@ -194,8 +194,8 @@ def audible(
     Returns:
         Layer -> shapes of what is heard of it.
     """
-    ear = _Ear()
-    shapes = jax.eval_shape(partial(_run, _unrolled(model), ear=ear), variables, images)[1]
+    ear = Ear()
+    shapes = jax.eval_shape(partial(_run, unrolled(model), ear=ear), variables, images)[1]
     return {name: shapes[name] for name in ear.sounds}
 
 
@@ -205,8 +205,8 @@ def _check(names: Sequence[str], known: Mapping[str, Any]) -> None:
             raise InputError(f"there is no layer {name!r}{hint(name, known)}")
 
 
-def _unrolled(model: Network) -> Network:
-    """Equal blocks in a loop cannot be told apart."""
+def unrolled(model: Network) -> Network:
+    """Returns a network whose equal blocks are no loop, in which they could not be told apart."""
     return model.clone(scan_blocks="never") if hasattr(model, "scan_blocks") else model
 
 
@@ -218,7 +218,7 @@ def _run(
     model: Network,
     variables: Mapping[str, Any],
     images: jax.Array,
-    ear: _Ear,
+    ear: Ear,
     rule: str = GRADIENT,
     bypass_lrn: bool = False,
 ) -> tuple[jax.Array, dict[str, Sound]]:
@@ -229,7 +229,7 @@ def _run(
     return prediction.logits, ear.sounds
 
 
-class _Ear:
+class Ear:
     """Follows one pass through the methods of `Layered`.
 
     A layer says something at one stage after another: itself, its batch norm, its nonlinearity. To
@@ -255,6 +255,7 @@ class _Ear:
         kwargs: dict[str, Any],
         context: nn.module.InterceptorContext,
     ) -> Any:
+        """Stands in for a method of a module, as `nn.intercept_methods` has it."""
         module, word = context.module, context.method_name
         if not isinstance(module, Layered):
             return method(*args, **kwargs)

@@ -7,7 +7,7 @@ import pytest
 
 from cnn_jax import models
 from cnn_jax.config.problems import InputError
-from cnn_jax.models.features import features, last_hidden
+from cnn_jax.models.features import features
 from cnn_jax.models.listening import audible, hear
 
 SIZE = (16, 16, 3)
@@ -59,10 +59,3 @@ def test_averages_stand_in_for_maxima(net: tuple[models.Network, dict]) -> None:
 def test_a_layer_that_is_none_is_named_with_the_nearest(net: tuple[models.Network, dict]) -> None:
     with pytest.raises(InputError, match="no layer 'convv2'.*conv2"):
         features(*net, jnp.ones((1, *SIZE)), ["convv2"])
-
-
-def test_the_last_hidden_layer_is_the_one_before_the_logits(
-    net: tuple[models.Network, dict],
-) -> None:
-    shape = jax.ShapeDtypeStruct((1, *SIZE), jnp.float32)
-    assert last_hidden(*net, shape) == list(audible(*net, shape))[-2]
